@@ -1,0 +1,28 @@
+"""Settings of the tests: the project's own, on a stand-in server started for this run alone."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from config import standin
+
+folder = Path(tempfile.mkdtemp(prefix="standin-"))
+server = standin.start(folder / "postgres")
+
+
+def _stop() -> None:
+    server.stop()
+    shutil.rmtree(folder)
+
+
+atexit.register(_stop)
+
+# Before config.settings reads them; processes that the tests start inherit them.
+os.environ["SECRET_KEY"] = "only-for-tests"
+os.environ["DATABASE_URL"] = standin.url("dashboard", folder / "postgres")
+os.environ.setdefault("RISINGWAVE_URL", standin.url("risingwave", folder / "postgres"))
+os.environ["LIVE_OPEN"] = "true"
+
+from config.settings import *  # noqa: E402, F403
