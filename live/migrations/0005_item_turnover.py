@@ -1,5 +1,4 @@
 from django.db import migrations, models
-
 from django_risingwave.aggregates import Sum
 from django_risingwave.migration_operations import CreateMaterializedView
 

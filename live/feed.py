@@ -1,0 +1,158 @@
+"""Notices that a ranking may have changed, reads it once, and hands on what is new.
+
+A thread, since psycopg2 blocks. It lives while somebody watches: the hub starts and stops it.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from django.db import Error, connections, router
+
+from django_risingwave.changes import ChangeListener
+from live.snapshots import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from live.rankings import Ranking
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two reads at least: changes that come faster are gathered. People can't read faster.
+GATHER = 0.25
+#: Seconds after which all is read although nothing was told: proves that the server is alive.
+CHECK = 5.0
+#: The same where the server tells nothing, as RisingWave. A checkpoint a second is its default.
+POLL = 1.0
+#: What a read may take; a hanging server counts as lost.
+READ_TIMEOUT = "5s"
+#: Seconds before the first and every later attempt to reach a lost server again.
+RETRY_FIRST, RETRY_MOST = 0.25, 2.0
+
+
+class Feed(threading.Thread):
+    """Reads rankings and calls back, from its own thread.
+
+    `on_read(changed, read_at)` after each read: the snapshots whose rows differ from the last, and the
+    time of the read by slug. `on_failure(message)` when the server can't be read, once for each attempt.
+    """
+
+    def __init__(
+        self,
+        rankings: Iterable[Ranking],
+        last: Mapping[str, Snapshot],
+        on_read: Callable[[list[Snapshot], dict[str, datetime]], None],
+        on_failure: Callable[[str], None],
+    ) -> None:
+        super().__init__(name="rankings-feed", daemon=True)
+        self.rankings = list(rankings)
+        self.last = dict(last)
+        self.on_read = on_read
+        self.on_failure = on_failure
+        self.alias = router.db_for_read(self.rankings[0].model)
+        self.failing_since: datetime | None = None
+        self._stopping = False
+        self._read_wanted = False
+        self._wake, self._waker = socket.socketpair()
+        self._wake.setblocking(False)
+        self._waker.setblocking(False)
+
+    def request_read(self) -> None:
+        """Read all rankings as soon as may be. From any thread."""
+        self._read_wanted = True
+        self._poke()
+
+    def stop(self) -> None:
+        """End the thread soon, without waiting for it. From any thread."""
+        self._stopping = True
+        self._poke()
+
+    def run(self) -> None:
+        """Watch until stopped; a lost server is looked for again."""
+        delay = RETRY_FIRST
+        try:
+            while not self._stopping:
+                try:
+                    self._watch()
+                except Error as error:
+                    delay = RETRY_FIRST if self.failing_since is None else min(delay * 2, RETRY_MOST)
+                    self._failed(error)
+                    self._pause(delay)
+                finally:
+                    connections[self.alias].close()
+        finally:
+            self._wake.close()
+            self._waker.close()
+
+    def _watch(self) -> None:
+        """Read what changes until stopped. Raises django.db.Error when the server is lost."""
+        listener = ChangeListener(self.alias)
+        check = CHECK if listener.start() else POLL
+        with connections[self.alias].cursor() as cursor:
+            cursor.execute(f"SET statement_timeout = '{READ_TIMEOUT}'")
+        by_view = {ranking.model._meta.db_table: ranking for ranking in self.rankings}
+        everything = set(by_view)
+        dirty, may_read_at, check_at = everything, 0.0, 0.0
+        while not self._stopping:
+            now = time.monotonic()
+            if self._read_wanted or now >= check_at:
+                dirty = everything
+            if dirty and now >= may_read_at:
+                if dirty == everything:
+                    # Before the read: what is asked for while it runs is read again.
+                    self._read_wanted, check_at = False, now + check
+                self._read([by_view[view] for view in by_view if view in dirty])
+                dirty, may_read_at = set(), now + GATHER
+            until = may_read_at if dirty or self._read_wanted else check_at
+            dirty = dirty | (listener.wait(until - time.monotonic(), self._wake) & everything)
+            self._drain()
+
+    def _read(self, rankings: list[Ranking]) -> None:
+        source = connections[self.alias].server_name
+        changed, read_at = [], {}
+        for ranking in rankings:
+            values = tuple(ranking.queryset().using(self.alias))
+            now = datetime.now(UTC)
+            snapshot = Snapshot(ranking, values, changed_at=now, source=source)
+            last = self.last.get(ranking.slug)
+            if last is None or last.etag != snapshot.etag:
+                self.last[ranking.slug] = snapshot
+                changed.append(snapshot)
+            read_at[ranking.slug] = now
+        if self.failing_since is not None:
+            logger.info("%s can be read again, after %s", source, datetime.now(UTC) - self.failing_since)
+            self.failing_since = None
+        if not self._stopping:
+            self.on_read(changed, read_at)
+
+    def _failed(self, error: Error) -> None:
+        message = " ".join(str(error).split()) or type(error).__name__
+        if self.failing_since is None:
+            self.failing_since = datetime.now(UTC)
+            logger.warning("The rankings can't be read, trying again until they can: %s", message)
+        if not self._stopping:
+            self.on_failure(message)
+
+    def _pause(self, seconds: float) -> None:
+        """Sleep, unless stopped meanwhile. A request to read must not hurry an attempt on a lost server."""
+        until = time.monotonic() + seconds
+        while not self._stopping and (left := until - time.monotonic()) > 0:
+            self._wake.settimeout(left)
+            self._drain()
+        self._wake.setblocking(False)
+
+    def _poke(self) -> None:
+        # Full: the thread will wake. Closed: it has ended.
+        with suppress(OSError):
+            self._waker.send(b"\0")
+
+    def _drain(self) -> None:
+        with suppress(BlockingIOError, TimeoutError):
+            self._wake.recv(4096)

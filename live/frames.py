@@ -1,0 +1,94 @@
+"""A snapshot as bytes on the wire: rendered once per variant, the same text for every subscriber.
+
+docs/protocol.md describes each message.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from django.template.loader import render_to_string
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from live.hub import Ping
+    from live.rankings import Ranking
+    from live.snapshots import Snapshot
+
+#: Version of the protocol, in the hello.
+VERSION = 1
+
+
+def isoformat(moment: datetime) -> str:
+    """UTC with milliseconds: 2026-11-23T15:04:05.678Z."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def payload(snapshot: Snapshot) -> dict[str, Any]:
+    """A snapshot as programs get it, over HTTP and WebSocket alike."""
+    return {
+        "ranking": snapshot.ranking.slug,
+        "title": snapshot.ranking.title,
+        "measure": snapshot.ranking.measure,
+        "source": snapshot.source,
+        "changed_at": isoformat(snapshot.changed_at),
+        "etag": snapshot.etag,
+        "rows": [
+            {"rank": row.rank, "key": row.key, "name": row.name, "value": row.value, "display": row.display}
+            for row in snapshot.rows
+        ],
+    }
+
+
+# The caches hold a few snapshots' frames: who subscribes gets the newest, and an older one dies with its last
+# reader. Snapshots are told apart by identity.
+@lru_cache(maxsize=64)
+def html(snapshot: Snapshot) -> str:
+    """The ranking's card as an out-of-band swap for htmx."""
+    return render_to_string("live/card.html", {"snapshot": snapshot, "oob": True})
+
+
+@lru_cache(maxsize=64)
+def card(snapshot: Snapshot) -> str:
+    """The ranking's card, for the partial that pages poll."""
+    return render_to_string("live/card.html", {"snapshot": snapshot})
+
+
+@lru_cache(maxsize=64)
+def update(snapshot: Snapshot) -> str:
+    """The ranking has changed, as JSON."""
+    return _message("update", **payload(snapshot))
+
+
+@lru_cache(maxsize=64)
+def first(snapshot: Snapshot) -> str:
+    """The ranking as it is when a program subscribes, as JSON."""
+    return _message("snapshot", **payload(snapshot))
+
+
+@lru_cache(maxsize=2)
+def ping(message: Ping) -> str:
+    """The connection is alive; how fresh each ranking is."""
+    return _message(
+        "ping",
+        now=isoformat(message.now),
+        checked_at={slug: isoformat(moment) for slug, moment in message.checked_at.items()},
+    )
+
+
+def hello(rankings: Sequence[Ranking]) -> str:
+    """What the subscriber will get."""
+    return _message("hello", version=VERSION, rankings=[ranking.slug for ranking in rankings])
+
+
+def error(code: int, reason: str) -> str:
+    """Why the socket is closed next, with which code."""
+    return _message("error", code=code, reason=reason)
+
+
+def _message(kind: str, **fields: Any) -> str:
+    return json.dumps({"type": kind, **fields}, separators=(",", ":"), ensure_ascii=False)

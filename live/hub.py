@@ -1,0 +1,208 @@
+"""Keeps the newest snapshot of each ranking, and hands what is new to whoever watches.
+
+One an event loop, so one a process: `get_hub()`. All of it runs on that loop; the feed's thread calls in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+from weakref import WeakKeyDictionary
+
+from live.feed import Feed
+from live.rankings import RANKINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from live.rankings import Ranking
+    from live.snapshots import Snapshot
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two polls of a page, and the age from which a snapshot isn't answered without a read.
+POLL_INTERVAL = 2.0
+#: Seconds between two pings, which carry the time of the last successful read.
+PING_INTERVAL = 5.0
+#: Seconds without a successful read from which rows are called stale.
+STALE_AFTER = 15.0
+#: Seconds that the feed goes on after the last request or subscriber.
+LINGER = 10.0
+#: Seconds a request waits for a read at most; then it gets what there is.
+WAIT = 3.0
+#: Subscribers a process takes. Each holds a socket and some 30 KiB.
+MAX_SUBSCRIBERS = 10_000
+
+
+class NoDataError(Exception):
+    """Nothing has been read yet, and nothing can be read now."""
+
+
+class TooManySubscribersError(Exception):
+    """This process takes no more subscribers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ping:
+    """Sent every PING_INTERVAL: the server's time, and when each ranking was last read successfully."""
+
+    now: datetime
+    checked_at: dict[str, datetime]
+
+
+class Subscriber(Protocol):
+    """Who is handed snapshots and pings, on the event loop. Must neither block nor raise."""
+
+    def deliver(self, message: Snapshot | Ping) -> None: ...
+
+
+class Hub:
+    """The newest snapshot of each ranking, and the subscribers of each."""
+
+    def __init__(self) -> None:
+        self.snapshots: dict[str, Snapshot] = {}
+        self.checked_at: dict[str, datetime] = {}
+        self._subscribers: dict[Subscriber, frozenset[str]] = {}
+        self._feed: Feed | None = None
+        self._failing = False
+        self._read: asyncio.Future[None] | None = None
+        self._used_at = 0.0
+        self._pinged_at = 0.0
+
+    async def current(self, rankings: Sequence[Ranking]) -> list[Snapshot]:
+        """The snapshots of these rankings, no older than POLL_INTERVAL if the server can be read.
+
+        All who wait share one read. While the server is lost this answers at once with the last snapshots.
+        Raises NoDataError where there is none.
+        """
+        self._watch()
+        if not (self._failing or all(self._fresh(ranking.slug) for ranking in rankings)):
+            await self._shared_read()
+        try:
+            return [self.snapshots[ranking.slug] for ranking in rankings]
+        except KeyError as error:
+            raise NoDataError(error.args[0]) from None
+
+    def oldest_check(self, rankings: Sequence[Ranking]) -> datetime:
+        """When the least recently read of these rankings was read; they must have been read once."""
+        return min(self.checked_at[ranking.slug] for ranking in rankings)
+
+    def is_stale(self, rankings: Sequence[Ranking]) -> bool:
+        """Whether one of these rankings could not be read for STALE_AFTER."""
+        return (datetime.now(UTC) - self.oldest_check(rankings)).total_seconds() > STALE_AFTER
+
+    def subscribe(self, subscriber: Subscriber, rankings: Sequence[Ranking]) -> None:
+        """Hand each new snapshot of these rankings, and each ping, to `subscriber` until unsubscribed.
+
+        Raises TooManySubscribersError.
+        """
+        if len(self._subscribers) >= MAX_SUBSCRIBERS:
+            raise TooManySubscribersError
+        self._subscribers[subscriber] = frozenset(ranking.slug for ranking in rankings)
+        self._watch()
+
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Hand it nothing any more; no error if it gets nothing."""
+        if self._subscribers.pop(subscriber, None) is not None:
+            self._used_at = asyncio.get_running_loop().time()
+
+    def ping(self) -> Ping:
+        """What all subscribers are told next."""
+        return Ping(datetime.now(UTC), dict(self.checked_at))
+
+    def _fresh(self, slug: str) -> bool:
+        checked_at = self.checked_at.get(slug)
+        return checked_at is not None and (datetime.now(UTC) - checked_at).total_seconds() <= POLL_INTERVAL
+
+    async def _shared_read(self) -> None:
+        if self._read is None:
+            self._read = asyncio.get_running_loop().create_future()
+            if self._feed is not None:
+                self._feed.request_read()
+        # wait, not wait_for: one request that is cancelled must not take the others' read away.
+        done, _ = await asyncio.wait([self._read], timeout=WAIT)
+        if not done:
+            self._failing = True
+
+    def _watch(self) -> None:
+        """Somebody wants to know: see to it that the feed runs, and goes on for LINGER."""
+        self._used_at = asyncio.get_running_loop().time()
+        if self._feed is None:
+            asyncio.get_running_loop().call_later(1.0, self._tick)
+        self._ensure_feed()
+
+    def _ensure_feed(self) -> None:
+        if self._feed is not None and self._feed.is_alive():
+            return
+        loop = asyncio.get_running_loop()
+
+        def call(callback: Callable[..., None], *args: object) -> None:
+            try:
+                loop.call_soon_threadsafe(callback, *args)
+            except RuntimeError:
+                feed.stop()  # The loop was closed.
+
+        feed = Feed(
+            RANKINGS.values(), self.snapshots, partial(call, self._on_read), partial(call, self._on_failure)
+        )
+        feed.start()
+        self._feed, self._failing = feed, False
+
+    def _tick(self) -> None:
+        """Once a second while the feed runs: ping, and stop the feed when nobody has watched for LINGER."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._subscribers:
+            self._ensure_feed()
+        elif now - self._used_at > LINGER:
+            if self._feed is not None:
+                self._feed.stop()
+            self._feed = None
+            return
+        if now - self._pinged_at >= PING_INTERVAL:
+            self._pinged_at = now
+            self._hand_out(self.ping(), list(self._subscribers))
+        loop.call_later(1.0, self._tick)
+
+    def _on_read(self, changed: list[Snapshot], read_at: dict[str, datetime]) -> None:
+        self._failing = False
+        self.checked_at.update(read_at)
+        for snapshot in changed:
+            slug = snapshot.ranking.slug
+            self.snapshots[slug] = snapshot
+            self._hand_out(snapshot, [s for s, slugs in self._subscribers.items() if slug in slugs])
+        if len(read_at) == len(RANKINGS):
+            self._read_done()
+
+    def _on_failure(self, _message: str) -> None:
+        self._failing = True
+        self._read_done()
+
+    def _read_done(self) -> None:
+        if self._read is not None and not self._read.done():
+            self._read.set_result(None)
+        self._read = None
+
+    @staticmethod
+    def _hand_out(message: Snapshot | Ping, subscribers: list[Subscriber]) -> None:
+        for subscriber in subscribers:
+            try:
+                subscriber.deliver(message)
+            except Exception:
+                # One broken subscriber must not take the others' news away.
+                logger.exception("A subscriber failed")
+
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def get_hub() -> Hub:
+    """The hub of the running event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _hubs:
+        _hubs[loop] = Hub()
+    return _hubs[loop]

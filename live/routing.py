@@ -1,0 +1,7 @@
+from django.urls import path
+
+from live.consumers import RankingsConsumer
+
+websocket_urlpatterns = [
+    path("ws/rankings/", RankingsConsumer.as_asgi()),
+]
