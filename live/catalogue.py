@@ -71,7 +71,7 @@ PRODUCTS: dict[int, Product] = {
 }
 
 #: How many order lines come from each state, relative to the others, as named in `orders.state`.
-STATES: dict[str, int] = {
+STATES: dict[str | None, int] = {
     "California": 90,
     "Texas": 90,
     "Florida": 90,
@@ -122,6 +122,7 @@ STATES: dict[str, int] = {
     "Alaska": 3,
     "Vermont": 3,
     "Wyoming": 2,
+    None: 7,  # nobody knows where: one in two hundred
 }
 
 

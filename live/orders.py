@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, date, datetime
-from itertools import chain, repeat
+from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -19,8 +19,6 @@ Key = TypeVar("Key")
 SIZES = {1: 4, 2: 3, 3: 2, 4: 1}
 #: The usual price, and now and then a reduced one.
 REDUCTIONS = (1, 1, 1, 1, 1, 0.95, 0.9, 0.8)
-#: One in two hundred orders comes from nobody knows where: `orders.state` is NULL.
-NO_STATE = sum(STATES.values()) // 200
 
 #: Orders until fashion turns to others: a quarter of a minute at the demo's 20 order lines a second.
 FASHION_ORDERS = 150
@@ -73,11 +71,8 @@ def generate(seed: int | None = None, first_orderid: int = 1, dt: date | None = 
     Raises ValueError where the numbers of `orders.orderid` end.
     """
     random = Random(seed)  # noqa: S311 - nothing secret: the orders are made up
-    prices = {
-        itemid: [round(product.price * by, 2) for by in REDUCTIONS] for itemid, product in PRODUCTS.items()
-    }
-    states = {**STATES, None: NO_STATE}
-    popularity = {itemid: product.popularity for itemid, product in PRODUCTS.items()}
+    prices = {item: [round(product.price * by, 2) for by in REDUCTIONS] for item, product in PRODUCTS.items()}
+    usual_popularity = {item: product.popularity for item, product in PRODUCTS.items()}
     # What each has sold so far.
     lines: defaultdict[int, int] = defaultdict(int)
     quantity: defaultdict[int, int] = defaultdict(int)
@@ -93,25 +88,24 @@ def generate(seed: int | None = None, first_orderid: int = 1, dt: date | None = 
             one_behind(random, QUANTITY_LEADERS, quantity.__getitem__),
             one_behind(random, TURNOVER_LEADERS, turnover.__getitem__),
         }
+        states = STATES | {state_in_fashion: FASHION * STATES[state_in_fashion]}
+        popularity = usual_popularity | {
+            itemid: FASHION * PRODUCTS[itemid].popularity for itemid in in_fashion
+        }
         sizes = pick(random, SIZES, count)
-        origins = pick(random, {**states, state_in_fashion: FASHION * states[state_in_fashion]}, count)
-        items = pick(
-            random, popularity | {item: FASHION * popularity[item] for item in in_fashion}, sum(sizes)
-        )
-        orders = zip(range(first, first + count), origins, strict=True)
-        for itemid, (orderid, state) in zip(
-            items, chain.from_iterable(map(repeat, orders, sizes)), strict=True
-        ):
-            largest = PRODUCTS[itemid].largest_qty
-            qty = int(random.random() * largest) + 1
-            if itemid in in_fashion:
-                qty = (qty + largest + 1) // 2
-            price = random.choice(prices[itemid])
-            lines[itemid] += 1
-            quantity[itemid] += qty
-            turnover[itemid] += qty * price
-            state_turnover[state] += qty * price
-            yield OrderLine(orderid, itemid, qty, price, day, state)
+        itemids = iter(pick(random, popularity, sum(sizes)))
+        for orderid, (size, state) in enumerate(zip(sizes, pick(random, states, count), strict=True), first):
+            for itemid in islice(itemids, size):
+                largest = PRODUCTS[itemid].largest_qty
+                qty = int(random.random() * largest) + 1
+                if itemid in in_fashion:
+                    qty = (qty + largest + 1) // 2
+                price = random.choice(prices[itemid])
+                lines[itemid] += 1
+                quantity[itemid] += qty
+                turnover[itemid] += qty * price
+                state_turnover[state] += qty * price
+                yield OrderLine(orderid, itemid, qty, price, day, state)
     raise ValueError(f"no orderid comes after {LARGEST_INT:,}, the largest that an integer column takes")
 
 
@@ -141,9 +135,7 @@ def insert_statement(lines: Iterable[OrderLine]) -> str:
 def row(orderid: int, itemid: int | None, qty: int, price: float, dt: date, state: str | None) -> str:
     """Write one order line as a row of VALUES."""
     if not abs(price) < TOO_DEAR:
-        raise ValueError(
-            f"order {orderid}: a price must be a finite number below {TOO_DEAR:.0e}, not {price}"
-        )
+        raise ValueError(f"order {orderid}: a price is finite and below {TOO_DEAR:.0e}, but this is {price}")
     item = "NULL" if itemid is None else f"{itemid:d}"
     return f"({orderid:d}, {item}, {qty:d}, {float(price)!r}, '{dt.isoformat()}', {literal(state)})"
 
