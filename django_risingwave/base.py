@@ -1,0 +1,191 @@
+"""The connection. Django's PostgreSQL backend, minus what RisingWave has not."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
+from django.db.backends.base.base import NO_DB_ALIAS
+from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQLDatabaseWrapper
+
+from django_risingwave.creation import DatabaseCreation
+from django_risingwave.features import DatabaseFeatures
+from django_risingwave.introspection import DatabaseIntrospection
+from django_risingwave.operations import DatabaseOperations
+from django_risingwave.schema import DatabaseSchemaEditor
+from django_risingwave.version import ServerVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+def _integer_column(field: Mapping[str, Any]) -> str:
+    # AutoField.rel_db_type(), the type of a foreign key to one, asks an IntegerField that belongs to no
+    # model; automatic keys are bigint here, so the foreign keys are too.
+    return "bigint" if field["name"] is None else "integer"
+
+
+def _smallinteger_column(field: Mapping[str, Any]) -> str:
+    return "bigint" if field["name"] is None else "smallint"
+
+
+class DatabaseWrapper(PostgreSQLDatabaseWrapper):
+    """A connection to RisingWave, or to PostgreSQL in its place: both get the same SQL."""
+
+    vendor = "risingwave"
+    display_name = "RisingWave"
+
+    # Types without arguments: varchar(n) is a syntax error, numeric(p, s) an unsupported type. There is no
+    # uuid and no inet. https://docs.risingwave.com/sql/data-types/overview,
+    # src/frontend/src/binder/expr/mod.rs (bind_data_type) at v3.0.3.
+    data_types = PostgreSQLDatabaseWrapper.data_types | {
+        "AutoField": "bigint",
+        "SmallAutoField": "bigint",
+        "CharField": "varchar",
+        "DecimalField": "numeric",
+        "FileField": "varchar",
+        "FilePathField": "varchar",
+        "GenericIPAddressField": "varchar",
+        "IntegerField": _integer_column,
+        "IPAddressField": "varchar",
+        "SlugField": "varchar",
+        "SmallIntegerField": _smallinteger_column,
+        "UUIDField": "varchar",
+    }
+    # No CHECK: src/frontend/src/handler/create_table.rs at v3.0.3.
+    data_type_check_constraints: dict[str, str] = {}
+    # No identity columns, no sequences: keys.py makes the keys.
+    data_types_suffix: dict[str, str] = {}
+
+    SchemaEditorClass = DatabaseSchemaEditor
+    creation_class = DatabaseCreation
+    features_class = DatabaseFeatures
+    introspection_class = DatabaseIntrospection
+    ops_class = DatabaseOperations
+
+    # Django picks SQL by this number. RisingWave says 13.14 and always has, the stand-in what it is; with
+    # one number both get the same SQL.
+    pg_version = 150_000
+
+    _server_version: ServerVersion | None = None
+
+    # The server ---------------------------------------------------------------------------------------
+
+    @property
+    def server_version(self) -> ServerVersion:
+        """What is at the other end. Asked anew on each connection made, since a server may be replaced."""
+        if self._server_version is None:
+            with self.temporary_connection():
+                self._server_version = self._read_server_version()
+        return self._server_version
+
+    def _read_server_version(self) -> ServerVersion:
+        # The driver's cursor, so that it is not one of the user's queries.
+        with self.wrap_database_errors, self.connection.cursor() as cursor:
+            cursor.execute("SELECT version()")
+            return ServerVersion.parse(cursor.fetchone()[0])
+
+    @property
+    def is_risingwave(self) -> bool:
+        """Whether this is RisingWave itself rather than PostgreSQL in its place."""
+        return self.server_version.is_risingwave
+
+    @property
+    def server_name(self) -> str:
+        """As a page may show it: "RisingWave 3.0.3", "PostgreSQL 18.4 (stand-in)"."""
+        return self.server_version.name
+
+    def get_database_version(self) -> tuple[int, ...]:
+        """Return the server's own version, (3, 0, 3), not the PostgreSQL that RisingWave claims to be."""
+        return self.server_version.numbers
+
+    def check_database_version_supported(self) -> None:
+        """Raise NotSupportedError for a server older than version.py's floors."""
+        self.server_version.check_supported()
+
+    # Connecting ---------------------------------------------------------------------------------------
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return what the driver gets, with the options that are not the driver's checked and taken out."""
+        options = self.settings_dict["OPTIONS"]
+        # The driver would SET default_transaction_isolation, which RisingWave doesn't know; and there is
+        # no SET ROLE.
+        for option in ("isolation_level", "assume_role"):
+            if option in options:
+                raise ImproperlyConfigured(
+                    f"RisingWave has no such thing: remove {option!r} from OPTIONS of {self.alias!r}."
+                )
+        params: dict[str, Any] = super().get_connection_params()
+        if not isinstance(params.pop("implicit_flush", False), bool):
+            raise ImproperlyConfigured(
+                f"OPTIONS['implicit_flush'] of {self.alias!r} must be True or False, "
+                f"not {options['implicit_flush']!r}."
+            )
+        return params
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:  # noqa: D102 - Django's
+        self._server_version = None
+        connection = super().get_new_connection(conn_params)
+        # Before the first statement, which the driver would send a BEGIN for.
+        connection.autocommit = True
+        return connection
+
+    def init_connection_state(self) -> None:  # noqa: D102 - Django's
+        super().init_connection_state()
+        if self.settings_dict["OPTIONS"].get("implicit_flush") and self.is_risingwave:
+            # Every write waits until it can be read: https://docs.risingwave.com/sql/commands/sql-set
+            with self.connection.cursor() as cursor:
+                cursor.execute("SET rw_implicit_flush TO true")
+
+    @contextmanager
+    def _nodb_cursor(self) -> Iterator[Any]:
+        # PostgreSQL always has a database "postgres"; RisingWave has "dev" instead
+        # (src/common/src/catalog/mod.rs at v3.0.3). Which server it is shows only once connected.
+        for name in ("postgres", "dev"):
+            connection = self.__class__({**self.settings_dict, "NAME": name}, alias=NO_DB_ALIAS)
+            try:
+                connection.connect()
+            except OperationalError:
+                if name == "dev":
+                    raise
+                continue
+            try:
+                with connection.cursor() as cursor:
+                    yield cursor
+            finally:
+                connection.close()
+            return
+
+    # Writes and reads ---------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Wait until every write so far can be read: https://docs.risingwave.com/sql/commands/sql-flush.
+
+        RisingWave shows a write at the next checkpoint, about a second later by default. PostgreSQL shows
+        its writes at once: nothing is sent.
+        """
+        if self.is_risingwave:
+            with self.cursor() as cursor:
+                cursor.execute("FLUSH")
+
+    def chunked_cursor(self) -> Any:
+        """Return a plain cursor: psycopg2's named ones say WITHOUT HOLD, which RisingWave can't parse."""
+        return self.cursor()
+
+    # Transactions: there are none, nothing rolls back. BEGIN is answered with a notice and starts nothing,
+    # COMMIT and ROLLBACK close the session's query cursors, SAVEPOINT is a syntax error
+    # (src/frontend/src/handler/transaction.rs at v3.0.3). So atomic() sends nothing, on either server.
+
+    def _set_autocommit(self, autocommit: bool) -> None:  # noqa: FBT001 - Django's signature
+        pass
+
+    def _commit(self) -> None:
+        pass
+
+    def _rollback(self) -> None:
+        pass
+
+    def check_constraints(self, table_names: Any = None) -> None:
+        """Do nothing: there are no constraints to defer, and SET CONSTRAINTS is a syntax error."""

@@ -1,0 +1,76 @@
+"""SQL from queries. Keys and read-only models are seen to here, for every write passes through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import NotSupportedError
+from django.db.backends.postgresql.compiler import SQLAggregateCompiler, SQLCompiler
+from django.db.backends.postgresql.compiler import SQLDeleteCompiler as PostgreSQLDeleteCompiler
+from django.db.backends.postgresql.compiler import SQLUpdateCompiler as PostgreSQLUpdateCompiler
+from django.db.models.sql.compiler import SQLInsertCompiler as BaseSQLInsertCompiler
+
+from django_risingwave.fields import RowIdField
+from django_risingwave.keys import make_key
+from django_risingwave.models import ReadOnlyError, ReadOnlyModel
+
+if TYPE_CHECKING:
+    from django.db.models import Field, Model
+    from django.db.models.sql import Query
+
+__all__ = [
+    "SQLAggregateCompiler",
+    "SQLCompiler",
+    "SQLDeleteCompiler",
+    "SQLInsertCompiler",
+    "SQLUpdateCompiler",
+]
+
+
+def _check_writable(query: Query, operation: str) -> None:
+    model = query.model
+    if model is not None and issubclass(model, ReadOnlyModel):
+        raise ReadOnlyError(model, operation)
+
+
+class SQLInsertCompiler(BaseSQLInsertCompiler):
+    """Not PostgreSQL's own: that one writes UNNEST with several arguments, and RisingWave's takes one.
+
+    src/expr/impl/src/table_function/unnest.rs at v3.0.3.
+    """
+
+    def as_sql(self) -> Any:  # noqa: D102 - Django's
+        _check_writable(self.query, "INSERT")
+        row_id = next((field for field in self.query.fields if isinstance(field, RowIdField)), None)
+        if row_id:
+            raise NotSupportedError(
+                f"{row_id} is made by the server and can't be inserted; leave the instance's pk None. (An "
+                "instance with a pk is inserted where save() found no row to update.)"
+            )
+        auto_field = self.query.get_meta().auto_field
+        if auto_field and auto_field not in self.query.fields and not isinstance(auto_field, RowIdField):
+            self.query.fields = [auto_field, *self.query.fields]
+        return super().as_sql()
+
+    def pre_save_val(self, field: Field[Any, Any], obj: Model) -> Any:
+        """Make the key here, so that the instance has it only once RETURNING brings it back."""
+        value = super().pre_save_val(field, obj)
+        if value is None and field is self.query.get_meta().auto_field:
+            return make_key()
+        return value
+
+    def execute_sql(self, returning_fields: Any = None) -> Any:
+        """Return a row for each object: bulk_create() asserts it, even of a model that returns nothing."""
+        return super().execute_sql(returning_fields) or [()] * len(self.query.objs)
+
+
+class SQLUpdateCompiler(PostgreSQLUpdateCompiler):
+    def as_sql(self) -> Any:  # noqa: D102 - Django's
+        _check_writable(self.query, "UPDATE")
+        return super().as_sql()
+
+
+class SQLDeleteCompiler(PostgreSQLDeleteCompiler):
+    def as_sql(self) -> Any:  # noqa: D102 - Django's
+        _check_writable(self.query, "DELETE")
+        return super().as_sql()

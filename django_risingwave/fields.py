@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class RowIdField(models.BigAutoField):
+    """`_row_id`: what RisingWave gives each row of a table that has no primary key of its own.
+
+    RisingWave adds the column, fills it and hides it from `SELECT *`; it can be selected, filtered and
+    ordered by by name. On the stand-in it is an identity column. It is never part of an INSERT, and never
+    returned by one, since RisingWave makes it after the statement is done: after save(), create() and
+    bulk_create() the instance's pk is None.
+    """
+
+    description = "RisingWave's row id"
+    # Not in RETURNING. (AutoField has True.)
+    db_returning = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["primary_key"] = True
+        kwargs["db_column"] = "_row_id"
+        kwargs["editable"] = False
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:  # noqa: D102 - Django's
+        name, path, args, kwargs = super().deconstruct()
+        for fixed in ("primary_key", "db_column", "editable"):
+            del kwargs[fixed]
+        return name, path, args, kwargs
+
+
+class FiniteFloatField(models.FloatField):
+    """A float that is a number: NaN and infinities are refused, for a sum never recovers from one.
+
+    Refused with a ValueError when saved or looked up, as FloatField refuses what isn't a float, and by
+    full_clean() and forms with a ValidationError. On PostgreSQL a CHECK refuses them too; RisingWave has no
+    CHECK, and takes them from other clients.
+    """
+
+    def get_prep_value(self, value: Any) -> Any:
+        """Raise ValueError for NaN and infinities."""
+        value = super().get_prep_value(value)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"Field '{self.name}' expected a finite number but got {value!r}.")
+        return value
+
+    def db_check(self, connection: BaseDatabaseWrapper) -> str | None:
+        """Return a condition that NaN, which PostgreSQL sorts above infinity, fails as well."""
+        if connection.vendor == "postgresql" or (
+            connection.vendor == "risingwave" and not connection.is_risingwave
+        ):
+            return f"\"{self.column}\" > '-Infinity' AND \"{self.column}\" < 'Infinity'"
+        return super().db_check(connection)

@@ -1,0 +1,61 @@
+"""Which server is at the other end: RisingWave, or PostgreSQL in its place."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from django.db import NotSupportedError
+
+# The oldest with a blocking FETCH: github.com/risingwavelabs/risingwave/pull/18675.
+RISINGWAVE_FLOOR = (2, 1)
+# The oldest with NULLS NOT DISTINCT, which the stand-in's summary tables need:
+# https://www.postgresql.org/docs/15/release-15.html
+STANDIN_FLOOR = (15,)
+
+# `PostgreSQL 13.14.0-RisingWave-3.0.3 (1234abcd)`: src/common/src/lib.rs at v3.0.3.
+_RISINGWAVE = re.compile(r"RisingWave-(\d+\.\d+\.\d+\S*) \(")
+# `PostgreSQL 18.4 on x86_64…`, `PostgreSQL 19beta1 on …`.
+_POSTGRESQL = re.compile(r"PostgreSQL (\d+\S*)")
+
+
+@dataclass(frozen=True)
+class ServerVersion:
+    """What `SELECT version()` says, taken apart."""
+
+    is_risingwave: bool
+    #: As the server writes it: "3.0.3", "2.8.0-rc.1", "18.4".
+    version: str
+
+    @classmethod
+    def parse(cls, text: str) -> ServerVersion:
+        """Raise NotSupportedError for a server that is neither RisingWave nor PostgreSQL."""
+        if match := _RISINGWAVE.search(text):
+            return cls(is_risingwave=True, version=match[1])
+        if "RisingWave" not in text and (match := _POSTGRESQL.match(text)):
+            return cls(is_risingwave=False, version=match[1])
+        raise NotSupportedError(
+            "django_risingwave talks to RisingWave, or to PostgreSQL standing in for it. "
+            f"This server is neither, going by its version(): {text!r}"
+        )
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The leading numbers: (2, 8, 0) of "2.8.0-rc.1"."""
+        return tuple(map(int, re.findall(r"\d+", re.split(r"[^\d.]", self.version)[0])))
+
+    @property
+    def name(self) -> str:
+        """As a page may show it: "RisingWave 3.0.3", "PostgreSQL 18.4 (stand-in)"."""
+        return f"RisingWave {self.version}" if self.is_risingwave else f"PostgreSQL {self.version} (stand-in)"
+
+    def check_supported(self) -> None:
+        """Raise NotSupportedError for a server older than the floor. There is no ceiling."""
+        server, floor = (
+            ("RisingWave", RISINGWAVE_FLOOR) if self.is_risingwave else ("PostgreSQL", STANDIN_FLOOR)
+        )
+        if self.numbers < floor:
+            raise NotSupportedError(
+                f"django_risingwave needs {server} {'.'.join(map(str, floor))} or later; "
+                f"this server is {server} {self.version}."
+            )
