@@ -1,0 +1,14 @@
+from django.apps import AppConfig
+from django.core import checks
+
+
+class RisingWaveConfig(AppConfig):
+    """Put "django_risingwave" into INSTALLED_APPS for its system checks."""
+
+    name = "django_risingwave"
+    verbose_name = "RisingWave"
+
+    def ready(self) -> None:
+        from django_risingwave.checks import check_models  # noqa: PLC0415 - imports models, not there before
+
+        checks.register(check_models, checks.Tags.models)

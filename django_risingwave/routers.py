@@ -1,0 +1,92 @@
+"""DATABASE_ROUTERS = ["django_risingwave.routers.RisingWaveRouter"]."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS, connections
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+VENDOR = "risingwave"
+
+
+def _is_risingwave_alias(alias: str | None) -> bool:
+    return alias is not None and connections[alias].vendor == VENDOR
+
+
+def _is_risingwave_model(model: type[Model] | Model) -> bool:
+    return model._meta.required_db_vendor == VENDOR
+
+
+class RisingWaveRouter:
+    """Send models to RisingWave by what they are, and keep all others away from it.
+
+    A model belongs on RisingWave if its Meta has `required_db_vendor = "risingwave"`, as those of
+    models.RisingWaveModel have. That survives in migrations, where a model is no longer a subclass.
+    """
+
+    def db_for_read(self, model: type[Model], instance: Model | None = None, **hints: Any) -> str | None:
+        """Return RisingWave's alias for its models: the hinted instance's, or else the first in settings.
+
+        Raise ImproperlyConfigured if settings have none.
+        """
+        hinted = instance._state.db if instance is not None else None
+        if _is_risingwave_model(model):
+            if _is_risingwave_alias(hinted):
+                return hinted
+            return self._first_risingwave_alias(model)
+        if _is_risingwave_alias(hinted):
+            # Django would go on to the instance's own alias.
+            return DEFAULT_DB_ALIAS
+        return None
+
+    db_for_write = db_for_read
+
+    def _first_risingwave_alias(self, model: type[Model]) -> str:
+        for alias in connections:
+            if _is_risingwave_alias(alias):
+                return alias
+        raise ImproperlyConfigured(
+            f'{model._meta.label} is on RisingWave, but no database has ENGINE "django_risingwave": add one '
+            "to DATABASES."
+        )
+
+    def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool | None:
+        """Forbid relations between the two sides: they are two databases."""
+        return False if _is_risingwave_model(obj1) != _is_risingwave_model(obj2) else None
+
+    def allow_migrate(
+        self, db: str, app_label: str, model_name: str | None = None, **hints: Any
+    ) -> bool | None:
+        """Let each side have its own models' tables.
+
+        What a migration does without naming a model (RunPython, RunSQL) runs on RisingWave only if the app
+        has a model there; the hint `required_db_vendor="risingwave"` keeps it from the other side.
+        """
+        on_risingwave = _is_risingwave_alias(db)
+        if "required_db_vendor" in hints:
+            belongs = hints["required_db_vendor"] == VENDOR
+        elif model := hints.get("model") or _installed_model(app_label, model_name):
+            belongs = _is_risingwave_model(model)
+        else:
+            return _has_risingwave_model(app_label) if on_risingwave else None
+        if belongs:
+            return on_risingwave
+        return False if on_risingwave else None
+
+
+def _installed_model(app_label: str, model_name: str | None) -> type[Model] | None:
+    try:
+        return apps.get_model(app_label, model_name) if model_name else None
+    except LookupError:
+        return None
+
+
+def _has_risingwave_model(app_label: str) -> bool:
+    return any(
+        _is_risingwave_model(model) for model in apps.get_models() if model._meta.app_label == app_label
+    )
