@@ -1,0 +1,131 @@
+"""Operations for migrations of models on RisingWave. They ask the router, as Django's own do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import router
+from django.db.migrations.operations.base import Operation, OperationCategory
+
+from django_risingwave.standin import SummaryView
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from django.db.migrations.state import ProjectState
+
+    from django_risingwave.aggregates import Aggregate
+    from django_risingwave.schema import DatabaseSchemaEditor
+
+
+class CreateTable(Operation):
+    """Create the table of an unmanaged model, which Django leaves alone.
+
+    An earlier CreateModel in the same app brings the model into the state::
+
+        migrations.CreateModel("Order", fields=[…], options={
+            "managed": False, "required_db_vendor": "risingwave", "db_table": "orders",
+        }),
+        CreateTable("Order"),
+    """
+
+    category = OperationCategory.ADDITION
+
+    def __init__(self, model_name: str) -> None:
+        self.model_name = model_name
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Leave the state as it is: the model is there already."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Create the table."""
+        model = to_state.apps.get_model(app_label, self.model_name)
+        if router.allow_migrate_model(schema_editor.connection.alias, model):
+            schema_editor.create_model(model)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Drop the table."""
+        model = from_state.apps.get_model(app_label, self.model_name)
+        if router.allow_migrate_model(schema_editor.connection.alias, model):
+            schema_editor.delete_model(model)
+
+    def references_model(self, name: str, app_label: str) -> bool:
+        """Keep the optimizer from moving the model's other operations past this one."""
+        return name.lower() == self.model_name.lower()
+
+    def describe(self) -> str:  # noqa: D102 - Django's
+        return f"Create the table of unmanaged model {self.model_name}"
+
+    @property
+    def migration_name_fragment(self) -> str:  # noqa: D102 - Django's
+        return f"{self.model_name.lower()}_table"
+
+
+class CreateMaterializedView(Operation):
+    """Create a materialized view of aggregates over the rows of a table, grouped by some of its columns::
+
+        CreateMaterializedView(
+            "state_turnover",
+            source="orders",
+            group_by=["state"],
+            measures={"turnover": Sum("(qty * price)::numeric")},
+        )
+
+    On RisingWave it is a real one, which is there once it has taken in the rows that are there. On the
+    stand-in it is a standin.SummaryView.
+    """
+
+    category = OperationCategory.ADDITION
+
+    def __init__(
+        self, name: str, *, source: str, group_by: Sequence[str], measures: Mapping[str, Aggregate]
+    ) -> None:
+        columns = [*group_by, *measures]
+        if not group_by or not measures:
+            raise ValueError(
+                f"Materialized view {name!r} needs at least one column to group by, and one measure."
+            )
+        if len(set(columns)) < len(columns):
+            raise ValueError(f"Materialized view {name!r} names a column twice: {', '.join(columns)}.")
+        self.name = name
+        self.source = source
+        self.group_by = group_by
+        self.measures = measures
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Leave the state as it is: the model over the view is unmanaged, and its CreateModel is its own."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Create the view."""
+        if self._is_allowed(schema_editor, app_label):
+            schema_editor.create_materialized_view(self._view)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Drop the view."""
+        if self._is_allowed(schema_editor, app_label):
+            schema_editor.delete_materialized_view(self._view)
+
+    def describe(self) -> str:  # noqa: D102 - Django's
+        return f"Create materialized view {self.name}"
+
+    @property
+    def migration_name_fragment(self) -> str:  # noqa: D102 - Django's
+        return self.name.lower()
+
+    @property
+    def _view(self) -> SummaryView:
+        return SummaryView(self.name, self.source, self.group_by, self.measures)
+
+    def _is_allowed(self, schema_editor: DatabaseSchemaEditor, app_label: str) -> bool:
+        allowed: bool = router.allow_migrate(
+            schema_editor.connection.alias, app_label, required_db_vendor="risingwave"
+        )
+        return allowed
