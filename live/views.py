@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from live.snapshots import Snapshot
 
     class HttpRequest(DjangoHttpRequest):
+        """As HtmxMiddleware leaves it."""
+
         htmx: HtmxDetails
 
     View = Callable[..., Awaitable[HttpResponseBase]]

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+
+from live.models import Order
+from tests import processes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.processes import Server
+
+CHROMIUM = next(
+    filter(
+        None,
+        map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")),
+    ),
+    None,
+)
+BOTH = pytest.mark.django_db(transaction=True, databases=["default", "risingwave"])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("browser") and CHROMIUM is None and not os.environ.get("REQUIRE_BROWSER"):
+            item.add_marker(pytest.mark.skip(reason="no Chromium found"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    missed = [
+        report.nodeid
+        for report in terminalreporter.stats.get("skipped", [])
+        if "no Chromium found" in str(report.longrepr)
+    ]
+    if missed:
+        terminalreporter.section("NOT TESTED IN A BROWSER", sep="!", red=True, bold=True)
+        terminalreporter.line("No Chromium was found, so these tests did not run:")
+        for nodeid in missed:
+            terminalreporter.line(f"  {nodeid}")
+        terminalreporter.line("Install Chromium (Debian: apt install chromium) and run them again.")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    assert CHROMIUM, "REQUIRE_BROWSER is set, and there is no Chromium"
+    return CHROMIUM
+
+
+@pytest.fixture
+def orders(transactional_db: None) -> Iterator[Callable[..., None]]:
+    """An empty table of orders; call it with rows (itemid, qty, price, state) to insert them in one statement."""
+
+    def insert(*rows: tuple[int | None, int | None, float | None, str | None]) -> None:
+        Order.objects.bulk_create(
+            Order(orderid=1, itemid=itemid, qty=qty, price=price, state=state)
+            for itemid, qty, price, state in rows
+        )
+
+    Order.objects.all().delete()
+    yield insert
+    Order.objects.all().delete()
+
+
+@pytest.fixture(scope="session")
+def site_environment(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a server on the test databases."""
+    static_root = tmp_path_factory.mktemp("static")
+    environment = {
+        "DATABASE_URL": processes.database_url(connections["default"]),
+        "RISINGWAVE_URL": processes.database_url(connections["risingwave"]),
+        "STATIC_ROOT": str(static_root),
+    }
+    from django.conf import settings
+
+    settings.STATIC_ROOT = static_root
+    call_command("collectstatic", interactive=False, verbosity=0)
+    return environment
+
+
+@pytest.fixture(scope="session")
+def server(site_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The dashboard, open to all, on a real Daphne."""
+    log = tmp_path_factory.mktemp("server") / "log"
+    with processes.daphne(site_environment, log) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def closed_server(
+    site_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """The dashboard, for those who have logged in."""
+    log = tmp_path_factory.mktemp("closed-server") / "log"
+    with processes.daphne(site_environment | {"LIVE_OPEN": "false"}, log) as running:
+        yield running

@@ -1,0 +1,227 @@
+"""The hub and its feed, on the real stand-in."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
+
+from live import feed, hub
+from live.rankings import RANKINGS
+from live.snapshots import Snapshot
+from tests.conftest import BOTH
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytestmark = BOTH
+STATES = RANKINGS["states-by-turnover"]
+ITEMS = RANKINGS["products-by-quantity"]
+
+
+class Recorder:
+    """A subscriber that remembers."""
+
+    def __init__(self) -> None:
+        self.snapshots: asyncio.Queue[Snapshot] = asyncio.Queue()
+        self.pings: asyncio.Queue[hub.Ping] = asyncio.Queue()
+
+    def deliver(self, message: Snapshot | hub.Ping) -> None:
+        (self.snapshots if isinstance(message, Snapshot) else self.pings).put_nowait(message)
+
+    async def next(self) -> Snapshot:
+        return await asyncio.wait_for(self.snapshots.get(), 10)
+
+
+@pytest.fixture
+async def the_hub(orders) -> AsyncIterator[hub.Hub]:
+    the_hub = hub.get_hub()
+    yield the_hub
+    if the_hub._feed is not None:
+        the_hub._feed.stop()
+        await asyncio.to_thread(the_hub._feed.join, 10)
+
+
+@pytest.fixture
+def insert(orders):
+    return sync_to_async(orders)
+
+
+async def test_a_request_gets_what_is_in_the_database_now(the_hub, insert):
+    await insert((1, 2, 3.0, "Ohio"))
+    [snapshot] = await the_hub.current([STATES])
+    assert snapshot.values == (("Ohio", 6.0),)
+    assert snapshot.source.startswith(("PostgreSQL", "RisingWave"))
+
+
+async def test_all_who_ask_at_once_share_one_read(the_hub, insert, reads):
+    await asyncio.gather(*(the_hub.current([STATES, ITEMS]) for _ in range(50)))
+    assert reads[STATES.slug] == 1
+
+
+async def test_a_subscriber_is_handed_each_change_and_only_changes(the_hub, insert, reads):
+    recorder = Recorder()
+    the_hub.subscribe(recorder, [STATES])
+    assert (await recorder.next()).values == ()
+    await insert((1, 1, 1.0, "Ohio"))
+    assert (await recorder.next()).values == (("Ohio", 1.0),)
+    # Nothing moves: a line and its reversal in one statement, told but of no effect on the rows.
+    before = reads[STATES.slug]
+    await insert((1, 1, 1.0, "Ohio"), (1, 1, -1.0, "Ohio"))
+    await wait_until(lambda: reads[STATES.slug] > before)
+    await insert((1, 1, 2.0, "Ohio"))
+    assert (await recorder.next()).values == (("Ohio", 3.0),)
+
+
+async def test_a_change_is_read_once_however_many_watch(the_hub, insert, reads):
+    recorders = [Recorder() for _ in range(100)]
+    for recorder in recorders:
+        the_hub.subscribe(recorder, [STATES])
+    await asyncio.gather(*(recorder.next() for recorder in recorders))
+    before = reads[STATES.slug]
+    await insert((1, 1, 1.0, "Ohio"))
+    received = await asyncio.gather(*(recorder.next() for recorder in recorders))
+    assert len({id(snapshot) for snapshot in received}) == 1
+    assert reads[STATES.slug] == before + 1
+
+
+async def test_only_what_changed_is_read(the_hub, insert, reads, monkeypatch):
+    monkeypatch.setattr(feed, "CHECK", 3600.0)
+    recorder = Recorder()
+    the_hub.subscribe(recorder, [STATES])
+    await recorder.next()
+    before = dict(reads)
+
+    def tell() -> None:
+        with connections["risingwave"].cursor() as cursor:
+            cursor.execute("SELECT pg_notify('risingwave_changes', %s)", [STATES.model._meta.db_table])
+
+    await sync_to_async(tell)()
+    await wait_until(lambda: reads[STATES.slug] == before[STATES.slug] + 1)
+    assert reads[ITEMS.slug] == before[ITEMS.slug]
+
+
+async def test_changes_that_come_fast_are_gathered(the_hub, insert, reads):
+    recorder = Recorder()
+    the_hub.subscribe(recorder, [STATES])
+    await recorder.next()
+    before = reads[STATES.slug]
+    for _ in range(20):
+        await insert((1, 1, 1.0, "Ohio"))
+    snapshot = await recorder.next()
+    while snapshot.values != (("Ohio", 20.0),):
+        snapshot = await recorder.next()
+    assert reads[STATES.slug] - before < 20
+
+
+async def test_other_rankings_are_not_handed_to_a_subscriber(the_hub, insert):
+    recorder = Recorder()
+    the_hub.subscribe(recorder, [ITEMS])
+    await insert((1, 1, 1.0, "Ohio"))
+    while (snapshot := await recorder.next()).values != ((1, 1.0),):
+        assert snapshot.ranking is ITEMS
+
+
+async def test_a_broken_subscriber_does_not_take_the_others_news_away(the_hub, insert, caplog):
+    class Broken:
+        def deliver(self, message):
+            raise RuntimeError("broken")
+
+    recorder = Recorder()
+    the_hub.subscribe(Broken(), [STATES])
+    the_hub.subscribe(recorder, [STATES])
+    assert await recorder.next()
+    assert "A subscriber failed" in caplog.text
+
+
+async def test_unsubscribed_is_handed_nothing(the_hub, insert):
+    stays, goes = Recorder(), Recorder()
+    the_hub.subscribe(stays, [STATES])
+    the_hub.subscribe(goes, [STATES])
+    await stays.next()
+    await goes.next()
+    the_hub.unsubscribe(goes)
+    await insert((1, 1, 1.0, "Ohio"))
+    await stays.next()
+    assert goes.snapshots.empty()
+
+
+async def test_the_feed_ends_when_nobody_has_watched_for_a_while_and_comes_back(the_hub, insert, monkeypatch):
+    monkeypatch.setattr(hub, "LINGER", 0.1)
+    await the_hub.current([STATES])
+    thread = the_hub._feed
+    await wait_until(lambda: not thread.is_alive())
+    await insert((1, 1, 1.0, "Ohio"))
+    monkeypatch.setattr(hub, "POLL_INTERVAL", 0.0)
+    [snapshot] = await the_hub.current([STATES])
+    assert snapshot.values == (("Ohio", 1.0),)
+
+
+async def test_the_feed_goes_on_while_somebody_watches(the_hub, monkeypatch):
+    monkeypatch.setattr(hub, "LINGER", 0.0)
+    monkeypatch.setattr(hub, "PING_INTERVAL", 0.0)
+    recorder = Recorder()
+    the_hub.subscribe(recorder, [STATES])
+    await recorder.next()
+    for _ in range(2):
+        await asyncio.wait_for(recorder.pings.get(), 10)
+    assert the_hub._feed.is_alive()
+
+
+async def test_checked_at_moves_on_without_a_change_and_changed_at_does_not(the_hub, monkeypatch):
+    monkeypatch.setattr(feed, "CHECK", 0.1)
+    recorder = Recorder()
+    the_hub.subscribe(recorder, [STATES])
+    snapshot = await recorder.next()
+    checked_at = the_hub.checked_at[STATES.slug]
+    await wait_until(lambda: the_hub.checked_at[STATES.slug] > checked_at)
+    assert the_hub.snapshots[STATES.slug] is snapshot
+
+
+async def test_a_lost_connection_is_opened_again_and_nothing_is_missed(the_hub, insert, caplog):
+    recorder = Recorder()
+    the_hub.subscribe(recorder, [STATES])
+    await recorder.next()
+
+    def end_the_feeds_connection() -> None:
+        with connections["risingwave"].cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SET%%timeout%%'"
+                           " OR query LIKE '%%_turnover%%' AND pid <> pg_backend_pid()")
+
+    await sync_to_async(end_the_feeds_connection)()
+    await insert((1, 1, 1.0, "Ohio"))
+    while (await recorder.next()).values != (("Ohio", 1.0),):
+        pass
+    assert caplog.text.count("can't be read") == 1
+    assert caplog.text.count("can be read again") == 1
+
+
+async def test_no_more_subscribers_than_there_is_room_for(the_hub, monkeypatch):
+    monkeypatch.setattr(hub, "MAX_SUBSCRIBERS", 1)
+    the_hub.subscribe(Recorder(), [STATES])
+    with pytest.raises(hub.TooManySubscribersError):
+        the_hub.subscribe(Recorder(), [STATES])
+
+
+@pytest.fixture
+def reads(monkeypatch) -> dict[str, int]:
+    """How often each ranking has been read."""
+    counts = dict.fromkeys(RANKINGS, 0)
+    read = feed.Feed._read
+
+    def counting(self, rankings):
+        for ranking in rankings:
+            counts[ranking.slug] += 1
+        read(self, rankings)
+
+    monkeypatch.setattr(feed.Feed, "_read", counting)
+    return counts
+
+
+async def wait_until(condition) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)

@@ -1,0 +1,285 @@
+"""Pages, partials and JSON from a real Daphne."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+import pytest
+
+from live.rankings import RANKINGS
+from tests.conftest import BOTH
+
+if TYPE_CHECKING:
+    from http.client import HTTPMessage
+
+    from tests.processes import Server
+
+pytestmark = BOTH
+
+
+class NoRedirects(HTTPRedirectHandler):
+    def redirect_request(self, *args: object) -> None:
+        return None
+
+
+class Answer:
+    def __init__(self, status: int, headers: HTTPMessage, body: str) -> None:
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+def get(server: Server, path: str, method: str = "GET", **headers: str) -> Answer:
+    request = Request(server.url + path, method=method)
+    for name, value in headers.items():
+        request.add_header(name.replace("_", "-"), value)
+    try:
+        with build_opener(NoRedirects).open(request, timeout=20) as response:
+            return Answer(response.status, response.headers, response.read().decode())
+    except HTTPError as error:
+        with error:
+            return Answer(error.code, error.headers, error.read().decode())
+
+
+def policy(answer: Answer) -> dict[str, str]:
+    directives = answer.headers["Content-Security-Policy"].split(";")
+    return dict(directive.strip().split(" ", 1) for directive in directives)
+
+
+# ---- the page
+
+
+def test_the_page_shows_all_rankings_without_javascript_and_reloads_itself(server, orders):
+    orders((1, 2, 3.0, "Ohio"))
+    page = get(server, "/")
+    assert page.status == 200
+    for ranking in RANKINGS.values():
+        assert f'id="ranking-{ranking.slug}"' in page.body
+    assert "Ohio" in page.body
+    assert "$6" in page.body
+    assert re.search(r"<noscript><meta http-equiv=\"refresh\"", page.body)
+    assert "(stand-in)" in page.body or "RisingWave" in page.body
+
+
+def test_the_page_is_fresh_each_time_and_kept_out_of_shared_caches(server, orders):
+    assert get(server, "/").headers["Cache-Control"] == "private, no-cache"
+
+
+def test_no_page_allows_inline_scripts_or_styles_or_holds_any(server, orders):
+    for path in ("/", "/embed/states-by-turnover/", "/login/", "/nowhere/"):
+        page = get(server, path)
+        assert "unsafe" not in page.headers["Content-Security-Policy"]
+        assert not re.search(r"\son\w+=|\sstyle=|<style|<script(?![^>]*\ssrc=)", page.body), path
+
+
+def test_what_people_order_is_escaped(server, orders):
+    orders((1, 1, 1.0, "<script>alert(1)</script>"))
+    for path in ("/", "/partials/rankings/", "/embed/states-by-turnover/"):
+        assert "<script>alert" not in get(server, path).body
+
+
+def test_an_unknown_page_says_so_without_a_stack_trace(server):
+    page = get(server, "/nowhere/")
+    assert page.status == 404
+    assert "Traceback" not in page.body
+    assert "Not found" in page.body
+
+
+def test_nothing_but_reading_is_allowed(server):
+    for path in ("/", "/api/rankings/", "/partials/rankings/", "/embed/states-by-turnover/"):
+        assert get(server, path, method="POST").status in {403, 405}
+        assert get(server, path, method="DELETE").status in {403, 405}
+
+
+def test_a_mistyped_parameter_is_named(server):
+    page = get(server, "/?rankings=x")
+    assert page.status == 400
+    assert "unknown parameter" in page.body.lower()
+
+
+# ---- polling
+
+
+def test_a_poll_gets_the_cards_and_then_304_until_something_changes(server, orders):
+    orders((1, 2, 3.0, "Ohio"))
+    first = get(server, "/partials/rankings/?rankings=states-by-turnover")
+    while "$6" not in first.body:
+        first = get(server, "/partials/rankings/?rankings=states-by-turnover")
+    tag = first.headers["HX-PTag"]
+    again = get(server, "/partials/rankings/?rankings=states-by-turnover", HX_Request="true", HX_PTag=tag)
+    assert (again.status, again.body) == (304, "")
+    assert again.headers["HX-PTag"] == tag
+    assert again.headers["Checked-At"]
+    orders((1, 2, 3.0, "Utah"))
+    while again.status == 304:
+        again = get(server, "/partials/rankings/?rankings=states-by-turnover", HX_Request="true", HX_PTag=tag)
+    assert "Utah" in again.body
+    assert "products-by-quantity" not in again.body
+
+
+def test_a_card_for_polling_is_not_marked_for_an_out_of_band_swap(server, orders):
+    assert "hx-swap-oob" not in get(server, "/partials/rankings/").body
+
+
+# ---- JSON
+
+
+def test_the_api_gives_every_ranking(server, orders):
+    orders((1, 2, 3.5, "Ohio"))
+    answer = get(server, "/api/rankings/")
+    while not answer.json["rankings"][0]["rows"]:
+        answer = get(server, "/api/rankings/")
+    assert [ranking["ranking"] for ranking in answer.json["rankings"]] == list(RANKINGS)
+    assert answer.json["rankings"][0]["rows"] == [
+        {"rank": 1, "key": "Ohio", "name": "Ohio", "value": 7.0, "display": "$7"}
+    ]
+
+
+def test_the_api_answers_304_to_the_etag_it_gave(server, orders):
+    first = get(server, "/api/rankings/states-by-turnover/")
+    again = get(server, "/api/rankings/states-by-turnover/", If_None_Match=first.headers["ETag"])
+    assert (again.status, again.body) == (304, "")
+    assert again.headers["ETag"] == first.headers["ETag"]
+    assert again.headers["Checked-At"]
+
+
+def test_the_api_gives_the_rankings_asked_for(server, orders):
+    answer = get(server, "/api/rankings/?rankings=products-by-quantity,states-by-turnover")
+    assert [ranking["ranking"] for ranking in answer.json["rankings"]] == [
+        "products-by-quantity",
+        "states-by-turnover",
+    ]
+
+
+@pytest.mark.parametrize("path", ["/api/rankings/nonsense/", "/api/rankings/?rankings=nonsense"])
+def test_an_unknown_ranking_is_404_with_the_known_ones(server, path):
+    answer = get(server, path)
+    assert answer.status == 404
+    assert "'nonsense'" in answer.json["error"]
+    assert answer.json["rankings"] == list(RANKINGS)
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("/api/rankings/?rankings=", "rankings is empty"),
+        ("/api/rankings/?top=3", "unknown parameter 'top'"),
+        ("/api/rankings/states-by-turnover/?x=1", "unknown parameter 'x'"),
+        ("/partials/rankings/?rankings=,", "rankings is empty"),
+    ],
+)
+def test_a_malformed_parameter_is_400_and_named(server, path, named):
+    answer = get(server, path)
+    assert answer.status == 400
+    assert named in answer.json["error"]
+
+
+def test_the_health_page_answers_whoever_asks(server, closed_server):
+    assert get(server, "/healthz/").json == {"status": "ok"}
+    assert get(closed_server, "/healthz/").json == {"status": "ok"}
+
+
+# ---- widgets and frames
+
+
+def test_only_the_widget_may_be_framed_and_only_by_this_site(server, orders):
+    widget = get(server, "/embed/states-by-turnover/")
+    assert widget.status == 200
+    assert policy(widget)["frame-ancestors"] == "'self'"
+    assert "X-Frame-Options" not in widget.headers
+    for path in ("/", "/login/", "/nowhere/", "/api/rankings/"):
+        page = get(server, path)
+        assert policy(page)["frame-ancestors"] == "'none'", path
+        assert page.headers["X-Frame-Options"] == "DENY", path
+
+
+def test_a_widget_shows_its_ranking_alone(server, orders):
+    body = get(server, "/embed/products-by-quantity/?theme=dark").body
+    assert 'data-theme="dark"' in body
+    assert 'id="ranking-products-by-quantity"' in body
+    assert 'id="ranking-states-by-turnover"' not in body
+
+
+def test_a_widget_of_an_unknown_ranking_lists_the_known_ones(server):
+    page = get(server, "/embed/nonsense/")
+    assert page.status == 404
+    assert "states-by-turnover" in page.body
+
+
+def test_a_widget_names_a_malformed_theme(server):
+    page = get(server, "/embed/states-by-turnover/?theme=pink")
+    assert page.status == 400
+    assert "light, dark" in page.body
+
+
+def test_the_page_offers_a_snippet_for_each_ranking(server, orders):
+    body = get(server, "/").body
+    for slug in RANKINGS:
+        assert f"&lt;iframe src=&quot;{server.url}/embed/{slug}/" in body.replace('"', "&quot;")
+
+
+# ---- who may look
+
+
+def test_without_a_login_the_closed_dashboard_shows_nothing(closed_server, orders):
+    page = get(closed_server, "/")
+    assert (page.status, page.headers["Location"]) == (302, "/login/?next=/")
+    for path in ("/api/rankings/", "/api/rankings/states-by-turnover/", "/partials/rankings/"):
+        answer = get(closed_server, path)
+        assert (answer.status, answer.json) == (401, {"error": "log in first"})
+    widget = get(closed_server, "/embed/states-by-turnover/")
+    assert widget.status == 401
+    assert "Log in" in widget.body
+    assert policy(widget)["frame-ancestors"] == "'self'"
+
+
+def test_with_a_login_the_closed_dashboard_serves(closed_server, orders, client, django_user_model):
+    client.force_login(django_user_model.objects.create_user("ann", password="a-good-password"))
+    cookie = f"sessionid={client.cookies['sessionid'].value}"
+    assert get(closed_server, "/api/rankings/", Cookie=cookie).status == 200
+    page = get(closed_server, "/", Cookie=cookie)
+    assert "Log out ann" in page.body
+
+
+def test_people_log_in_and_out(client, django_user_model):
+    django_user_model.objects.create_user("ann", password="a-good-password")
+    wrong = client.post("/login/", {"username": "ann", "password": "wrong"})
+    assert wrong.status_code == 200
+    assert b"correct username and password" in wrong.content
+    right = client.post("/login/", {"username": "ann", "password": "a-good-password"})
+    assert (right.status_code, right.headers["Location"]) == (302, "/")
+    assert client.post("/logout/").headers["Location"] == "/login/"
+
+
+# ---- the admin
+
+
+def test_orders_can_be_browsed_and_not_changed(client, admin_user, orders):
+    orders((7, 2, 3.5, "Ohio"), (7, 2, 3.5, "Ohio"))
+    client.force_login(admin_user)
+    listing = client.get("/admin/live/order/")
+    assert listing.status_code == 200
+    assert listing.content.count(b"Ohio") == 2
+    from live.models import Order
+
+    key = Order.objects.values_list("pk", flat=True)[0]
+    detail = client.get(f"/admin/live/order/{key}/change/")
+    assert detail.status_code == 200
+    assert b'name="_save"' not in detail.content
+    assert client.post(f"/admin/live/order/{key}/change/", {"qty": 1}).status_code == 403
+    assert client.post(f"/admin/live/order/{key}/delete/", {"post": "yes"}).status_code == 403
+    assert client.get("/admin/live/order/add/").status_code == 403
+
+
+def test_orders_can_be_searched(client, admin_user, orders):
+    orders((7, 2, 3.5, "Ohio"), (8, 2, 3.5, "Utah"))
+    client.force_login(admin_user)
+    found = client.get("/admin/live/order/?q=Utah")
+    assert b"Utah" in found.content
+    assert b"Ohio" not in found.content

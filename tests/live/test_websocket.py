@@ -1,0 +1,151 @@
+"""Programs and pages on a real Daphne."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from websockets.exceptions import ConnectionClosedError
+from websockets.sync.client import ClientConnection, connect
+
+from live.rankings import RANKINGS
+from tests.conftest import BOTH
+
+if TYPE_CHECKING:
+    from tests.processes import Server
+
+pytestmark = BOTH
+
+
+def subscribe(server: Server, query: str = "", **options: Any) -> ClientConnection:
+    return connect(server.socket_url + query, open_timeout=10, **options)
+
+
+def messages(socket: ClientConnection):
+    while True:
+        yield json.loads(socket.recv(timeout=10))
+
+
+def closing(socket: ClientConnection) -> tuple[dict[str, Any], int]:
+    """The last message before the close, and its code."""
+    message: dict[str, Any] = {}
+    with pytest.raises(ConnectionClosedError) as closed:
+        while True:
+            message = json.loads(socket.recv(timeout=10))
+    assert closed.value.rcvd is not None
+    return message, closed.value.rcvd.code
+
+
+def test_a_program_gets_a_hello_the_snapshots_and_then_each_change(server, orders):
+    orders((1, 2, 3.0, "Ohio"))
+    with subscribe(server, "?format=json&rankings=states-by-turnover") as socket:
+        stream = messages(socket)
+        assert next(stream) == {"type": "hello", "version": 1, "rankings": ["states-by-turnover"]}
+        snapshot = next(message for message in stream if message["type"] == "snapshot")
+        assert snapshot["ranking"] == "states-by-turnover"
+        while snapshot["rows"] != [
+            {"rank": 1, "key": "Ohio", "name": "Ohio", "value": 6.0, "display": "$6"},
+        ]:
+            snapshot = next(message for message in stream if message["type"] == "update")
+        orders((1, 1, 4.0, "Utah"))
+        update = next(message for message in stream if message["type"] == "update")
+        assert [row["key"] for row in update["rows"]] == ["Ohio", "Utah"]
+        assert update["changed_at"] > snapshot["changed_at"]
+        assert update["etag"] != snapshot["etag"]
+
+
+def test_a_ping_tells_the_time_and_how_fresh_each_ranking_is(server, orders):
+    with subscribe(server, "?format=json") as socket:
+        ping = next(message for message in messages(socket) if message["type"] == "ping")
+    assert set(ping["checked_at"]) == set(RANKINGS)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", ping["now"])
+
+
+def test_a_page_gets_cards_to_swap_out_of_band(server, orders):
+    orders((1, 2, 3.0, "<img src=x onerror=alert(1)>"))
+    with subscribe(server, "?rankings=states-by-turnover", origin=server.url) as socket:
+        card = next(text for text in iter(lambda: socket.recv(timeout=10), "") if "onerror" in text)
+    assert 'hx-swap-oob="outerMorph"' in card
+    assert 'id="ranking-states-by-turnover"' in card
+    assert "&lt;img src=x onerror=alert(1)&gt;" in card
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "reason"),
+    [
+        ("?format=xml", 4400, "format='xml' is none of: html, json"),
+        ("?rankings=", 4400, "rankings is empty"),
+        ("?ranking=x", 4400, "unknown parameter 'ranking'; there are: format, rankings"),
+        ("?rankings=nonsense", 4404, "unknown ranking 'nonsense'; there are: states-by-turnover"),
+    ],
+)
+def test_a_bad_request_is_told_why_and_closed_with_a_code_not_to_come_back_on(server, query, code, reason):
+    with subscribe(server, query, origin=server.url) as socket:
+        message, closed_with = closing(socket)
+    assert message["type"] == "error"
+    assert message["code"] == closed_with == code
+    assert reason in message["reason"]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "null", "http://127.0.0.1:1", "http://127.0.0.1.evil.example", "file://"],
+)
+@pytest.mark.parametrize("query", ["", "?format=json"])
+def test_a_foreign_page_may_never_subscribe(server, origin, query):
+    with subscribe(server, query, origin=origin) as socket:
+        message, code = closing(socket)
+    assert code == 4403
+    assert "origin" in message["reason"]
+
+
+def test_a_page_must_say_where_it_comes_from(server):
+    with subscribe(server) as socket:
+        assert closing(socket)[1] == 4403
+
+
+def test_a_foreign_host_header_is_refused(server):
+    with subscribe(server, "?format=json", additional_headers={"Host": "evil.example"}) as socket:
+        assert closing(socket)[1] == 4403
+
+
+def test_without_a_login_the_closed_dashboard_tells_nothing(closed_server):
+    with subscribe(closed_server, "?format=json", origin=closed_server.url) as socket:
+        message, code = closing(socket)
+    assert (message["type"], code) == ("error", 4401)
+
+
+def test_a_program_without_origin_is_refused_while_the_dashboard_is_closed(closed_server):
+    with subscribe(closed_server, "?format=json") as socket:
+        assert closing(socket)[1] == 4403
+
+
+def test_with_a_login_the_closed_dashboard_serves(closed_server, orders, client, django_user_model):
+    client.force_login(django_user_model.objects.create_user("ann", password="a-good-password"))
+    cookie = f"sessionid={client.cookies['sessionid'].value}"
+    with subscribe(
+        closed_server, "?format=json", origin=closed_server.url, additional_headers={"Cookie": cookie}
+    ) as socket:
+        kinds = {message["type"] for message, _ in zip(messages(socket), range(5), strict=False)}
+    assert {"hello", "snapshot"} <= kinds
+
+
+def test_a_flood_of_messages_is_closed(server):
+    with subscribe(server, "?format=json") as socket:
+        for _ in range(100):
+            socket.send("hello?")
+        message, code = closing(socket)
+    assert (message["code"], code) == (4429, 4429)
+
+
+def test_junk_and_binary_get_an_error_and_the_news_go_on(server, orders):
+    with subscribe(server, "?format=json&rankings=states-by-turnover") as socket:
+        stream = messages(socket)
+        socket.send(b"\xff\x00")
+        socket.send("junk")
+        errors = [message for message, _ in zip((m for m in stream if m["type"] == "error"), range(2), strict=False)]
+        assert {error["reason"] for error in errors} == {"this socket takes no messages"}
+        orders((1, 1, 4.0, "Utah"))
+        assert next(message for message in stream if message["type"] == "update")
