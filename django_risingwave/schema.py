@@ -2,78 +2,89 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db import NotSupportedError
+from django.db.backends.ddl_references import Statement
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor as PostgreSQLDatabaseSchemaEditor
 
 from django_risingwave.fields import RowIdField
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
 
     from django.db.models import Field, Model
     from django.db.models.constraints import BaseConstraint
 
+    from django_risingwave.base import DatabaseWrapper
     from django_risingwave.standin import SummaryView
 
 
 class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
     """Makes and changes tables, in SQL that both servers take.
 
-    Nothing but the primary key is ever unique, and no foreign key or CHECK is ever made: RisingWave has
-    "not implemented" them (src/frontend/src/handler/create_table.rs at v3.0.3).
+    Only the primary key is ever unique, and no foreign key or CHECK is ever made: they are "not implemented"
+    (src/frontend/src/handler/create_table.rs at v3.0.3).
     """
 
-    # No CASCADE: with it RisingWave would drop the materialized views over a table without a word.
+    connection: DatabaseWrapper
+
+    # No CASCADE: with it RisingWave drops the materialized views over the table too, and says nothing.
     sql_delete_table = "DROP TABLE %(table)s"
+    # CASCADE is not implemented: https://github.com/risingwavelabs/risingwave/issues/6903
+    sql_delete_column = "ALTER TABLE %(table)s DROP COLUMN %(column)s"
     # No WHERE, as the feature supports_partial_indexes says.
     sql_create_index = "CREATE INDEX %(name)s ON %(table)s%(using)s (%(columns)s)%(include)s%(extra)s"
 
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
-        # None is a UNIQUE that isn't made.
-        self.deferred_sql = [sql for sql in self.deferred_sql if sql is not None]
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         super().__exit__(exc_type, exc_value, traceback)
         if exc_type is None and not self.collect_sql:
-            # So that the next migration, and its RunPython, sees the rows that this one wrote.
+            # So that the next migration sees the rows that this one wrote.
             self.connection.flush()
+
+    def execute(self, sql: Any, params: Any = ()) -> None:
+        """Run a statement; None is a UNIQUE that isn't made."""
+        if sql is not None:
+            super().execute(sql, params)
+
+    def _flush(self) -> None:
+        if self.connection.is_risingwave:
+            self.execute("FLUSH", None)
 
     # Constraints ---------------------------------------------------------------------------------------
 
-    def _iter_column_sql(
-        self,
-        column_db_type: str,
-        params: list[Any],
-        model: type[Model],
-        field: Field[Any, Any],
-        field_db_params: Any,
-        include_default: bool,  # noqa: FBT001 - Django's signature
-    ) -> Iterator[str]:
-        for part in super()._iter_column_sql(
-            column_db_type, params, model, field, field_db_params, include_default
-        ):
-            if part != "UNIQUE":
-                yield part
+    def _iter_column_sql(self, *args: Any) -> Iterator[str]:
+        parts: Iterator[str] = super()._iter_column_sql(*args)  # type: ignore[misc]  # not in the stubs
+        return (part for part in parts if part != "UNIQUE")
 
     def _unique_supported(self, *args: Any, **kwargs: Any) -> bool:
         return False
 
-    def alter_unique_together(self, model: type[Model], old: Any, new: Any) -> None:
-        """Do nothing: none was made."""
-
-    def add_constraint(self, model: type[Model], constraint: BaseConstraint) -> None:
-        """Do nothing: no constraint is made."""
-
-    def remove_constraint(self, model: type[Model], constraint: BaseConstraint) -> None:
-        """Do nothing: none was made."""
-
     def _check_sql(self, name: str, check: str) -> None:
         return None
 
-    def _create_like_index_sql(self, model: type[Model], field: Field[Any, Any]) -> None:
-        # Operator classes are a syntax error. Text sorts bytewise, so a plain index serves LIKE 'x%' as well.
+    def alter_unique_together(
+        self, model: type[Model], old_unique_together: Any, new_unique_together: Any
+    ) -> None:
+        """Do nothing: none is ever made."""
+
+    def add_constraint(self, model: type[Model], constraint: BaseConstraint) -> None:
+        """Do nothing: none is ever made."""
+
+    def remove_constraint(self, model: type[Model], constraint: BaseConstraint) -> None:
+        """Do nothing: none is ever made."""
+
+    def _create_like_index_sql(self, model: type[Model], field: Field) -> None:
+        # An operator class is a syntax error. Text sorts bytewise, so a plain index serves LIKE 'x%' as well.
         return None
 
     # Columns -------------------------------------------------------------------------------------------
 
-    def column_sql(self, model: type[Model], field: Field[Any, Any], include_default: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's
+    def column_sql(self, model: type[Model], field: Field, include_default: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's signature
         """Leave `_row_id` to RisingWave, which adds it to a table without a primary key."""
         if isinstance(field, RowIdField):
             if self.connection.is_risingwave:
@@ -81,22 +92,135 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
             return "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", []
         return super().column_sql(model, field, include_default)
 
+    def skip_default_on_alter(self, field: Field) -> bool:
+        """Return True, so that no DROP DEFAULT follows ADD COLUMN: it is not implemented.
+
+        A NOT NULL column keeps its default. It makes no difference, since Django's INSERT names each column.
+        """
+        return True
+
+    def add_field(self, model: type[Model], field: Field) -> None:
+        """Add a column. What skip_default_on_alter() denies a nullable one, its rows get by an UPDATE."""
+        super().add_field(model, field)
+        if field.column is None or not field.null or field.has_db_default():
+            return
+        default = self.effective_default(field)
+        if default is not None:
+            self._flush()
+            table, column = self.quote_name(model._meta.db_table), self.quote_name(field.column)
+            self.execute(f"UPDATE {table} SET {column} = %s", [default])  # noqa: S608 - quoted
+
+    def remove_field(self, model: type[Model], field: Field) -> None:
+        """Drop a column, and first its index: RisingWave keeps a column that an index is on."""
+        if field.column is not None:
+            names = self._constraint_names(model, [field.column], index=True)  # type: ignore[attr-defined]  # not in the stubs
+            for name in names:
+                self.execute(self._delete_index_sql(model, name))  # type: ignore[attr-defined]  # not in the stubs
+        super().remove_field(model, field)
+
+    def _alter_field(
+        self,
+        model: type[Model],
+        old_field: Field,
+        new_field: Field,
+        old_type: str,
+        new_type: str,
+        *args: Any,
+    ) -> None:
+        same_column = old_field.column == new_field.column
+        if same_column and self.column_sql(model, old_field) == self.column_sql(model, new_field):
+            # Its index at most.
+            super()._alter_field(model, old_field, new_field, old_type, new_type, *args)  # type: ignore[misc]  # not in the stubs
+        else:
+            self._remake_table(old_field, new_field, old_type, new_type)
+
+    def _remake_table(self, old_field: Any, new_field: Any, old_type: str, new_type: str) -> None:
+        """Copy the rows into a table of the new shape, which takes the old one's place.
+
+        RisingWave can't change a column's type, NOT NULL or DEFAULT, nor rename it (src/frontend/src/handler/
+        alter_table_column.rs at v3.0.3). Neither server drops a table that a materialized view is on.
+        """
+        model: Any = new_field.model
+        if new_field.primary_key and old_type != new_type and _is_referred_to(model):
+            raise NotSupportedError(
+                f"The type of {new_field} can't be changed: columns of other tables refer to it. Make a new "
+                "model, and copy the rows."
+            )
+        table, new_table = model._meta.db_table, f"new__{model._meta.db_table}"
+        old, new = self.quote_name(table), self.quote_name(new_table)
+        columns: dict[str, str] = {}
+        params: list[Any] = []
+        for field in model._meta.local_concrete_fields:
+            if field.name == new_field.name:
+                value, params = self._converted(old_field, new_field, old_type, new_type)
+            else:
+                value = self.quote_name(field.column)
+            if not isinstance(field, RowIdField):
+                columns[self.quote_name(field.column)] = value
+        definition, definition_params = self.table_sql(model)
+
+        # What an attempt that failed may have left.
+        self.execute(f"DROP TABLE IF EXISTS {new}", None)
+        self.execute(definition.replace(old, new, 1), definition_params or None)
+        self._flush()
+        self.execute(
+            f"INSERT INTO {new} ({', '.join(columns)}) SELECT {', '.join(columns.values())} FROM {old}",  # noqa: S608 - quoted
+            params or None,
+        )
+        self._flush()
+        self.execute(self.sql_delete_table % {"table": old}, None)
+        self.execute(self.sql_rename_table % {"old_table": new, "new_table": old}, None)
+        self.deferred_sql = [
+            sql
+            for sql in self.deferred_sql
+            if not (isinstance(sql, Statement) and sql.references_table(table))
+        ]
+        self.deferred_sql.extend(self._model_indexes_sql(model))  # type: ignore[attr-defined]  # not in the stubs
+        if model._meta.db_table_comment:
+            self.alter_db_table_comment(model, None, model._meta.db_table_comment)
+        for field in model._meta.local_concrete_fields:
+            if field.db_comment:
+                self.execute(*self._alter_column_comment_sql(model, field, None, field.db_comment))
+
+    def _converted(
+        self, old_field: Any, new_field: Any, old_type: str, new_type: str
+    ) -> tuple[str, list[Any]]:
+        """Return the SQL, and its parameters, of an old column's value as the new one takes it."""
+        value: str = self.quote_name(old_field.column)
+        params: Any = []
+        if old_type != new_type:
+            value = f"{value}::{new_type}"
+        if old_field.null and not new_field.null:
+            if new_field.has_db_default():
+                default, params = self.db_default_sql(new_field)
+                value = f"coalesce({value}, {default})"
+            elif (effective_default := self.effective_default(new_field)) is not None:
+                value, params = f"coalesce({value}, %s)", [effective_default]
+        return value, list(params)
+
     # Materialized views --------------------------------------------------------------------------------
 
     def create_materialized_view(self, view: SummaryView) -> None:
-        """Create it, or what stands in for it."""
+        """Create it, or on PostgreSQL what stands in for it."""
         if self.connection.is_risingwave:
             name, source = self.quote_name(view.name), self.quote_name(view.source)
-            self.execute(f"CREATE MATERIALIZED VIEW {name} AS {view.query(source)}", params=None)
+            self.execute(f"CREATE MATERIALIZED VIEW {name} AS {view.query(source)}", None)
             return
         if not self.collect_sql:
             with self.connection.cursor() as cursor:
                 view.check(cursor)
-        self.execute(view.create_sql(), params=None)
+        self.execute(view.create_sql(), None)
 
     def delete_materialized_view(self, view: SummaryView) -> None:
-        """Drop it, or what stands in for it."""
+        """Drop it, or on PostgreSQL what stands in for it."""
         if self.connection.is_risingwave:
-            self.execute(f"DROP MATERIALIZED VIEW {self.quote_name(view.name)}", params=None)
+            self.execute(f"DROP MATERIALIZED VIEW {self.quote_name(view.name)}", None)
         else:
-            self.execute(view.drop_sql(), params=None)
+            self.execute(view.drop_sql(), None)
+
+
+def _is_referred_to(model: type[Model]) -> bool:
+    return any(
+        field.auto_created and not field.concrete and (field.one_to_one or field.one_to_many)
+        for field in model._meta.get_fields(include_hidden=True)
+    )
