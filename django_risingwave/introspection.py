@@ -1,7 +1,127 @@
+"""What tables there are. On RisingWave from rw_catalog, its own catalog.
+
+Its pg_catalog leaves out what Django reads of PostgreSQL's: nullability is constantly true, system schemas
+count as visible, and pg_index can't be unnested as Django does.
+https://docs.risingwave.com/sql/system-catalogs/rw-catalog
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from django.db.backends.postgresql.introspection import (
     DatabaseIntrospection as PostgreSQLDatabaseIntrospection,
 )
+from django.db.backends.postgresql.introspection import FieldInfo, TableInfo
+from django.db.models import Index
+
+if TYPE_CHECKING:
+    from django_risingwave.base import DatabaseWrapper
+
+_TABLES = """
+    SELECT relation.name, relation.relation_type
+    FROM rw_catalog.rw_relations AS relation
+    JOIN rw_catalog.rw_schemas AS schema ON schema.id = relation.schema_id
+    WHERE schema.name = current_schema()
+        AND relation.relation_type IN ('table', 'materialized view', 'view', 'source')
+    ORDER BY relation.name, relation.relation_type
+"""
+_NULLABLE = """
+    SELECT column_name, is_nullable = 'YES'
+    FROM information_schema.columns
+    WHERE table_schema = current_schema() AND table_name = %s
+"""
+_COLUMNS = """
+    SELECT col.position, col.name, col.is_primary_key
+    FROM rw_catalog.rw_columns AS col
+    JOIN rw_catalog.rw_relations AS relation ON relation.id = col.relation_id
+    JOIN rw_catalog.rw_schemas AS schema ON schema.id = relation.schema_id
+    WHERE schema.name = current_schema() AND relation.name = %s
+        AND relation.relation_type IN ('table', 'materialized view')
+    ORDER BY col.position
+"""
+_INDEXES = """
+    SELECT idx.name, idx.key_columns
+    FROM rw_catalog.rw_indexes AS idx
+    JOIN rw_catalog.rw_relations AS relation ON relation.id = idx.primary_table_id
+    JOIN rw_catalog.rw_schemas AS schema ON schema.id = relation.schema_id
+    WHERE schema.name = current_schema() AND relation.name = %s
+    ORDER BY idx.name
+"""
 
 
 class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
-    """Reads what tables there are."""
+    """Reads tables, materialized views, views and sources of the current schema."""
+
+    connection: DatabaseWrapper
+
+    def get_table_list(self, cursor: Any) -> Any:
+        """Return tables ("t", sources too) and views ("v", materialized ones too)."""
+        if not self.connection.is_risingwave:
+            return super().get_table_list(cursor)
+        cursor.execute(_TABLES)
+        # A table with a connector is a source as well, of the same name.
+        kinds = {name: "v" if kind.endswith("view") else "t" for name, kind in cursor.fetchall()}
+        return [TableInfo(name, kind, "") for name, kind in kinds.items()]
+
+    def get_table_description(self, cursor: Any, table_name: str) -> Any:
+        """Return the columns that `SELECT *` gives, which `_row_id` is not one of."""
+        if not self.connection.is_risingwave:
+            return super().get_table_description(cursor, table_name)
+        cursor.execute(_NULLABLE, [table_name])
+        nullable = dict(cursor.fetchall())
+        cursor.execute(f"SELECT * FROM {self.connection.ops.quote_name(table_name)} LIMIT 1")  # noqa: S608 - quoted
+        return [
+            FieldInfo(
+                name=column.name,
+                type_code=column.type_code,
+                display_size=None,
+                internal_size=column.internal_size,
+                precision=None,
+                scale=None,
+                null_ok=nullable.get(column.name, True),
+                default=None,
+                collation=None,
+                is_autofield=False,
+                comment="",
+            )
+            for column in cursor.description
+        ]
+
+    def get_sequences(self, cursor: Any, table_name: str, table_fields: Any = ()) -> Any:
+        """Return none on RisingWave: there are no sequences."""
+        return super().get_sequences(cursor, table_name) if not self.connection.is_risingwave else []
+
+    def get_relations(self, cursor: Any, table_name: str) -> Any:
+        """Return none on RisingWave: there are no foreign keys."""
+        return super().get_relations(cursor, table_name) if not self.connection.is_risingwave else {}
+
+    def get_constraints(self, cursor: Any, table_name: str) -> Any:
+        """Return the primary key and the indexes: RisingWave has no other constraints."""
+        if not self.connection.is_risingwave:
+            return super().get_constraints(cursor, table_name)
+        cursor.execute(_COLUMNS, [table_name])
+        columns = cursor.fetchall()
+        names = {position: name for position, name, _ in columns}
+        constraints = {}
+        if key := [name for _, name, is_primary_key in columns if is_primary_key]:
+            constraints[f"{table_name}_pkey"] = _constraint(key, primary_key=True, unique=True)
+        cursor.execute(_INDEXES, [table_name])
+        for index, positions in cursor.fetchall():
+            # Position 0 is an expression.
+            keys = [names[position] for position in positions if position in names]
+            constraints[index] = _constraint(keys, index=True, type=Index.suffix)
+        return constraints
+
+
+def _constraint(columns: list[str], **facts: Any) -> dict[str, Any]:
+    return {
+        "columns": columns,
+        "primary_key": False,
+        "unique": False,
+        "foreign_key": None,
+        "check": False,
+        "index": False,
+        "definition": None,
+        "options": None,
+    } | facts
