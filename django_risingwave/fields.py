@@ -4,7 +4,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,11 +28,20 @@ class RowIdField(models.BigAutoField):
         kwargs["editable"] = False
         super().__init__(*args, **kwargs)
 
-    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:  # noqa: D102 - Django's
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         name, path, args, kwargs = super().deconstruct()
         for fixed in ("primary_key", "db_column", "editable"):
             del kwargs[fixed]
         return name, path, args, kwargs
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's signature
+        """Return a string, which the driver writes as '5'.
+
+        On RisingWave the column is a serial, and a serial is compared with serials only: an untyped literal
+        becomes one, a number doesn't (src/frontend/src/expr/type_inference/cast.rs at v3.0.3).
+        """
+        value = super().get_db_prep_value(value, connection, prepared)
+        return None if value is None else str(value)
 
 
 class FiniteFloatField(models.FloatField):
@@ -51,7 +59,7 @@ class FiniteFloatField(models.FloatField):
             raise ValueError(f"Field '{self.name}' expected a finite number but got {value!r}.")
         return value
 
-    def db_check(self, connection: BaseDatabaseWrapper) -> str | None:
+    def db_check(self, connection: Any) -> str | None:
         """Return a condition that NaN, which PostgreSQL sorts above infinity, fails as well."""
         if connection.vendor == "postgresql" or (
             connection.vendor == "risingwave" and not connection.is_risingwave
