@@ -40,7 +40,7 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
     # Types without arguments: varchar(n) is a syntax error, numeric(p, s) an unsupported type. There is no
     # uuid and no inet. https://docs.risingwave.com/sql/data-types/overview,
     # src/frontend/src/binder/expr/mod.rs (bind_data_type) at v3.0.3.
-    data_types = PostgreSQLDatabaseWrapper.data_types | {
+    data_types: dict[str, Any] = PostgreSQLDatabaseWrapper.data_types | {
         "AutoField": "bigint",
         "SmallAutoField": "bigint",
         "CharField": "varchar",
@@ -55,9 +55,9 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
         "UUIDField": "varchar",
     }
     # No CHECK: src/frontend/src/handler/create_table.rs at v3.0.3.
-    data_type_check_constraints: dict[str, str] = {}
+    data_type_check_constraints: dict[str, str] = {}  # noqa: RUF012 - Django's
     # No identity columns, no sequences: keys.py makes the keys.
-    data_types_suffix: dict[str, str] = {}
+    data_types_suffix: dict[str, str] = {}  # noqa: RUF012 - Django's
 
     SchemaEditorClass = DatabaseSchemaEditor
     creation_class = DatabaseCreation
@@ -125,14 +125,14 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
             )
         return params
 
-    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:  # noqa: D102 - Django's
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         self._server_version = None
         connection = super().get_new_connection(conn_params)
         # Before the first statement, which the driver would send a BEGIN for.
         connection.autocommit = True
         return connection
 
-    def init_connection_state(self) -> None:  # noqa: D102 - Django's
+    def init_connection_state(self) -> None:
         super().init_connection_state()
         if self.settings_dict["OPTIONS"].get("implicit_flush") and self.is_risingwave:
             # Every write waits until it can be read: https://docs.risingwave.com/sql/commands/sql-set

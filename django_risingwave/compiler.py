@@ -39,7 +39,7 @@ class SQLInsertCompiler(BaseSQLInsertCompiler):
     src/expr/impl/src/table_function/unnest.rs at v3.0.3.
     """
 
-    def as_sql(self) -> Any:  # noqa: D102 - Django's
+    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         _check_writable(self.query, "INSERT")
         row_id = next((field for field in self.query.fields if isinstance(field, RowIdField)), None)
         if row_id:
@@ -50,7 +50,7 @@ class SQLInsertCompiler(BaseSQLInsertCompiler):
         auto_field = self.query.get_meta().auto_field
         if auto_field and auto_field not in self.query.fields and not isinstance(auto_field, RowIdField):
             self.query.fields = [auto_field, *self.query.fields]
-        return super().as_sql()
+        return super().as_sql(*args, **kwargs)
 
     def pre_save_val(self, field: Field[Any, Any], obj: Model) -> Any:
         """Make the key here, so that the instance has it only once RETURNING brings it back."""
@@ -59,18 +59,23 @@ class SQLInsertCompiler(BaseSQLInsertCompiler):
             return make_key()
         return value
 
-    def execute_sql(self, returning_fields: Any = None) -> Any:
+    def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
         """Return a row for each object: bulk_create() asserts it, even of a model that returns nothing."""
-        return super().execute_sql(returning_fields) or [()] * len(self.query.objs)
+        rows: Any = super().execute_sql(*args, **kwargs)
+        return rows or [()] * len(self.query.objs)
 
 
 class SQLUpdateCompiler(PostgreSQLUpdateCompiler):
-    def as_sql(self) -> Any:  # noqa: D102 - Django's
+    """Refuses to change what can only be read."""
+
+    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         _check_writable(self.query, "UPDATE")
-        return super().as_sql()
+        return super().as_sql(*args, **kwargs)
 
 
 class SQLDeleteCompiler(PostgreSQLDeleteCompiler):
-    def as_sql(self) -> Any:  # noqa: D102 - Django's
+    """Refuses to delete what can only be read."""
+
+    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         _check_writable(self.query, "DELETE")
-        return super().as_sql()
+        return super().as_sql(*args, **kwargs)

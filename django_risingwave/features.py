@@ -10,6 +10,8 @@ from django_risingwave.version import RISINGWAVE_FLOOR
 
 
 class DatabaseFeatures(PostgreSQLDatabaseFeatures):
+    """What differs from PostgreSQL's."""
+
     minimum_database_version = RISINGWAVE_FLOOR
 
     # Nothing rolls back: https://docs.risingwave.com/sql/transactions. Django's own probe (insert, roll

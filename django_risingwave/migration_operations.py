@@ -57,16 +57,18 @@ class CreateTable(Operation):
         """Keep the optimizer from moving the model's other operations past this one."""
         return name.lower() == self.model_name.lower()
 
-    def describe(self) -> str:  # noqa: D102 - Django's
+    def describe(self) -> str:
         return f"Create the table of unmanaged model {self.model_name}"
 
     @property
-    def migration_name_fragment(self) -> str:  # noqa: D102 - Django's
+    def migration_name_fragment(self) -> str:
         return f"{self.model_name.lower()}_table"
 
 
 class CreateMaterializedView(Operation):
-    """Create a materialized view of aggregates over the rows of a table, grouped by some of its columns::
+    """Create a materialized view of aggregates over the rows of a table, grouped by some of its columns.
+
+    An example::
 
         CreateMaterializedView(
             "state_turnover",
@@ -113,11 +115,11 @@ class CreateMaterializedView(Operation):
         if self._is_allowed(schema_editor, app_label):
             schema_editor.delete_materialized_view(self._view)
 
-    def describe(self) -> str:  # noqa: D102 - Django's
+    def describe(self) -> str:
         return f"Create materialized view {self.name}"
 
     @property
-    def migration_name_fragment(self) -> str:  # noqa: D102 - Django's
+    def migration_name_fragment(self) -> str:
         return self.name.lower()
 
     @property

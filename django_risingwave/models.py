@@ -7,7 +7,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from django.db import NotSupportedError, models
 
-_Model = TypeVar("_Model", bound=models.Model, covariant=True)
+_Model_co = TypeVar("_Model_co", bound=models.Model, covariant=True)
 _Method = TypeVar("_Method")
 
 
@@ -45,7 +45,7 @@ class RisingWaveModel(models.Model):
         required_db_vendor = "risingwave"
 
 
-class ReadOnlyQuerySet(models.QuerySet[_Model]):
+class ReadOnlyQuerySet(models.QuerySet[_Model_co]):
     """A QuerySet that refuses every write with ReadOnlyError."""
 
     create = _refuse(models.QuerySet.create)
@@ -62,8 +62,8 @@ class ReadOnlyQuerySet(models.QuerySet[_Model]):
     aupdate = _refuse(models.QuerySet.aupdate)
     delete = _refuse(models.QuerySet.delete)
     adelete = _refuse(models.QuerySet.adelete)
-    _insert = _refuse(models.QuerySet._insert)
-    _update = _refuse(models.QuerySet._update)
+    _insert = _refuse(models.QuerySet._insert)  # type: ignore[attr-defined]  # not in the stubs
+    _update = _refuse(models.QuerySet._update)  # type: ignore[attr-defined]  # not in the stubs
     _raw_delete = _refuse(models.QuerySet._raw_delete)
 
 

@@ -20,7 +20,7 @@ class DatabaseOperations(PostgreSQLDatabaseOperations):
     compiler_module = "django_risingwave.compiler"
 
     # Automatic keys are bigint, whatever the field is called: keys.py needs 63 bits.
-    cast_data_types = {
+    cast_data_types = {  # noqa: RUF012 - Django's
         "AutoField": "bigint",
         "BigAutoField": "bigint",
         "SmallAutoField": "bigint",
@@ -36,22 +36,22 @@ class DatabaseOperations(PostgreSQLDatabaseOperations):
         """Return nothing: no constraint is ever made that could be deferred."""
         return ""
 
-    def tablespace_sql(self, tablespace: str, inline: bool = False) -> str:  # noqa: FBT001, FBT002 - Django's
+    def tablespace_sql(self, tablespace: str | None, inline: bool = False) -> str:  # noqa: FBT001, FBT002 - Django's
         """Return nothing: there are no tablespaces."""
         return ""
 
     # uuid and inet are text: RisingWave has neither type.
 
-    def get_db_converters(self, expression: Expression) -> list[Callable[..., Any]]:  # noqa: D102 - Django's
+    def get_db_converters(self, expression: Expression) -> list[Callable[..., Any]]:
         converters = super().get_db_converters(expression)
         if expression.output_field.get_internal_type() == "UUIDField":
             converters.append(_to_uuid)
         return converters
 
-    def adapt_ipaddressfield_value(self, value: str | None) -> str | None:  # noqa: D102 - Django's
+    def adapt_ipaddressfield_value(self, value: str | None) -> str | None:
         return value or None
 
-    def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:  # noqa: D102 - Django's
+    def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:
         # PostgreSQL's backend wraps an inet into HOST().
         return super().lookup_cast(lookup_type, None if internal_type in _TEXT_TYPES else internal_type)
 

@@ -5,12 +5,14 @@ with the columns of the real thing, over a table `standin.<name>` of counts and 
 keep that up to date, at a cost that grows with the rows written and not with those that are there.
 """
 
+# ruff: noqa: S608 - names are quoted here, and the expressions are the migration's own SQL
+
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django_risingwave.aggregates import Average, Count, Sum
+from django_risingwave.aggregates import Average, Sum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -79,9 +81,10 @@ class SummaryView:
         cursor.execute(f"SELECT {_join(summed.values())} FROM {self._source} LIMIT 0")
         for (name, measure), column in zip(summed.items(), cursor.description, strict=True):
             if column[1] not in _EXACT_OIDS:
+                aggregate = type(measure).__name__
                 raise ValueError(
-                    f"{self.name}.{name}: {measure} can't be kept exactly, for floats drift as they are added "
-                    f'and taken away. Cast to numeric: {type(measure).__name__}("({measure.expression})::numeric").'
+                    f"{self.name}.{name}: {measure} can't be kept exactly, for floats drift when added "
+                    f'and taken away. Cast to numeric: {aggregate}("({measure.expression})::numeric").'
                 )
 
     def create_sql(self) -> str:
