@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, cast
+
+import psycopg2
+import pytest
+from django.db import connections
+
+from django_risingwave.version import ServerVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from django_risingwave.base import DatabaseWrapper
+
+
+@pytest.fixture
+def connection(django_db_blocker: Any) -> Iterator[DatabaseWrapper]:
+    """The alias `risingwave`, on an empty database of its own."""
+    wrapper = cast("DatabaseWrapper", connections["risingwave"])
+    original, scratch = wrapper.settings_dict["NAME"], f"scratch_{os.getpid()}"
+    with django_db_blocker.unblock():
+        wrapper.close()
+        with wrapper._nodb_cursor() as cursor:
+            cursor.execute(f'CREATE DATABASE "{scratch}"')
+        wrapper.settings_dict["NAME"] = scratch
+        try:
+            yield wrapper
+        finally:
+            wrapper.close()
+            wrapper.settings_dict["NAME"] = original
+            wrapper._server_version = None
+            with wrapper._nodb_cursor() as cursor:
+                cursor.execute(f'DROP DATABASE "{scratch}"')
+
+
+@pytest.fixture
+def standin(connection: DatabaseWrapper) -> DatabaseWrapper:
+    """The same, for what only PostgreSQL in RisingWave's place does."""
+    if connection.is_risingwave:
+        pytest.skip("is about the stand-in, and RISINGWAVE_URL is that of a RisingWave")
+    return connection
+
+
+@pytest.fixture
+def risingwave(connection: DatabaseWrapper) -> DatabaseWrapper:
+    """The same, for what a real RisingWave alone can tell."""
+    if not connection.is_risingwave:
+        pytest.skip("needs a RisingWave at RISINGWAVE_URL")
+    return connection
+
+
+@pytest.fixture
+def connect(standin: DatabaseWrapper) -> Iterator[Callable[[], Any]]:
+    """Call it for another connection to the same database, the driver's own and in no transaction."""
+    params = standin.get_connection_params()
+    opened = []
+
+    def connect() -> Any:
+        other = psycopg2.connect(**params)
+        opened.append(other)
+        return other
+
+    yield connect
+    for other in opened:
+        other.close()
+
+
+# As much of rw_catalog as introspection.py reads, over PostgreSQL's catalog.
+RW_CATALOG = """
+CREATE SCHEMA rw_catalog;
+CREATE VIEW rw_catalog.rw_schemas AS SELECT oid AS id, nspname AS name FROM pg_namespace;
+CREATE VIEW rw_catalog.rw_relations AS
+    SELECT oid AS id, relname AS name, relnamespace AS schema_id, CASE relkind
+        WHEN 'r' THEN 'table' WHEN 'm' THEN 'materialized view' WHEN 'v' THEN 'view' WHEN 'i' THEN 'index'
+    END AS relation_type
+    FROM pg_class;
+CREATE VIEW rw_catalog.rw_columns AS
+    SELECT attrelid AS relation_id, attname AS name, attnum::int AS position, EXISTS (
+        SELECT FROM pg_index WHERE indrelid = attrelid AND indisprimary AND attnum = ANY (indkey)
+    ) AS is_primary_key
+    FROM pg_attribute WHERE attnum > 0;
+CREATE VIEW rw_catalog.rw_indexes AS
+    SELECT oid AS id, relname AS name, indrelid AS primary_table_id, ARRAY(SELECT unnest(indkey)) AS key_columns
+    FROM pg_index JOIN pg_class ON oid = indexrelid WHERE NOT indisprimary;
+"""
+
+
+class Disguise:
+    """PostgreSQL that is taken for RisingWave, so that it gets what RisingWave would."""
+
+    def __init__(self, connection: DatabaseWrapper) -> None:
+        self.connection = connection
+        self.statements: list[str] = []
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        self.statements.append(sql)
+        return None if sql == "FLUSH" else execute(sql, params, many, context)
+
+
+@pytest.fixture
+def disguise(standin: DatabaseWrapper) -> Iterator[Disguise]:
+    """The stand-in taken for RisingWave, and the statements that Django sends it."""
+    with closing(psycopg2.connect(**standin.get_connection_params())) as other:
+        other.autocommit = True
+        other.cursor().execute(RW_CATALOG)
+    standin.ensure_connection()
+    standin._server_version = ServerVersion(is_risingwave=True, version="3.0.3")
+    disguise = Disguise(standin)
+    with standin.execute_wrapper(disguise):
+        yield disguise
