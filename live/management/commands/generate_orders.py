@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from argparse import ArgumentTypeError
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from datetime import date
 from itertools import islice
 from math import isfinite
@@ -24,7 +24,6 @@ from live.orders import LARGEST_INT, OrderLine, generate, insert_statement
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Callable, Iterator
-    from types import FrameType
 
     #: Takes a statement, returns the seconds for which it had to wait for the server.
     Insert = Callable[[str], float]
@@ -104,18 +103,21 @@ class Command(BaseCommand):
             "--sql", action="store_true", help="Print INSERT statements, for psql, instead: needs no server."
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Run until --count is reached, Ctrl-C or SIGTERM."""
-        self.silent = options["verbosity"] == 0
+    def run_from_argv(self, argv: list[str]) -> None:
+        """End cleanly on Ctrl-C and SIGTERM, and when the reader of --sql has enough, as `head` has."""
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            with interrupted_by_sigterm():
-                self.run(**options)
+            super().run_from_argv(argv)
         except KeyboardInterrupt:
-            self.say("Ended.")
+            sys.exit()
         except BrokenPipeError:
-            # The reader of --sql, such as `head`, has enough; Python would flush once more at exit.
-            # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+            # Python would flush once more at exit. https://docs.python.org/3/library/signal.html#note-on-sigpipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Make the orders, and pass them on at a pace or at full speed. Raises CommandError."""
+        try:
+            self.run(**options)
         except (ValueError, Error) as error:
             raise CommandError(f"Ended: {reason(error)}.") from error
 
@@ -129,6 +131,7 @@ class Command(BaseCommand):
         first_orderid: int | None,
         date: date | None,
         sql: bool,
+        verbosity: int,
         **_: Any,
     ) -> None:
         """Make the orders, and pass them on at a pace or at full speed."""
@@ -139,17 +142,18 @@ class Command(BaseCommand):
         lines = islice(generate(seed, first_orderid or last_orderid + 1, date), count)
         insert = table.insert if table else self.print_statement
         if rate or not count:
-            self.keep_pace(lines, rate or DEFAULT_RATE, batch, insert)
+            rate = rate or DEFAULT_RATE
+            if verbosity:
+                self.say(f"{rate:g} order lines a second. Ctrl-C ends it.")
+            self.keep_pace(lines, Pace(rate), batch, insert)
         else:
-            progress = None if sql or self.silent else Progress(count, "order lines", self.stderr)
+            progress = Progress(count, "order lines", self.stderr) if verbosity and not sql else None
             self.load(lines, batch, insert, progress)
         if table:
             table.connection.flush()
 
-    def keep_pace(self, lines: Iterator[OrderLine], rate: float, batch: int, insert: Insert) -> None:
+    def keep_pace(self, lines: Iterator[OrderLine], pace: Pace, batch: int, insert: Insert) -> None:
         """Insert each line when it is due. What was due while the server was gone is left out."""
-        self.say(f"{rate:g} order lines a second. Ctrl-C ends it.")
-        pace = Pace(rate)
         while chunk := list(islice(lines, pace.wait(batch))):
             if insert(insert_statement(chunk)):
                 pace.restart()
@@ -170,22 +174,4 @@ class Command(BaseCommand):
 
     def say(self, text: str) -> None:
         """Tell people; on stderr, as stdout may be SQL."""
-        if not self.silent:
-            self.stderr.write(text, style_func=str)
-
-
-@contextmanager
-def interrupted_by_sigterm() -> Iterator[None]:
-    """End on SIGTERM as on Ctrl-C, unless the process that this runs in has its own idea of it."""
-
-    def interrupt(signum: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self.stderr.write(text, style_func=str)
