@@ -16,7 +16,7 @@ env = environ.Env()
 DEBUG = env.bool("DEBUG", default=False)
 # Sessions and signed tokens are only as good as this: no default but the one that `make demo` has made for
 # itself, so that manage.py works next to it.
-SECRET_KEY = env.str("SECRET_KEY", default=folder.read_secret(folder.SECRET_KEY))
+SECRET_KEY = env.str("SECRET_KEY", default=folder.read_secret(folder.SECRET_KEY) or env.NOTSET)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
