@@ -10,14 +10,9 @@ from config import standin
 
 folder = Path(tempfile.mkdtemp(prefix="standin-"))
 server = standin.start(folder / "postgres")
-
-
-def _stop() -> None:
-    server.stop()
-    shutil.rmtree(folder)
-
-
-atexit.register(_stop)
+# The last registered runs first.
+atexit.register(shutil.rmtree, folder)
+atexit.register(server.stop)
 
 # Before config.settings reads them; processes that the tests start inherit them.
 os.environ["SECRET_KEY"] = "only-for-tests"
