@@ -68,6 +68,7 @@ def run(options: Options, ending: ExitStack) -> None:
         raise DemoError(f"The settings are wrong: {error}") from error
     from config import preparation  # noqa: PLC0415 - not before django.setup()
 
+    preparation.connect()
     preparation.collect_static(say)
     children: list[Child] = []
     ending.callback(stop, children)
@@ -128,7 +129,7 @@ def find_ip(options: Options) -> str:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise DemoError(f"Port {port} is taken. Choose another: PORT={port + 1} make demo") from error
-        raise DemoError(f"Can't listen on {host}, port {port}: {error.strerror}.") from error
+        raise DemoError(f"Can't listen on {host}, port {port}: {os.strerror(error.errno or 0)}.") from error
     return str(ip)
 
 

@@ -21,6 +21,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from config import folder
 from config.options import DemoError
+from config.processes import signals_held
 from live.management.servers import address, reason
 from live.models import Order
 
@@ -34,6 +35,21 @@ DATABASES = {"default": "DATABASE_URL", "risingwave": "RISINGWAVE_URL"}
 #: Order lines that an empty table gets.
 FIRST_ORDERS = 100_000
 USERNAME = "demo"
+
+
+def connect() -> None:
+    """Connect to both databases. Raises DemoError where there is none, or a server that is too old."""
+    for alias, variable in DATABASES.items():
+        connection = connections[alias]
+        try:
+            connection.ensure_connection()
+        except NotSupportedError as error:
+            raise DemoError(f"The {address(connection)} is of no use here: {reason(error)}") from error
+        except Error as error:
+            raise DemoError(
+                f"Can't reach the {address(connection)}: {reason(error)}\n"
+                f"Check that the server runs, and the host, port, name, user and password in {variable}."
+            ) from error
 
 
 def collect_static(say: Say) -> None:
@@ -58,8 +74,6 @@ def collect_static(say: Say) -> None:
 
 def prepare_databases(say: Say) -> None:
     """Migrate both databases, and give an empty table of orders its first ones. Raises DemoError."""
-    for alias, variable in DATABASES.items():
-        connect(alias, variable)
     for alias in DATABASES:
         where = address(connections[alias])
         try:
@@ -72,20 +86,6 @@ def prepare_databases(say: Say) -> None:
             call_command("generate_orders", count=FIRST_ORDERS)
     except (Error, CommandError) as error:
         raise DemoError(f"No orders can be loaded: {reason(error)}") from error
-
-
-def connect(alias: str, variable: str) -> None:
-    """Connect to a database. Raises DemoError where there is none, or a server that is too old."""
-    connection = connections[alias]
-    try:
-        connection.ensure_connection()
-    except NotSupportedError as error:
-        raise DemoError(f"The {address(connection)} is of no use here: {reason(error)}") from error
-    except Error as error:
-        raise DemoError(
-            f"Can't reach the {address(connection)}: {reason(error)}\n"
-            f"Check that the server runs, and the host, port, name, user and password in {variable}."
-        ) from error
 
 
 def migrate(alias: str, where: str, say: Say) -> None:
@@ -107,7 +107,9 @@ def migrate(alias: str, where: str, say: Say) -> None:
         )
     if executor.migration_plan(loader.graph.leaf_nodes()):
         say(f"Migrating the {where}")
-        call_command("migrate", database=alias, interactive=False, verbosity=0)
+        # On RisingWave nothing rolls back: what Ctrl-C interrupted could be neither repeated nor undone.
+        with signals_held():
+            call_command("migrate", database=alias, interactive=False, verbosity=0)
 
 
 def make_login() -> str | None:
