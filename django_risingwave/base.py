@@ -146,7 +146,7 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
         for name in ("postgres", "dev"):
             connection = self.__class__({**self.settings_dict, "NAME": name}, alias=NO_DB_ALIAS)
             try:
-                connection.connect()
+                connection.ensure_connection()
             except OperationalError:
                 if name == "dev":
                     raise
