@@ -177,10 +177,10 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
         ]
         self.deferred_sql.extend(self._model_indexes_sql(model))  # type: ignore[attr-defined]  # not in the stubs
         if model._meta.db_table_comment:
-            self.alter_db_table_comment(model, None, model._meta.db_table_comment)
+            self.alter_db_table_comment(model, "", model._meta.db_table_comment)
         for field in model._meta.local_concrete_fields:
             if field.db_comment:
-                self.execute(*self._alter_column_comment_sql(model, field, None, field.db_comment))
+                self.execute(*self._alter_column_comment_sql(model, field, None, field.db_comment))  # type: ignore[attr-defined]  # not in the stubs
 
     def _converted(
         self, old_field: Any, new_field: Any, old_type: str, new_type: str
