@@ -83,7 +83,8 @@ CREATE VIEW rw_catalog.rw_columns AS
     ) AS is_primary_key
     FROM pg_attribute WHERE attnum > 0;
 CREATE VIEW rw_catalog.rw_indexes AS
-    SELECT oid AS id, relname AS name, indrelid AS primary_table_id, ARRAY(SELECT unnest(indkey)) AS key_columns
+    SELECT oid AS id, relname AS name, indrelid AS primary_table_id,
+        ARRAY(SELECT unnest(indkey)) AS key_columns
     FROM pg_index JOIN pg_class ON oid = indexrelid WHERE NOT indisprimary;
 """
 

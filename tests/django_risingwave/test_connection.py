@@ -1,0 +1,222 @@
+"""A connection knows its server, and begins no transaction."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, NotSupportedError, transaction
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
+
+from django_risingwave.base import DatabaseWrapper
+from django_risingwave.version import ServerVersion
+from tests.django_risingwave.models import Author
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+RISINGWAVE = ServerVersion(is_risingwave=True, version="3.0.3")
+
+
+def test_the_stand_in_is_told_from_risingwave(standin: DatabaseWrapper) -> None:
+    with standin.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        version = cursor.fetchone()[0].split()[0]
+    assert standin.is_risingwave is False
+    assert standin.server_name == f"PostgreSQL {version} (stand-in)"
+    assert standin.vendor == "risingwave"
+    assert ".".join(map(str, standin.get_database_version())) == version
+
+
+def test_the_server_is_asked_once_per_connection_and_not_among_the_queries(
+    standin: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+    read = DatabaseWrapper._read_server_version
+
+    def count(self: DatabaseWrapper) -> ServerVersion:
+        nonlocal asked
+        asked += 1
+        return read(self)
+
+    monkeypatch.setattr(DatabaseWrapper, "_read_server_version", count)
+    standin.close()
+    standin.connect()
+    queries: list[str] = []
+
+    def record(execute: Any, sql: str, *args: Any) -> Any:
+        queries.append(sql)
+        return execute(sql, *args)
+
+    with standin.execute_wrapper(record):
+        assert standin.server_name == standin.server_name
+        assert standin.is_risingwave is False
+    assert asked == 1
+    assert queries == []
+    # Without a connection the last answer holds, and none is made for it.
+    standin.close()
+    assert standin.is_risingwave is False
+    assert standin.connection is None
+    assert asked == 1
+
+
+def test_a_server_that_was_replaced_is_noticed_on_the_next_connection(standin: DatabaseWrapper) -> None:
+    standin.ensure_connection()
+    standin._server_version = RISINGWAVE
+    assert standin.server_name == "RisingWave 3.0.3"
+    standin.close()
+    standin.connect()
+    assert standin.server_name.startswith("PostgreSQL")
+
+
+def test_a_server_that_is_too_old_is_refused(standin: DatabaseWrapper) -> None:
+    standin.ensure_connection()
+    standin._server_version = ServerVersion.parse("PostgreSQL 13.14.0-RisingWave-2.0.7 (x)")
+    with pytest.raises(NotSupportedError, match=r"needs RisingWave 2\.1 or later"):
+        standin.check_database_version_supported()
+
+
+def test_sql_is_chosen_by_no_server_version(standin: DatabaseWrapper) -> None:
+    assert standin.pg_version == 150_000
+    assert standin.features.is_postgresql_16 is False
+
+
+def test_atomic_begins_no_transaction(standin: DatabaseWrapper, connect: Callable[[], Any]) -> None:
+    other = connect()
+    other.autocommit = True
+    seen = other.cursor()
+    with standin.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (v int)")
+        with transaction.atomic(using="risingwave"), transaction.atomic(using="risingwave"):
+            cursor.execute("INSERT INTO t VALUES (1)")
+            assert standin.connection.info.transaction_status == TRANSACTION_STATUS_IDLE
+            seen.execute("SELECT v FROM t")
+            assert seen.fetchall() == [(1,)]
+
+
+def test_nothing_rolls_back(standin: DatabaseWrapper) -> None:
+    with standin.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (v int)")
+        with suppress(ZeroDivisionError), transaction.atomic(using="risingwave"):
+            cursor.execute("INSERT INTO t VALUES (1)")
+            raise ZeroDivisionError
+        standin.set_autocommit(False)
+        cursor.execute("INSERT INTO t VALUES (2)")
+        standin.rollback()
+        standin.set_autocommit(True)
+        cursor.execute("SELECT v FROM t ORDER BY v")
+        assert cursor.fetchall() == [(1,), (2,)]
+
+
+def test_on_commit_runs_when_atomic_ends_well(standin: DatabaseWrapper) -> None:
+    ran = []
+    with transaction.atomic(using="risingwave"):
+        transaction.on_commit(lambda: ran.append("well"), using="risingwave")
+        assert ran == []
+    with suppress(ZeroDivisionError), transaction.atomic(using="risingwave"):
+        transaction.on_commit(lambda: ran.append("badly"), using="risingwave")
+        raise ZeroDivisionError
+    assert ran == ["well"]
+
+
+def test_iterator_needs_no_server_side_cursor(standin: DatabaseWrapper) -> None:
+    with standin.schema_editor() as editor:
+        editor.create_model(Author)
+    Author.objects.bulk_create(Author(name=str(n)) for n in range(10))
+    statements: list[str] = []
+
+    def record(execute: Any, sql: str, *args: Any) -> Any:
+        statements.append(sql)
+        return execute(sql, *args)
+
+    with standin.execute_wrapper(record):
+        assert len(list(Author.objects.iterator(chunk_size=3))) == 10
+    assert [sql.split()[0] for sql in statements] == ["SELECT"]
+
+
+def test_flush_is_for_risingwave_alone(standin: DatabaseWrapper) -> None:
+    standin.flush()
+    standin._server_version = RISINGWAVE
+    # PostgreSQL's answer tells that it was sent.
+    with pytest.raises(DatabaseError, match='syntax error at or near "FLUSH"'):
+        standin.flush()
+
+
+@pytest.fixture
+def options(standin: DatabaseWrapper) -> Iterator[dict[str, Any]]:
+    """OPTIONS of the alias, for its next connection."""
+    standin.close()
+    original = standin.settings_dict["OPTIONS"]
+    standin.settings_dict["OPTIONS"] = dict(original)
+    yield standin.settings_dict["OPTIONS"]
+    standin.close()
+    standin.settings_dict["OPTIONS"] = original
+
+
+@pytest.mark.parametrize("implicit_flush", [True, False])
+def test_implicit_flush_is_not_the_drivers_and_nothing_to_the_stand_in(
+    standin: DatabaseWrapper, options: dict[str, Any], implicit_flush: bool
+) -> None:
+    options["implicit_flush"] = implicit_flush
+    assert "implicit_flush" not in standin.get_connection_params()
+    standin.connect()
+
+
+def test_implicit_flush_is_set_on_risingwave(
+    standin: DatabaseWrapper, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(DatabaseWrapper, "_read_server_version", lambda self: RISINGWAVE)
+        options["implicit_flush"] = False
+        standin.connect()
+        standin.close()
+        options["implicit_flush"] = True
+        # PostgreSQL's answer tells that it was sent.
+        with pytest.raises(DatabaseError, match='unrecognized configuration parameter "rw_implicit_flush"'):
+            standin.ensure_connection()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        (
+            "implicit_flush",
+            "true",
+            r"OPTIONS\['implicit_flush'\] of 'risingwave' must be True or False, not 'true'",
+        ),
+        ("isolation_level", 1, "remove 'isolation_level' from OPTIONS of 'risingwave'"),
+        ("assume_role", "root", "remove 'assume_role' from OPTIONS of 'risingwave'"),
+    ],
+)
+def test_options_that_risingwave_has_no_use_for_are_refused(
+    standin: DatabaseWrapper, options: dict[str, Any], option: str, value: object, message: str
+) -> None:
+    options[option] = value
+    with pytest.raises(ImproperlyConfigured, match=message):
+        standin.connect()
+
+
+def test_databases_are_made_from_whichever_is_always_there(
+    standin: DatabaseWrapper, connect: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with standin._nodb_cursor() as cursor:
+        cursor.execute("SELECT current_database()")
+        assert cursor.fetchone() == ("postgres",)
+        # As on RisingWave, which has no "postgres" but a "dev".
+        cursor.execute("CREATE DATABASE dev")
+    connect_to = DatabaseWrapper.get_new_connection
+
+    def no_postgres(self: DatabaseWrapper, params: dict[str, Any]) -> Any:
+        return connect_to(self, params | {"dbname": params["dbname"].replace("postgres", "no-such")})
+
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(DatabaseWrapper, "get_new_connection", no_postgres)
+            with standin._nodb_cursor() as cursor:
+                cursor.execute("SELECT current_database()")
+                assert cursor.fetchone() == ("dev",)
+    finally:
+        with standin._nodb_cursor() as cursor:
+            cursor.execute("DROP DATABASE dev")
