@@ -1,0 +1,137 @@
+"""What viewers see while the server of the rankings is gone, on a server of its own that can be stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import psutil
+import psycopg2
+import pytest
+from playwright.sync_api import expect
+
+from config import standin
+from tests import processes
+from tests.live.test_browser import browser, context, page, patience  # noqa: F401 - fixtures
+from tests.live.test_views import get, get_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Page
+
+    from tests.processes import Server
+
+STATES = "/api/rankings/states-by-turnover/"
+
+
+class StandIn:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.start()
+        self.environment = {
+            "DATABASE_URL": standin.url("dashboard", folder),
+            "RISINGWAVE_URL": standin.url("risingwave", folder),
+        }
+
+    def start(self) -> None:
+        self.server = standin.start(self.folder)
+
+    def stop(self) -> None:
+        self.server.stop()
+
+    def insert(self, state: str) -> None:
+        with closing(psycopg2.connect(self.server.get_uri("risingwave"))) as connection, connection:
+            connection.cursor().execute("INSERT INTO orders (qty, price, state) VALUES (2, 3, %s)", [state])
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It is there, and answers nothing."""
+        postmaster = psutil.Process(self.server.get_pid())
+        stopped = [*postmaster.children(recursive=True), postmaster]
+        for process in stopped:
+            process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in stopped:
+                process.send_signal(signal.SIGCONT)
+
+
+@pytest.fixture(scope="module")
+def rankings_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    server = StandIn(tmp_path_factory.mktemp("outage") / "postgres")
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"} | server.environment
+    for database in ("default", "risingwave"):
+        command = [sys.executable, "manage.py", "migrate", "--verbosity", "0", "--database", database]
+        subprocess.run(command, cwd=processes.ROOT, env=environment, check=True)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def site(rankings_server: StandIn, site_environment: dict[str, str], tmp_path: Path) -> Iterator[Server]:
+    with processes.daphne(site_environment | rankings_server.environment, tmp_path / "log") as running:
+        yield running
+
+
+def test_the_last_rows_stay_and_new_ones_come_when_the_server_is_back(rankings_server, site):
+    rankings_server.insert("Ohio")
+    before = get_until(lambda answer: "Ohio" in answer.body, site, STATES)
+    rankings_server.stop()
+    get_until(lambda _: "can't be read" in site.log.read_text(), site, STATES)
+    during = get(site, STATES)
+    assert (during.status, during.body) == (200, before.body)
+    assert during.headers["Checked-At"] >= before.headers["Checked-At"]
+    assert get(site, "/").status == 200
+    rankings_server.start()
+    rankings_server.insert("Utah")
+    get_until(lambda answer: "Utah" in answer.body, site, STATES)
+    log = site.log.read_text()
+    assert log.count("can't be read") == log.count("can be read again") == 1
+    assert "Traceback" not in log
+
+
+def test_who_asks_before_anything_was_read_is_told_to_come_back(rankings_server, site):
+    rankings_server.insert("Ohio")
+    rankings_server.stop()
+    for path in ("/", "/embed/states-by-turnover/", STATES, "/partials/rankings/"):
+        answer = get(site, path)
+        assert answer.status == 503
+        assert answer.headers["Retry-After"] == "5"
+        assert "can't be read right now" in answer.body.replace("&#x27;", "'")
+        assert "socket" not in answer.body, "an address is nobody's business"
+    rankings_server.start()
+    get_until(lambda answer: answer.status == 200, site, STATES)
+
+
+def test_a_server_that_hangs_holds_up_no_page(rankings_server, site):
+    rankings_server.insert("Ohio")
+    get_until(lambda answer: "Ohio" in answer.body, site, STATES)
+    with rankings_server.frozen():
+        for _ in range(5):
+            assert "Ohio" in get(site, "/").body
+    rankings_server.insert("Iowa")
+    get_until(lambda answer: "Iowa" in answer.body, site, STATES)
+
+
+@pytest.mark.browser
+def test_a_page_says_since_when_it_is_stale_and_recovers_without_a_reload(rankings_server, site, page: Page):  # noqa: F811
+    rankings_server.insert("Ohio")
+    page.goto(site.url)
+    card = page.locator("#ranking-states-by-turnover")
+    expect(card).to_contain_text("Ohio")
+    page.evaluate("window.mark = 'not reloaded'")
+    rankings_server.stop()
+    expect(card.locator(".stale")).to_contain_text("stale: last read 16 s ago", timeout=40_000)
+    expect(card).to_contain_text("Ohio")
+    rankings_server.start()
+    rankings_server.insert("Guam")
+    expect(card).to_contain_text("Guam")
+    expect(card.locator(".stale")).to_be_hidden()
+    assert page.evaluate("window.mark") == "not reloaded"
