@@ -32,7 +32,7 @@ def payload(snapshot: Snapshot) -> dict[str, Any]:
     """A snapshot as programs get it, over HTTP and WebSocket alike."""
     return {
         "ranking": snapshot.ranking.slug,
-        "title": snapshot.ranking.title,
+        "title": snapshot.ranking.heading,
         "measure": snapshot.ranking.measure,
         "source": snapshot.source,
         "changed_at": isoformat(snapshot.changed_at),

@@ -29,6 +29,7 @@ class Ranking:
     """The `size` keys of a materialized view with the largest measure."""
 
     slug: str
+    #: After "Top 5".
     title: str
     model: type[MaterializedView]
     key: str
@@ -38,6 +39,11 @@ class Ranking:
     #: The measure as people read it.
     display: Callable[[float], str]
     size: int = 5
+
+    @property
+    def heading(self) -> str:
+        """The title on its own: "Top 5 states by turnover"."""
+        return f"Top {self.size} {self.title}"
 
     def queryset(self) -> QuerySet[Any, tuple[Any, float | None]]:
         """Rows of (key, measure as float), the largest first; no measure is least, and ties go by key.
@@ -61,7 +67,7 @@ RANKINGS: dict[str, Ranking] = {
     for ranking in (
         Ranking(
             slug="states-by-turnover",
-            title="States by turnover",
+            title="states by turnover",
             model=StateTurnover,
             key="state",
             measure="turnover",
@@ -70,7 +76,7 @@ RANKINGS: dict[str, Ranking] = {
         ),
         Ranking(
             slug="products-by-average-quantity",
-            title="Products by average quantity",
+            title="products by average quantity",
             model=ItemAverageQuantity,
             key="itemid",
             measure="average_quantity",
@@ -79,7 +85,7 @@ RANKINGS: dict[str, Ranking] = {
         ),
         Ranking(
             slug="products-by-quantity",
-            title="Products by quantity",
+            title="products by quantity",
             model=ItemQuantity,
             key="itemid",
             measure="quantity",
@@ -88,7 +94,7 @@ RANKINGS: dict[str, Ranking] = {
         ),
         Ranking(
             slug="products-by-turnover",
-            title="Products by turnover",
+            title="products by turnover",
             model=ItemTurnover,
             key="itemid",
             measure="turnover",
