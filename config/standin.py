@@ -29,6 +29,8 @@ DATABASES = ("dashboard", "risingwave")
 VERSION = "18"
 #: Seconds within which it must be up: after a crash it reads its log again first.
 STARTUP = 60
+#: Seconds that a server gets to end in order, before its data are deleted anyway.
+SHUTDOWN = 10
 
 
 class StandinError(Exception):
@@ -80,8 +82,13 @@ def start(folder: Path = demo.POSTGRES) -> PostgresServer:
 def remove(folder: Path) -> None:
     """Delete the data in `folder`, and end the server that a killed run left on it."""
     if process := find_process(folder):
-        process.send_signal(signal.SIGINT)  # fast shutdown
-        process.wait(STARTUP)
+        # Fast shutdown: https://www.postgresql.org/docs/18/server-shutdown.html
+        process.send_signal(signal.SIGINT)
+        until = time.monotonic() + SHUTDOWN
+        while is_running(folder):
+            if time.monotonic() > until:
+                process.kill()
+            time.sleep(0.05)
     if folder.exists():
         shutil.rmtree(folder)
 
