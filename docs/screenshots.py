@@ -4,12 +4,13 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import sync_playwright
 
 URL = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000/"
 FOLDER = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parent
-SHOTS = {
+SHOTS: dict[str, tuple[str, Literal["light", "dark"], int, int]] = {
     "dashboard": ("", "light", 1440, 900),
     "dashboard-dark": ("", "dark", 1440, 900),
     "dashboard-narrow": ("", "light", 390, 844),

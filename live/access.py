@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from channels.auth import get_user
@@ -10,8 +10,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from channels.consumer import _ChannelScope
     from django.http import HttpRequest
 
 
@@ -25,12 +24,12 @@ async def may_look(request: HttpRequest) -> bool:
     return is_open() or (await request.auser()).is_authenticated
 
 
-async def may_subscribe(scope: Mapping[str, Any]) -> bool:
+async def may_subscribe(scope: _ChannelScope) -> bool:
     """The same for a WebSocket, whose scope carries a session."""
-    return is_open() or (await get_user(dict(scope))).is_authenticated
+    return is_open() or (await get_user(scope)).is_authenticated
 
 
-def same_origin(scope: Mapping[str, Any], *, missing: bool) -> bool:
+def same_origin(scope: _ChannelScope, *, missing: bool) -> bool:
     """Whether the page that opened the WebSocket is this site's; `missing`: whether it may say nothing.
 
     Browsers always say it; so a foreign page can't ride on a visitor's session. As in Django's CSRF check,

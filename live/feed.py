@@ -11,7 +11,7 @@ import threading
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.db import Error, connections, router
 
@@ -21,6 +21,7 @@ from live.snapshots import Snapshot
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from django_risingwave.base import DatabaseWrapper
     from live.rankings import Ranking
 
 logger = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ class Feed(threading.Thread):
             self._drain()
 
     def _read(self, rankings: list[Ranking]) -> None:
-        source = connections[self.alias].server_name
+        source = cast("DatabaseWrapper", connections[self.alias]).server_name
         changed, read_at = [], {}
         for ranking in rankings:
             values = tuple(ranking.queryset().using(self.alias))

@@ -4,6 +4,7 @@ All unmanaged: the migrations of this app create them by name, see docs/rankings
 """
 
 from django.db import models
+
 from django_risingwave.fields import FiniteFloatField, RowIdField
 from django_risingwave.models import MaterializedView, RisingWaveModel
 

@@ -20,7 +20,7 @@ from live.rankings import RANKINGS, Ranking, UnknownRankingError, select
 from live.snapshots import combined_etag
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from django.http import HttpRequest as DjangoHttpRequest
     from django.http import HttpResponseBase
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
         htmx: HtmxDetails
 
-    View = Callable[..., Awaitable[HttpResponseBase]]
+    View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
     Refusal = Callable[[HttpRequest, int, str], HttpResponseBase]
 
 #: Seconds after which to ask again for what can't be read now.

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 CHROMIUM = next(
     filter(
         None,
-        map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")),
+        map(
+            shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+        ),
     ),
     None,
 )
@@ -54,7 +56,7 @@ def chromium() -> str:
 
 @pytest.fixture
 def orders(transactional_db: None) -> Iterator[Callable[..., None]]:
-    """An empty table of orders; call it with rows (itemid, qty, price, state) to insert them in one statement."""
+    """An empty table; call it with rows (itemid, qty, price, state) to insert them in one statement."""
 
     def insert(*rows: tuple[int | None, int | None, float | None, str | None]) -> None:
         Order.objects.bulk_create(

@@ -59,7 +59,17 @@ def database_url(connection: BaseDatabaseWrapper) -> str:
 def daphne(environment: dict[str, str], log: Path, port: int | None = None) -> Iterator[Server]:
     """Run Daphne until the block ends; it answers when the block begins."""
     port = port or free_port()
-    command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "--websocket_timeout", "-1"]
+    command = [
+        sys.executable,
+        "-m",
+        "daphne",
+        "-b",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "--websocket_timeout",
+        "-1",
+    ]
     with log.open("ab") as output:
         process = subprocess.Popen(
             [*command, "config.asgi:application"],
@@ -70,7 +80,7 @@ def daphne(environment: dict[str, str], log: Path, port: int | None = None) -> I
         )
     server = Server(f"127.0.0.1:{port}", process, log)
     try:
-        wait_until(lambda: answers(server), lambda: log.read_text())
+        wait_until(lambda: answers(server), log.read_text)
         yield server
     finally:
         process.terminate()

@@ -1,4 +1,5 @@
 from django.db import migrations, models
+
 from django_risingwave.aggregates import Sum
 from django_risingwave.migration_operations import CreateMaterializedView
 

@@ -16,7 +16,6 @@ from tests.conftest import BOTH
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.processes import Server
 
 pytestmark = [BOTH, pytest.mark.browser]
 STATES = "#ranking-states-by-turnover"
@@ -24,10 +23,15 @@ STATES = "#ranking-states-by-turnover"
 
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    flags = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+    flags = [
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+    ]
     if os.geteuid() == 0:
         flags.append("--no-sandbox")  # Chromium's sandbox refuses to run as root.
-    # Playwright's synchronous API leaves an event loop running in this thread; the tests themselves await nothing.
+    # Playwright leaves an event loop running in this thread; the tests themselves await nothing.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium, args=flags)
@@ -57,7 +61,9 @@ def page(context: BrowserContext) -> Iterator[Page]:
 
 def expected(error: str) -> bool:
     """Chromium itself tells of connections that fail, which some of these tests bring about."""
-    return "WebSocket connection" in error or "htmx:ws:error" in error or "Failed to" in error or "ERR_" in error
+    return (
+        "WebSocket connection" in error or "htmx:ws:error" in error or "Failed to" in error or "ERR_" in error
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -247,7 +253,9 @@ def test_a_foreign_site_may_not_frame_the_widget_unless_it_is_listed(
     page = context.new_page()
     page.goto(f"{foreign_site}/?{server.url}/embed/states-by-turnover/")
     expect(page.frame_locator("iframe").locator(STATES)).to_have_count(0)
-    with processes.daphne(site_environment | {"LIVE_FRAME_ANCESTORS": foreign_site}, tmp_path / "log") as listed:
+    with processes.daphne(
+        site_environment | {"LIVE_FRAME_ANCESTORS": foreign_site}, tmp_path / "log"
+    ) as listed:
         page.goto(f"{foreign_site}/?{listed.url}/embed/states-by-turnover/")
         frame = page.frame_locator("iframe")
         expect(frame.locator(STATES)).to_contain_text("$6")

@@ -15,7 +15,7 @@ from live.snapshots import Snapshot
 from tests.conftest import BOTH
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 pytestmark = BOTH
 STATES = RANKINGS["states-by-turnover"]
@@ -30,7 +30,10 @@ class Recorder:
         self.pings: asyncio.Queue[hub.Ping] = asyncio.Queue()
 
     def deliver(self, message: Snapshot | hub.Ping) -> None:
-        (self.snapshots if isinstance(message, Snapshot) else self.pings).put_nowait(message)
+        if isinstance(message, Snapshot):
+            self.snapshots.put_nowait(message)
+        else:
+            self.pings.put_nowait(message)
 
     async def next(self) -> Snapshot:
         return await asyncio.wait_for(self.snapshots.get(), 10)
@@ -50,12 +53,12 @@ def insert(orders):
     return in_thread(orders)
 
 
-def in_thread(function):
+def in_thread(function: Callable[..., None]) -> Callable[..., Awaitable[None]]:
     """Run it where it may block, and leave no connection behind there."""
 
-    def run(*args):
+    def run(*args: object) -> None:
         try:
-            return function(*args)
+            function(*args)
         finally:
             connections.close_all()
 
@@ -200,8 +203,10 @@ async def test_a_lost_connection_is_opened_again_and_nothing_is_missed(the_hub, 
 
     def end_the_feeds_connection() -> None:
         with connections["risingwave"].cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SET%%timeout%%'"
-                           " OR query LIKE '%%_turnover%%' AND pid <> pg_backend_pid()")
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SET%%timeout%%'"
+                " OR query LIKE '%%_turnover%%' AND pid <> pg_backend_pid()"
+            )
 
     await in_thread(end_the_feeds_connection)()
     await insert((1, 1, 1.0, "Ohio"))
@@ -235,5 +240,5 @@ def reads(monkeypatch) -> dict[str, int]:
 
 async def wait_until(condition) -> None:
     async with asyncio.timeout(10):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - nobody sets an event for these
             await asyncio.sleep(0.01)

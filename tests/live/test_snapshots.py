@@ -9,7 +9,9 @@ RANKING = RANKINGS["states-by-turnover"]
 
 
 def snapshot(*values: tuple[object, float | None], moment: int = 1) -> Snapshot:
-    return Snapshot(RANKING, values, datetime(2026, 1, moment, tzinfo=UTC), source="PostgreSQL 18.4 (stand-in)")
+    return Snapshot(
+        RANKING, values, datetime(2026, 1, moment, tzinfo=UTC), source="PostgreSQL 18.4 (stand-in)"
+    )
 
 
 def test_the_same_rows_have_the_same_etag_whenever_they_were_read():

@@ -10,34 +10,35 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from websockets.exceptions import ConnectionClosedError
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 
 from live.rankings import RANKINGS
 from tests.conftest import BOTH
 
 if TYPE_CHECKING:
+    from websockets.sync.connection import Connection
+
     from tests.processes import Server
 
 pytestmark = BOTH
 
 
-def subscribe(server: Server, query: str = "", **options: Any) -> ClientConnection:
+def subscribe(server: Server, query: str = "", **options: Any) -> Connection:
     return connect(server.socket_url + query, open_timeout=10, **options)
 
 
-def messages(socket: ClientConnection):
+def messages(socket: Connection):
     while True:
         yield json.loads(socket.recv(timeout=10))
 
 
-def closing(socket: ClientConnection) -> tuple[dict[str, Any], int]:
+def closing(socket: Connection) -> tuple[dict[str, Any], int]:
     """The last message before the close, and its code."""
-    message: dict[str, Any] = {}
+    received = []
     with pytest.raises(ConnectionClosedError) as closed:
-        while True:
-            message = json.loads(socket.recv(timeout=10))
+        received.extend(messages(socket))
     assert closed.value.rcvd is not None
-    return message, closed.value.rcvd.code
+    return received[-1], closed.value.rcvd.code
 
 
 def test_a_program_gets_a_hello_the_snapshots_and_then_each_change(server, orders):
