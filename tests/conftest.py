@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,21 +15,16 @@ if TYPE_CHECKING:
 
     from tests.processes import Server
 
-CHROMIUM = next(
-    filter(
-        None,
-        map(
-            shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-        ),
-    ),
-    None,
-)
 BOTH = pytest.mark.django_db(transaction=True, databases=["default", "risingwave"])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.get_closest_marker("browser") and CHROMIUM is None and not os.environ.get("REQUIRE_BROWSER"):
+        if (
+            item.get_closest_marker("browser")
+            and processes.CHROMIUM is None
+            and not os.environ.get("REQUIRE_BROWSER")
+        ):
             item.add_marker(pytest.mark.skip(reason="no Chromium found"))
 
 
@@ -50,8 +44,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    assert CHROMIUM, "REQUIRE_BROWSER is set, and there is no Chromium"
-    return CHROMIUM
+    assert processes.CHROMIUM, "REQUIRE_BROWSER is set, and there is no Chromium"
+    return processes.CHROMIUM
 
 
 @pytest.fixture

@@ -1,0 +1,167 @@
+"""From an order's commit to the changed page in Chromium, pushed and polled: python -m benchmarks.latency.
+
+One Daphne, one stand-in, one Chromium on this machine, so one clock. The page notes when a new value of the first
+state is in the document (MutationObserver), and when the next frame is about to be drawn (requestAnimationFrame).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg2
+from playwright.sync_api import sync_playwright
+
+from config import standin
+from tests.processes import CHROMIUM, ROOT, daphne
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+WATCH = """() => {
+  window.seen = new Map();
+  const cards = document.getElementById('cards');
+  const note = () => {
+    const value = document.querySelector('#ranking-states-by-turnover .value')?.textContent;
+    if (!value || seen.has(value)) return;
+    const times = {dom: performance.timeOrigin + performance.now()};
+    seen.set(value, times);
+    requestAnimationFrame(() => { times.frame = performance.timeOrigin + performance.now(); });
+  };
+  new MutationObserver(note).observe(cards, {subtree: true, childList: true, characterData: true, attributes: true});
+}"""
+
+
+class Orders:
+    """Orders of a state that is always first, each committed by itself; its turnover tells them apart."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = psycopg2.connect(url)
+        self.connection.autocommit = True
+        self.turnover = 1_000_000
+
+    def insert(self) -> tuple[str, float]:
+        """Commit one; give the turnover as the page shows it, and the time of the commit in ms."""
+        self.turnover += 1
+        with self.connection.cursor() as cursor:
+            price = self.turnover if self.turnover == 1_000_001 else 1
+            cursor.execute(
+                "INSERT INTO orders (orderid, itemid, qty, price, state) VALUES (1, 1, 1, %s, 'Ohio')",
+                [price],
+            )
+        return f"${self.turnover:,}", time.time() * 1000
+
+
+def measure(page: Page, orders: Orders, repeats: int) -> list[tuple[float, float]]:
+    """Insert after a quiet second; (to the DOM, to the frame) in ms."""
+    figures = []
+    for _ in range(repeats):
+        page.wait_for_timeout(1_000 + random.uniform(0, 1_000))
+        value, committed = orders.insert()
+        page.wait_for_function("value => window.seen.get(value)?.frame", arg=value)
+        times = page.evaluate("value => window.seen.get(value)", value)
+        figures.append((times["dom"] - committed, times["frame"] - committed))
+    return figures
+
+
+def measure_busy(page: Page, orders: Orders, seconds: float, rate: float) -> list[tuple[float, float]]:
+    """Insert constantly; for each value that was shown, from its own commit. Values that were gathered are not."""
+    committed: dict[str, float] = {}
+    until = time.monotonic() + seconds
+
+    def insert() -> None:
+        while time.monotonic() < until:
+            value, moment = orders.insert()
+            committed[value] = moment
+            time.sleep(1 / rate)
+
+    thread = threading.Thread(target=insert)
+    thread.start()
+    page.wait_for_timeout(seconds * 1000 + 1000)
+    thread.join()
+    seen = page.evaluate("() => Object.fromEntries(window.seen)")
+    # How old the oldest change is that a frame brings: the order after the one shown before.
+    values = sorted(set(seen) & set(committed), key=lambda value: committed[value])
+    ordered = sorted(committed, key=lambda value: committed[value])
+    figures = []
+    for before, after in zip(values, values[1:], strict=False):
+        oldest = committed[ordered[ordered.index(before) + 1]]
+        figures.append((seen[after]["dom"] - oldest, seen[after]["frame"] - oldest))
+    return figures
+
+
+def row(name: str, figures: list[tuple[float, float]]) -> str:
+    """One line of the table: p50, p95 and the most of both."""
+    cells = []
+    for times in zip(*figures, strict=True):
+        ordered = sorted(times)
+        cells += [statistics.median(ordered), ordered[int(len(ordered) * 0.95)], ordered[-1]]
+    return f"| {name} | {len(figures)} | " + " | ".join(f"{cell:.0f}" for cell in cells) + " |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=60)
+    parser.add_argument("--rate", type=float, default=100, help="inserts per second of the busy case")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        server = standin.start(folder / "postgres")
+        stack.callback(server.stop)
+        environment = {
+            "SECRET_KEY": "only-for-the-benchmark",
+            "LIVE_OPEN": "true",
+            "STATIC_ROOT": str(folder / "static"),
+            "DATABASE_URL": standin.url("dashboard", folder / "postgres"),
+            "RISINGWAVE_URL": standin.url("risingwave", folder / "postgres"),
+        }
+        for command in ("collectstatic --no-input", "migrate", "migrate --database risingwave"):
+            subprocess.run(
+                [sys.executable, "manage.py", *command.split(), "-v0"],
+                cwd=ROOT,
+                env=os.environ | environment,
+                check=True,
+            )
+        orders = Orders(server.get_uri("risingwave"))
+        stack.enter_context(closing(orders.connection))
+        site = stack.enter_context(daphne(environment, folder / "log"))
+        playwright = stack.enter_context(sync_playwright())
+        flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        stack.callback(browser.close)
+        print(f"{server_version(orders)}, Chromium {browser.version}, {os.cpu_count()} cores\n")
+        print("| from commit | n | DOM p50 | p95 | max | frame p50 | p95 | max (ms) |")
+        print("|---|---:|---:|---:|---:|---:|---:|---:|")
+        orders.insert()
+        for name, pushed in (("pushed", True), ("polled every 2 s", False)):
+            page = browser.new_page()
+            if not pushed:
+                page.route_web_socket("**", lambda socket: socket.close(code=1011))
+            page.goto(site.url)
+            page.wait_for_selector(f"#badge[data-state={'live' if pushed else 'polling'}]")
+            page.evaluate(WATCH)
+            print(row(f"{name}, after a quiet second", measure(page, orders, options.repeats)), flush=True)
+            busy = measure_busy(page, orders, options.repeats / 2, options.rate)
+            print(row(f"{name}, {options.rate:.0f} inserts/s", busy), flush=True)
+            page.close()
+
+
+def server_version(orders: Orders) -> str:
+    """The server's name and version."""
+    with orders.connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        return f"PostgreSQL {cursor.fetchone()[0]}"
+
+
+if __name__ == "__main__":
+    main()
