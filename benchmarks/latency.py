@@ -1,7 +1,8 @@
 """From an order's commit to the changed page in Chromium, pushed and polled: python -m benchmarks.latency.
 
-One Daphne, one stand-in, one Chromium on this machine, so one clock. The page notes when a new value of the first
-state is in the document (MutationObserver), and when the next frame is about to be drawn (requestAnimationFrame).
+One Daphne, one stand-in, one Chromium on this machine, so one clock. The page notes when a new value of the
+first state is in the document (MutationObserver), and when the next frame is about to be drawn
+(requestAnimationFrame).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tempfile
 import threading
 import time
 from contextlib import ExitStack, closing
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +40,8 @@ WATCH = """() => {
     seen.set(value, times);
     requestAnimationFrame(() => { times.frame = performance.timeOrigin + performance.now(); });
   };
-  new MutationObserver(note).observe(cards, {subtree: true, childList: true, characterData: true, attributes: true});
+  const all = {subtree: true, childList: true, characterData: true, attributes: true};
+  new MutationObserver(note).observe(cards, all);
 }"""
 
 
@@ -75,7 +78,7 @@ def measure(page: Page, orders: Orders, repeats: int) -> list[tuple[float, float
 
 
 def measure_busy(page: Page, orders: Orders, seconds: float, rate: float) -> list[tuple[float, float]]:
-    """Insert constantly; for each value that was shown, from its own commit. Values that were gathered are not."""
+    """Insert constantly; for each value shown, from the commit of the oldest order that it brings."""
     committed: dict[str, float] = {}
     until = time.monotonic() + seconds
 
@@ -90,11 +93,10 @@ def measure_busy(page: Page, orders: Orders, seconds: float, rate: float) -> lis
     page.wait_for_timeout(seconds * 1000 + 1000)
     thread.join()
     seen = page.evaluate("() => Object.fromEntries(window.seen)")
-    # How old the oldest change is that a frame brings: the order after the one shown before.
     values = sorted(set(seen) & set(committed), key=lambda value: committed[value])
     ordered = sorted(committed, key=lambda value: committed[value])
     figures = []
-    for before, after in zip(values, values[1:], strict=False):
+    for before, after in pairwise(values):
         oldest = committed[ordered[ordered.index(before) + 1]]
         figures.append((seen[after]["dom"] - oldest, seen[after]["frame"] - oldest))
     return figures
@@ -158,9 +160,7 @@ def main() -> None:
 
 def server_version(orders: Orders) -> str:
     """The server's name and version."""
-    with orders.connection.cursor() as cursor:
-        cursor.execute("SHOW server_version")
-        return f"PostgreSQL {cursor.fetchone()[0]}"
+    return f"PostgreSQL {orders.connection.info.parameter_status('server_version')}"
 
 
 if __name__ == "__main__":
