@@ -27,7 +27,7 @@ def check_models(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) 
 
 def _check_model(model: type) -> list[CheckMessage]:
     messages: list[CheckMessage] = []
-    if not issubclass(model, RisingWaveModel):
+    if not issubclass(model, RisingWaveModel) or model._meta.proxy:
         return messages
     base = MaterializedView if issubclass(model, MaterializedView) else RisingWaveModel
     hint = f"Write `class Meta({base.__name__}.Meta):`."

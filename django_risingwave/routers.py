@@ -19,7 +19,9 @@ def _is_risingwave_alias(alias: str | None) -> bool:
 
 
 def _is_risingwave_model(model: type[Model] | Model) -> bool:
-    return model._meta.required_db_vendor == VENDOR
+    # The table of a many-to-many field is where the model is that has the field; a proxy, where its model is.
+    owner: Any = model._meta.auto_created or model._meta.concrete_model or model
+    return bool(owner._meta.required_db_vendor == VENDOR)
 
 
 class RisingWaveRouter:
