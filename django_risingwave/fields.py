@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
 
 if TYPE_CHECKING:
@@ -44,6 +45,12 @@ class RowIdField(models.BigAutoField):
         return None if value is None else str(value)
 
 
+def validate_finite(value: float) -> None:
+    """Raise ValidationError for NaN and infinities."""
+    if not math.isfinite(value):
+        raise ValidationError("Enter a finite number.", code="finite")
+
+
 class FiniteFloatField(models.FloatField):
     """A float that is a number: NaN and infinities are refused, for a sum never recovers from one.
 
@@ -51,6 +58,8 @@ class FiniteFloatField(models.FloatField):
     full_clean() and forms with a ValidationError. On PostgreSQL a CHECK refuses them too; RisingWave has no
     CHECK, and takes them from other clients.
     """
+
+    default_validators = [validate_finite]  # noqa: RUF012 - Django's
 
     def get_prep_value(self, value: Any) -> Any:
         """Raise ValueError for NaN and infinities."""
