@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, ClassVar, NoReturn, Self, TypeVar, cast
 
 from django.db import NotSupportedError, models
 
@@ -77,7 +77,7 @@ class ReadOnlyModel(RisingWaveModel):
     refused by compiler.py, where all SQL of the alias is made.
     """
 
-    objects = ReadOnlyManager()
+    objects: ClassVar[ReadOnlyManager[Self]] = ReadOnlyManager()
 
     class Meta(RisingWaveModel.Meta):
         abstract = True
