@@ -71,6 +71,10 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
 
     _server_version: ServerVersion | None = None
 
+    if TYPE_CHECKING:
+
+        def schema_editor(self, *args: Any, **kwargs: Any) -> DatabaseSchemaEditor: ...
+
     # The server ---------------------------------------------------------------------------------------
 
     @property
