@@ -69,9 +69,9 @@ with isolate_apps("django_risingwave"):
         """A table without a primary key."""
 
         row_id = RowIdField()
-        kind = models.CharField(max_length=10, null=True)
-        amount = models.IntegerField(null=True)
-        weight = FiniteFloatField(null=True)
+        kind = models.CharField(max_length=10, null=True, blank=True)
+        amount = models.IntegerField(null=True, blank=True)
+        weight = FiniteFloatField(null=True, blank=True)
 
         class Meta(Base.Meta):
             app_label = "django_risingwave"

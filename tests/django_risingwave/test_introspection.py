@@ -1,0 +1,88 @@
+"""Tables are found, and described as `inspectdb` needs it."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.management import call_command
+
+from tests.django_risingwave.models import Author, Book
+
+if TYPE_CHECKING:
+    from django_risingwave.base import DatabaseWrapper
+
+
+@pytest.fixture(params=["as the stand-in", "as RisingWave"])
+def tables(request: pytest.FixtureRequest, standin: DatabaseWrapper) -> DatabaseWrapper:
+    """Tables, a view and an index, and others in a schema that isn't looked at."""
+    if request.param == "as RisingWave":
+        request.getfixturevalue("disguise")
+    with standin.schema_editor() as editor:
+        editor.create_model(Author)
+        editor.create_model(Book)
+    with standin.cursor() as cursor:
+        cursor.execute("CREATE VIEW titles AS SELECT title FROM django_risingwave_book")
+        cursor.execute("CREATE MATERIALIZED VIEW names AS SELECT name FROM django_risingwave_author")
+        cursor.execute("CREATE TABLE keyless (a int NOT NULL, b varchar)")
+        cursor.execute("CREATE INDEX two ON keyless (b, a)")
+        cursor.execute("CREATE SCHEMA elsewhere")
+        cursor.execute("CREATE TABLE elsewhere.hidden (a int)")
+        cursor.execute("CREATE TABLE elsewhere.keyless (c int PRIMARY KEY)")
+    return standin
+
+
+def test_tables_and_views_of_the_current_schema_are_listed(tables: DatabaseWrapper) -> None:
+    with tables.cursor() as cursor:
+        found = {table.name: table.type for table in tables.introspection.get_table_list(cursor)}
+    assert found == {
+        "django_risingwave_author": "t",
+        "django_risingwave_book": "t",
+        "django_risingwave_book_readers": "t",
+        "keyless": "t",
+        "names": "v",
+        "titles": "v",
+    }
+    assert "titles" not in tables.introspection.table_names()
+
+
+def test_columns_are_described(tables: DatabaseWrapper) -> None:
+    with tables.cursor() as cursor:
+        columns = tables.introspection.get_table_description(cursor, "keyless")
+        introspection: Any = tables.introspection
+        kinds = {column.name: introspection.get_field_type(column.type_code, column) for column in columns}
+    assert {column.name: column.null_ok for column in columns} == {"a": False, "b": True}
+    assert kinds == {"a": "IntegerField", "b": "CharField"}
+
+
+def test_keys_and_indexes_are_described(tables: DatabaseWrapper) -> None:
+    def described(table: str) -> Any:
+        with tables.cursor() as cursor:
+            assert tables.introspection.get_relations(cursor, table) == {}
+            assert tables.introspection.get_sequences(cursor, table) == []
+            constraints = tables.introspection.get_constraints(cursor, table)
+        return {
+            name: (facts["columns"], facts["primary_key"], facts["index"])
+            for name, facts in constraints.items()
+            # PostgreSQL 18 counts NOT NULL as a constraint.
+            if facts["primary_key"] or facts["index"]
+        }
+
+    assert described("keyless") == {"two": (["b", "a"], False, True)}
+    assert described("django_risingwave_author") == {"django_risingwave_author_pkey": (["id"], True, False)}
+
+
+def test_inspectdb_writes_models(tables: DatabaseWrapper) -> None:
+    out = StringIO()
+    call_command(
+        "inspectdb", "django_risingwave_book", "names", database="risingwave", stdout=out, include_views=True
+    )
+    text = out.getvalue()
+    assert (
+        "class DjangoRisingwaveBook(models.Model):\n    id = models.BigIntegerField(primary_key=True)\n"
+        in text
+    )
+    assert "    title = models.CharField()\n    author_id = models.BigIntegerField()\n" in text
+    assert "class Names(models.Model):\n    name = models.CharField(blank=True, null=True)\n" in text
+    assert "Unable to inspect" not in text

@@ -1,0 +1,298 @@
+"""Tables are made and changed in SQL that both servers take, and keep their rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.management.color import no_style
+from django.db import NotSupportedError, models
+from django.db.migrations import operations
+from django.db.migrations.state import ModelState, ProjectState
+
+from tests.django_risingwave.models import Author, Book, Everything
+from tests.django_risingwave.test_migrate import REJECTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django_risingwave.base import DatabaseWrapper
+    from tests.django_risingwave.conftest import Disguise
+
+LABEL = "django_risingwave"
+VENDOR = {"required_db_vendor": "risingwave"}
+
+
+class Table:
+    """A model in a migration's state, its table in the database, and migration operations on both."""
+
+    def __init__(self, connection: DatabaseWrapper, *models: ModelState) -> None:
+        self.connection = connection
+        self.state = ProjectState()
+        for model in models:
+            self.apply(operations.CreateModel(model.name, list(model.fields.items()), model.options))
+
+    def apply(self, operation: Any) -> Callable[[], None]:
+        """Apply the operation; call what it returns to undo it."""
+        before, after = self.state, self.state.clone()
+        operation.state_forwards(LABEL, after)
+        with self.connection.schema_editor() as editor:
+            operation.database_forwards(LABEL, editor, before, after)
+        self.state = after
+
+        def undo() -> None:
+            with self.connection.schema_editor() as editor:
+                operation.database_backwards(LABEL, editor, after, before)
+            self.state = before
+
+        return undo
+
+    def model(self, name: str = "Thing") -> Any:
+        return self.state.apps.get_model(LABEL, name)._default_manager.using("risingwave")
+
+    def constraints(self, table: str = "django_risingwave_thing") -> Any:
+        with self.connection.cursor() as cursor:
+            return self.connection.introspection.get_constraints(cursor, table)
+
+    def columns(self, table: str = "django_risingwave_thing") -> dict[str, tuple[str, bool]]:
+        """Type and whether NULL is taken, of each column."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT column_name, data_type, is_nullable = 'YES' FROM information_schema.columns"
+                " WHERE table_name = %s AND table_schema = current_schema() ORDER BY ordinal_position",
+                [table],
+            )
+            return {name: (kind, null) for name, kind, null in cursor.fetchall()}
+
+
+THING = ModelState(
+    LABEL,
+    "Thing",
+    [
+        ("id", models.BigAutoField(primary_key=True)),
+        ("name", models.CharField(max_length=10, db_index=True)),
+        ("amount", models.IntegerField(null=True)),
+    ],
+    VENDOR,
+)
+
+
+@pytest.fixture(params=["as the stand-in", "as RisingWave"])
+def thing(request: pytest.FixtureRequest, standin: DatabaseWrapper) -> Any:
+    """A table with rows, changed as each server has it changed."""
+    disguise: Disguise | None = (
+        request.getfixturevalue("disguise") if request.param == "as RisingWave" else None
+    )
+    table = Table(standin, THING)
+    table.model().bulk_create([table.model().model(name="a", amount=1), table.model().model(name="b")])
+    yield table
+    if disguise:
+        assert [sql for sql in disguise.statements if REJECTED.search(sql)] == []
+
+
+def rows(table: Table, *fields: str) -> list[Any]:
+    return list(table.model().order_by("pk").values_list(*fields))
+
+
+def test_every_field_has_a_type_that_risingwave_has(disguise: Disguise) -> None:
+    with disguise.connection.schema_editor() as editor:
+        for model in (Author, Book, Everything):
+            editor.create_model(model)
+    with disguise.connection.schema_editor() as editor:
+        for model in (Book, Everything, Author):
+            editor.delete_model(model)
+    assert [sql for sql in disguise.statements if REJECTED.search(sql)] == []
+    assert (
+        'CREATE TABLE "django_risingwave_everything" ("id" bigint NOT NULL PRIMARY KEY, "binary" bytea NULL, '
+        '"boolean" boolean NULL, "date" date NULL, "datetime" timestamp with time zone NULL, '
+        '"decimal" numeric NULL, "duration" interval NULL, "email" varchar NULL, '
+        '"float" double precision NULL, "ip" varchar NULL, "json" jsonb NULL, "positive" integer NULL, '
+        '"slug" varchar NULL, "small" smallint NULL, "text" text NULL, "time" time NULL, "uuid" varchar NULL)'
+    ) in disguise.statements
+    assert (
+        'CREATE TABLE "django_risingwave_book_readers" ("id" bigint NOT NULL PRIMARY KEY, '
+        '"book_id" bigint NOT NULL, "author_id" bigint NOT NULL)'
+    ) in disguise.statements
+    indexes = [sql for sql in disguise.statements if sql.startswith("CREATE INDEX")]
+    assert (
+        'CREATE INDEX "small_positive" ON "django_risingwave_everything" ("small", "positive" DESC)'
+        in indexes
+    )
+    # One on the title and not a second for LIKE; the author; both sides of the readers; the declared one;
+    # the slug.
+    assert len(indexes) == 6
+
+
+def test_add_a_column(thing: Table) -> None:
+    undo = thing.apply(operations.AddField("Thing", "note", models.TextField(null=True)))
+    assert thing.columns()["note"] == ("text", True)
+    undo()
+    assert "note" not in thing.columns()
+
+
+@pytest.mark.parametrize("null", [True, False])
+def test_a_new_column_has_its_default_in_the_rows_there_are(thing: Table, null: bool) -> None:
+    thing.apply(operations.AddField("Thing", "count", models.IntegerField(default=7, null=null)))
+    assert rows(thing, "name", "count") == [("a", 7), ("b", 7)]
+    assert thing.columns()["count"] == ("integer", null)
+
+
+def test_remove_a_column_and_its_index(thing: Table) -> None:
+    thing.apply(operations.RemoveField("Thing", "name"))
+    assert list(thing.columns()) == ["id", "amount"]
+    assert [c for c in thing.constraints().values() if c["index"] and not c["primary_key"]] == []
+
+
+def test_rename_a_column(thing: Table) -> None:
+    undo = thing.apply(operations.RenameField("Thing", "name", "title"))
+    assert rows(thing, "title", "amount") == [("a", 1), ("b", None)]
+    undo()
+    assert rows(thing, "name", "amount") == [("a", 1), ("b", None)]
+
+
+def test_change_a_type(thing: Table) -> None:
+    undo = thing.apply(operations.AlterField("Thing", "amount", models.CharField(max_length=9, null=True)))
+    assert rows(thing, "name", "amount") == [("a", "1"), ("b", None)]
+    undo()
+    assert rows(thing, "name", "amount") == [("a", 1), ("b", None)]
+    assert thing.columns()["amount"] == ("integer", True)
+
+
+def test_null_becomes_the_default_where_it_is_forbidden(thing: Table) -> None:
+    undo = thing.apply(operations.AlterField("Thing", "amount", models.IntegerField(default=5)))
+    assert rows(thing, "name", "amount") == [("a", 1), ("b", 5)]
+    assert thing.columns()["amount"] == ("integer", False)
+    undo()
+    assert thing.columns()["amount"] == ("integer", True)
+
+
+def test_null_becomes_the_databases_default(thing: Table) -> None:
+    thing.apply(operations.AlterField("Thing", "amount", models.IntegerField(db_default=6)))
+    assert rows(thing, "name", "amount") == [("a", 1), ("b", 6)]
+
+
+def test_a_copied_table_has_its_keys_indexes_and_comments(thing: Table) -> None:
+    before = rows(thing, "pk")
+    thing.apply(
+        operations.AlterField("Thing", "amount", models.BigIntegerField(null=True, db_comment="how many"))
+    )
+    assert rows(thing, "pk") == before
+    constraints = thing.constraints().values()
+    assert [c["columns"] for c in constraints if c["primary_key"]] == [["id"]]
+    assert [c["columns"] for c in constraints if c["index"] and not c["primary_key"]] == [["name"]]
+    with thing.connection.cursor() as cursor:
+        cursor.execute("SELECT col_description('django_risingwave_thing'::regclass, 3)")
+        assert cursor.fetchone() == ("how many",)
+
+
+def test_what_a_failed_copy_left_is_in_nobodys_way(thing: Table) -> None:
+    with thing.connection.cursor() as cursor:
+        cursor.execute('CREATE TABLE "new__django_risingwave_thing" (x int)')
+    thing.apply(operations.AlterField("Thing", "amount", models.BigIntegerField(null=True)))
+    assert thing.columns()["amount"] == ("bigint", True)
+
+
+@pytest.mark.parametrize(
+    "field", [models.CharField(max_length=99, db_index=True), models.CharField(max_length=10, unique=True)]
+)
+def test_what_makes_no_difference_to_the_table_is_not_sent(
+    standin: DatabaseWrapper, disguise: Disguise, field: models.CharField
+) -> None:
+    table = Table(standin, THING)
+    disguise.statements.clear()
+    table.apply(operations.AlterField("Thing", "name", field))
+    assert {sql.split()[0] for sql in disguise.statements} <= {"SELECT", "FLUSH", "DROP"}
+    assert "DROP TABLE" not in " ".join(disguise.statements)
+
+
+def test_an_index_comes_and_goes(thing: Table) -> None:
+    undo = thing.apply(
+        operations.AlterField("Thing", "amount", models.IntegerField(null=True, db_index=True))
+    )
+
+    def indexed() -> list[list[str]]:
+        return [c["columns"] for c in thing.constraints().values() if c["index"] and not c["primary_key"]]
+
+    assert sorted(indexed()) == [["amount"], ["name"]]
+    undo()
+    assert indexed() == [["name"]]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        operations.AlterUniqueTogether("Thing", [("name", "amount")]),
+        operations.AddConstraint("Thing", models.UniqueConstraint(fields=["name"], name="u")),
+        operations.AddConstraint("Thing", models.CheckConstraint(condition=models.Q(amount__gt=0), name="c")),
+    ],
+    ids=["unique_together", "UniqueConstraint", "CheckConstraint"],
+)
+def test_constraints_are_part_of_the_state_alone(thing: Table, operation: Any) -> None:
+    before = thing.constraints()
+    undo = thing.apply(operation)
+    assert thing.constraints() == before
+    undo()
+    assert thing.constraints() == before
+
+
+def test_rename_a_table(thing: Table) -> None:
+    thing.apply(operations.RenameModel("Thing", "Object"))
+    assert thing.model("Object").count() == 2
+
+
+def test_many_to_many_comes_and_goes(thing: Table) -> None:
+    undo = thing.apply(operations.AddField("Thing", "friends", models.ManyToManyField(f"{LABEL}.Thing")))
+    a, b = thing.model().order_by("pk")
+    a.friends.add(b)
+    assert a.friends.get() == b
+    undo()
+    assert thing.columns("django_risingwave_thing_friends") == {}
+
+
+def test_a_key_that_others_refer_to_keeps_its_type(standin: DatabaseWrapper) -> None:
+    other = ModelState(
+        LABEL,
+        "Other",
+        [
+            ("id", models.BigAutoField(primary_key=True)),
+            ("thing", models.ForeignKey(f"{LABEL}.Thing", models.CASCADE)),
+        ],
+        VENDOR,
+    )
+    table = Table(standin, THING, other)
+    with pytest.raises(NotSupportedError, match=r"The type of .*Thing\.id can't be changed"):
+        table.apply(operations.AlterField("Thing", "id", models.CharField(max_length=5, primary_key=True)))
+    # AutoField is a bigint as well.
+    table.apply(operations.AlterField("Thing", "id", models.AutoField(primary_key=True)))
+
+
+def test_a_table_stays_while_a_view_is_over_it(standin: DatabaseWrapper) -> None:
+    table = Table(standin, THING)
+    with standin.cursor() as cursor:
+        cursor.execute("CREATE VIEW over AS SELECT name FROM django_risingwave_thing")
+    with pytest.raises(Exception, match="other objects depend on it"):
+        table.apply(operations.DeleteModel("Thing"))
+    assert list(table.columns()) == ["id", "name", "amount"]
+
+
+def test_flush_empties_tables_one_by_one(thing: Table) -> None:
+    connection = thing.connection
+    statements = connection.ops.sql_flush(no_style(), ["django_risingwave_thing"], reset_sequences=True)
+    assert statements == ['DELETE FROM "django_risingwave_thing";']
+    connection.ops.execute_sql_flush(statements)
+    assert not thing.model().exists()
+
+
+def test_sqlmigrate_shows_what_would_be_sent(standin: DatabaseWrapper) -> None:
+    state = ProjectState()
+    state.add_model(THING)
+    with standin.schema_editor(collect_sql=True) as editor:
+        editor.create_model(state.apps.get_model(LABEL, "Thing"))
+    table, index = editor.collected_sql
+    assert table == (
+        'CREATE TABLE "django_risingwave_thing" ("id" bigint NOT NULL PRIMARY KEY, "name" varchar NOT NULL, '
+        '"amount" integer NULL);'
+    )
+    assert (
+        index == 'CREATE INDEX "django_risingwave_thing_name_208819fd" ON "django_risingwave_thing" ("name");'
+    )

@@ -1,0 +1,404 @@
+"""On PostgreSQL, a materialized view always is what its query over the raw table is."""
+
+from __future__ import annotations
+
+import random
+import select
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.db import DatabaseError, IntegrityError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from django_risingwave.aggregates import Average, Count, Sum
+from django_risingwave.standin import CHANNEL, SummaryView
+from tests.django_risingwave.models import Event
+from tests.processes import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django_risingwave.base import DatabaseWrapper
+
+BY_STATE = SummaryView(
+    "by_state",
+    "sales",
+    ["state"],
+    {
+        "turnover": Sum("(qty * price)::numeric"),
+        "average": Average("qty"),
+        "lines": Count(),
+        "priced": Count("price"),
+    },
+)
+BY_STATE_AND_ITEM = SummaryView("by_state_and_item", "sales", ["state", "item"], {"total": Sum("sales.qty")})
+
+# The queries again, in this file's own words.
+QUERIES = {
+    "by_state": """
+        SELECT state, sum((qty * price)::numeric), avg(qty)::text, count(*), count(price)
+        FROM sales GROUP BY 1
+    """,
+    "by_state_and_item": "SELECT state, item, sum(qty) FROM sales GROUP BY 1, 2",
+}
+VIEWS = {
+    "by_state": "SELECT state, turnover, average::text, lines, priced FROM by_state",
+    "by_state_and_item": "SELECT state, item, total FROM by_state_and_item",
+}
+
+
+@pytest.fixture
+def sales(standin: DatabaseWrapper) -> DatabaseWrapper:
+    """A table with two views over it, and a row of each sort that was there before them."""
+    with standin.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE sales (id int GENERATED ALWAYS AS IDENTITY, state varchar, item int, qty int,"
+            " price double precision, note varchar)"
+        )
+        cursor.execute("INSERT INTO sales (state, qty, price) VALUES ('NY', 2, 1.1), (NULL, NULL, NULL)")
+    with standin.schema_editor() as editor:
+        editor.create_materialized_view(BY_STATE)
+        editor.create_materialized_view(BY_STATE_AND_ITEM)
+    return standin
+
+
+def assert_views_are_their_queries(cursor: Any) -> None:
+    for name, query in QUERIES.items():
+        view = VIEWS[name]
+        cursor.execute(f"({query} EXCEPT ALL {view}) UNION ALL ({view} EXCEPT ALL {query})")
+        assert cursor.fetchall() == [], name
+
+
+states = st.sampled_from(["CA", "NY", "TX", None])
+items = st.sampled_from([1, 2, None])
+quantities = st.one_of(st.none(), st.integers(-1000, 1000))
+prices = st.one_of(st.none(), st.floats(-1e9, 1e9))
+rows = st.tuples(states, items, quantities, prices)
+conditions = st.sampled_from(["true", "item = 1", "item IS NULL", "state = 'CA'", "state IS NULL", "qty < 0"])
+changes = st.one_of(
+    st.tuples(st.just("state"), states),
+    st.tuples(st.just("item"), items),
+    st.tuples(st.just("qty"), quantities),
+    st.tuples(st.just("price"), prices),
+    st.tuples(st.just("note"), st.just("unrelated")),
+)
+inserts = st.lists(rows, min_size=1, max_size=5).map(
+    lambda many: (
+        f"INSERT INTO sales (state, item, qty, price) VALUES {', '.join(['(%s, %s, %s, %s)'] * len(many))}",
+        [value for row in many for value in row],
+    )
+)
+updates = st.builds(
+    lambda changed, condition: (
+        f"UPDATE sales SET {', '.join(f'{column} = %s' for column in changed)} WHERE {condition}",
+        list(changed.values()),
+    ),
+    st.lists(changes, min_size=1, max_size=3).map(dict),
+    conditions,
+)
+deletes = conditions.map(lambda condition: (f"DELETE FROM sales WHERE {condition}", list[Any]()))
+truncations = st.just(("TRUNCATE sales", list[Any]()))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.one_of(inserts, inserts, updates, updates, deletes, truncations), max_size=12))
+def test_any_sequence_of_writes_leaves_each_view_equal_to_its_query(
+    sales: DatabaseWrapper, statements: list[tuple[str, list[Any]]]
+) -> None:
+    with sales.cursor() as cursor:
+        cursor.execute("DELETE FROM sales")
+        cursor.execute("INSERT INTO sales (state, qty, price) VALUES ('NY', 2, 1.1), (NULL, NULL, NULL)")
+        for sql, params in statements:
+            cursor.execute(sql, params)
+            assert_views_are_their_queries(cursor)
+        with sales.schema_editor() as editor:
+            editor.delete_materialized_view(BY_STATE)
+            editor.create_materialized_view(BY_STATE)
+        assert_views_are_their_queries(cursor)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO sales (state, qty) SELECT state, 7 FROM sales",
+        """
+        MERGE INTO sales USING (VALUES ('NY', 5), ('WA', 6)) AS new (state, qty) ON sales.state = new.state
+        WHEN MATCHED THEN UPDATE SET qty = new.qty
+        WHEN NOT MATCHED THEN INSERT (state, qty) VALUES (new.state, new.qty)
+        """,
+        """
+        WITH gone AS (DELETE FROM sales RETURNING *)
+        INSERT INTO sales (state, qty) SELECT 'OR', qty FROM gone
+        """,
+        "DO $$ BEGIN FOR i IN 1..3 LOOP INSERT INTO sales (qty) VALUES (i); END LOOP; END $$",
+        "UPDATE sales SET qty = qty WHERE false",
+    ],
+    ids=lambda statement: statement.split()[0],
+)
+def test_every_way_to_write_is_seen(sales: DatabaseWrapper, statement: str) -> None:
+    with sales.cursor() as cursor:
+        cursor.execute(statement)
+        assert_views_are_their_queries(cursor)
+
+
+def test_what_is_rolled_back_was_never_there(sales: DatabaseWrapper, connect: Callable[[], Any]) -> None:
+    other = connect()
+    cursor = other.cursor()
+    cursor.execute("INSERT INTO sales (state, qty) VALUES ('WA', 1)")
+    cursor.execute("TRUNCATE sales")
+    assert_views_are_their_queries(cursor)
+    other.rollback()
+    assert_views_are_their_queries(cursor)
+    cursor.execute("SELECT state FROM by_state ORDER BY state")
+    assert cursor.fetchall() == [("NY",), (None,)]
+
+
+def test_a_view_has_the_columns_and_types_of_the_real_thing(sales: DatabaseWrapper) -> None:
+    with sales.cursor() as cursor:
+        cursor.execute(
+            "SELECT column_name, data_type FROM information_schema.columns"
+            " WHERE table_name = 'by_state' AND table_schema = 'public' ORDER BY ordinal_position"
+        )
+        assert cursor.fetchall() == [
+            ("state", "character varying"),
+            ("turnover", "numeric"),
+            ("average", "numeric"),
+            ("lines", "bigint"),
+            ("priced", "bigint"),
+        ]
+
+
+def test_a_sum_of_nulls_alone_is_null(sales: DatabaseWrapper) -> None:
+    with sales.cursor() as cursor:
+        cursor.execute("SELECT turnover, average, lines, priced FROM by_state WHERE state IS NULL")
+        assert cursor.fetchall() == [(None, None, 1, 0)]
+
+
+def test_four_writers_neither_deadlock_nor_lose_anything(
+    sales: DatabaseWrapper, connect: Callable[[], Any]
+) -> None:
+    with sales.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO sales (state, item, qty, price)"
+            " SELECT 'CA', n % 5, n, n / 7.0 FROM generate_series(1, 40) AS n"
+        )
+    failures: list[Exception] = []
+    start = threading.Barrier(4)
+
+    def write(writer: int) -> None:
+        dice = random.Random(writer)
+        try:
+            with closing(connect()) as other, other.cursor() as cursor:
+                start.wait()
+                for _ in range(60):
+                    for _ in range(dice.randint(1, 4)):
+                        row, state = dice.randint(1, 42), dice.choice(["CA", "NY", "TX", None])
+                        cursor.execute(
+                            *dice.choice(
+                                [
+                                    (
+                                        "INSERT INTO sales (state, item, qty, price) VALUES (%s, 1, 2, 3.3)",
+                                        [state],
+                                    ),
+                                    (
+                                        "UPDATE sales SET state = %s, qty = qty + 1 WHERE id %% 5 = %s",
+                                        [state, row % 5],
+                                    ),
+                                    ("UPDATE sales SET price = price * 1.1 WHERE id = %s", [row]),
+                                    ("DELETE FROM sales WHERE id = %s", [row]),
+                                ]
+                            )
+                        )
+                    if dice.random() < 0.9:
+                        other.commit()
+                    else:
+                        other.rollback()
+                other.commit()
+        except Exception as failure:  # noqa: BLE001 - the test's own thread shows it
+            failures.append(failure)
+
+    writers = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert failures == []
+    with sales.cursor() as cursor:
+        assert_views_are_their_queries(cursor)
+
+
+def notified(listener: Any, cursor: Any) -> list[str]:
+    """The names that `listener` was told, up to now."""
+    cursor.execute(f"NOTIFY {CHANNEL}, 'up to now'")
+    names: list[str] = []
+    while "up to now" not in names:
+        assert select.select([listener], [], [], 20)[0], "nothing was told"
+        listener.poll()
+        names += [notification.payload for notification in listener.notifies]
+        listener.notifies.clear()
+    return names[:-1]
+
+
+def test_each_view_that_changed_is_told_by_name(sales: DatabaseWrapper, connect: Callable[[], Any]) -> None:
+    listener = connect()
+    listener.autocommit = True
+    listener.cursor().execute(f"LISTEN {CHANNEL}")
+    with sales.cursor() as cursor:
+        cursor.execute("INSERT INTO sales (state, item, qty) VALUES ('CA', 1, 1), ('CA', 2, 1)")
+        assert sorted(notified(listener, cursor)) == ["by_state", "by_state_and_item"]
+        cursor.execute("UPDATE sales SET price = 2 WHERE item = 1")
+        assert notified(listener, cursor) == ["by_state"]
+        cursor.execute("UPDATE sales SET note = 'seen'")
+        cursor.execute("DELETE FROM sales WHERE false")
+        assert notified(listener, cursor) == []
+        cursor.execute("DELETE FROM sales WHERE item = 2")
+        assert sorted(notified(listener, cursor)) == ["by_state", "by_state_and_item"]
+        cursor.execute("TRUNCATE sales")
+        assert sorted(notified(listener, cursor)) == ["by_state", "by_state_and_item"]
+        cursor.execute("TRUNCATE sales")
+        assert notified(listener, cursor) == []
+
+
+def test_a_view_is_made_over_all_rows_of_writers_who_are_at_it(
+    sales: DatabaseWrapper, connect: Callable[[], Any]
+) -> None:
+    writer, maker = connect(), connect()
+    maker.autocommit = True
+    writer.cursor().execute("INSERT INTO sales (state, qty) VALUES ('WA', 1)")
+    late = SummaryView("late", "sales", ["state"], {"lines": Count()})
+    making = threading.Thread(target=lambda: maker.cursor().execute(late.create_sql()))
+    making.start()
+    with sales.cursor() as cursor:
+
+        def waits() -> bool:
+            cursor.execute("SELECT FROM pg_locks WHERE NOT granted AND relation = 'sales'::regclass")
+            return cursor.fetchone() is not None
+
+        wait_until(waits)
+        writer.commit()
+        making.join()
+        cursor.execute("SELECT lines FROM late WHERE state = 'WA'")
+        assert cursor.fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO by_state (state) VALUES ('CA')",
+        "UPDATE by_state SET state = 'CA'",
+        "DELETE FROM by_state",
+    ],
+)
+def test_a_view_can_not_be_written_to(sales: DatabaseWrapper, statement: str) -> None:
+    with sales.cursor() as cursor:
+        with pytest.raises(DatabaseError, match='cannot change materialized view "by_state"'):
+            cursor.execute(statement)
+        assert_views_are_their_queries(cursor)
+
+
+def test_who_may_write_to_the_source_needs_no_other_right_and_no_search_path(
+    sales: DatabaseWrapper, connect: Callable[[], Any]
+) -> None:
+    writer = connect()
+    writer.autocommit = True
+    cursor = writer.cursor()
+    cursor.execute("CREATE ROLE clerk")
+    try:
+        cursor.execute(
+            "CREATE SCHEMA decoy; CREATE FUNCTION decoy.pg_notify(text, text) RETURNS void LANGUAGE plpgsql"
+            " AS $$ BEGIN RAISE EXCEPTION 'decoy'; END $$"
+        )
+        cursor.execute("GRANT INSERT ON sales TO clerk; GRANT USAGE ON SCHEMA decoy TO clerk")
+        cursor.execute("SET ROLE clerk; SET search_path TO decoy, pg_catalog")
+        cursor.execute("INSERT INTO public.sales (state, qty, price) VALUES ('CA', 2, 1.5)")
+        cursor.execute("RESET ROLE; RESET search_path")
+        assert_views_are_their_queries(cursor)
+    finally:
+        cursor.execute("RESET ROLE; RESET search_path; DROP OWNED BY clerk; DROP ROLE clerk")
+
+
+def objects(cursor: Any) -> set[tuple[str, str]]:
+    cursor.execute(
+        "SELECT 'schema', nspname FROM pg_namespace"
+        " UNION ALL SELECT 'relation', oid::regclass::text FROM pg_class WHERE relname NOT LIKE 'pg_toast%'"
+        " UNION ALL SELECT 'function', oid::regprocedure::text FROM pg_proc"
+        " UNION ALL SELECT 'trigger', tgname FROM pg_trigger"
+    )
+    return set(cursor.fetchall())
+
+
+def test_dropping_undoes_everything(standin: DatabaseWrapper) -> None:
+    with standin.cursor() as cursor, standin.schema_editor() as editor:
+        cursor.execute("CREATE TABLE sales (state varchar, item int, qty int, price float)")
+        before = objects(cursor)
+        editor.create_materialized_view(BY_STATE)
+        with_one = objects(cursor)
+        editor.create_materialized_view(BY_STATE_AND_ITEM)
+        editor.delete_materialized_view(BY_STATE_AND_ITEM)
+        assert objects(cursor) == with_one
+        assert ("trigger", "standin_lock") in with_one
+        editor.delete_materialized_view(BY_STATE)
+        assert objects(cursor) == before
+
+
+def test_a_view_that_can_not_be_made_leaves_nothing(standin: DatabaseWrapper) -> None:
+    with standin.cursor() as cursor, standin.schema_editor() as editor:
+        cursor.execute("CREATE TABLE sales (state varchar, item int, qty int, price float)")
+        cursor.execute("CREATE TABLE by_state ()")
+        before = objects(cursor)
+        with pytest.raises(DatabaseError, match="already exists"):
+            editor.create_materialized_view(BY_STATE)
+        assert objects(cursor) == before
+
+
+def test_the_source_stays_while_a_view_is_over_it(sales: DatabaseWrapper) -> None:
+    with sales.cursor() as cursor:
+        for statement in ("DROP TABLE sales", "ALTER TABLE sales DROP COLUMN qty"):
+            with pytest.raises(DatabaseError, match="other objects depend on it"):
+                cursor.execute(statement)
+
+
+def test_names_are_quoted(standin: DatabaseWrapper) -> None:
+    odd = SummaryView('vi"ew', "Ta'ble", ['ke"y', "select"], {"o'clock": Count("standin_changed")})
+    with standin.cursor() as cursor, standin.schema_editor() as editor:
+        before = objects(cursor)
+        cursor.execute("""CREATE TABLE "Ta'ble" ("ke""y" int, "select" int, standin_changed int)""")
+        editor.create_materialized_view(odd)
+        cursor.execute("""INSERT INTO "Ta'ble" VALUES (1, 2, 3), (1, 2, 4)""")
+        cursor.execute('SELECT * FROM "vi""ew"')
+        assert cursor.fetchall() == [(1, 2, 2)]
+        editor.delete_materialized_view(odd)
+        cursor.execute("""DROP TABLE "Ta'ble" """)
+        assert objects(cursor) == before
+
+
+@pytest.mark.parametrize("measure", [Sum("price"), Average("price"), Sum("price::real")])
+def test_a_sum_of_floats_is_refused(standin: DatabaseWrapper, measure: Sum | Average) -> None:
+    view = SummaryView("drifting", "sales", ["state"], {"lines": Count(), "total": measure})
+    with standin.cursor() as cursor, standin.schema_editor() as editor:
+        cursor.execute("CREATE TABLE sales (state varchar, price double precision)")
+        with pytest.raises(
+            ValueError, match=r"drifting\.total: .* Cast to numeric: (Sum|Average)\(\"\(price"
+        ):
+            editor.create_materialized_view(view)
+
+
+def test_a_name_too_long_for_its_triggers_is_refused() -> None:
+    SummaryView("v" * 54, "sales", ["state"], {"lines": Count()})
+    with pytest.raises(ValueError, match="54 characters are the most"):
+        SummaryView("v" * 55, "sales", ["state"], {"lines": Count()})
+
+
+@pytest.mark.parametrize("price", ["NaN", "Infinity", "-Infinity"])
+def test_prices_that_no_sum_recovers_from_are_refused_at_the_door(
+    standin: DatabaseWrapper, price: str
+) -> None:
+    with standin.schema_editor() as editor:
+        editor.create_model(Event)
+    with standin.cursor() as cursor:
+        cursor.execute("INSERT INTO events (weight) VALUES (1.5), (NULL), (-1e300)")
+        with pytest.raises(IntegrityError, match="weight_check"):
+            cursor.execute(f"INSERT INTO events (weight) VALUES ('{price}')")
