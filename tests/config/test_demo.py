@@ -98,7 +98,8 @@ class Demo:
         url = standin.url(database, self.folder / "postgres")
         with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
             cursor.execute(sql)
-            return cursor.fetchone()[0] if cursor.description else None
+            row = cursor.fetchone() if cursor.description else None
+            return row and row[0]
 
     def count_orders(self) -> int:
         return int(self.query("risingwave", "SELECT count(*) FROM orders"))

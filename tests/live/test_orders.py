@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, date, datetime
 from itertools import groupby, islice, pairwise
 
@@ -15,8 +15,8 @@ from tests.conftest import BOTH
 DAY = date(2026, 1, 31)
 
 
-def lines(count: int, **arguments) -> list[OrderLine]:
-    return list(islice(generate(**{"seed": 1, "dt": DAY} | arguments), count))
+def lines(count: int, seed: int | None = 1, first_orderid: int = 1, dt: date | None = DAY) -> list[OrderLine]:
+    return list(islice(generate(seed, first_orderid, dt), count))
 
 
 def test_the_same_seed_gives_the_same_statement():
@@ -69,10 +69,10 @@ def ranked(measure: dict) -> tuple:
 
 
 def test_leaders_of_every_ranking_overtake_each_other_within_tens_of_seconds_at_the_rate_of_the_demo():
-    turnover_of_states: Counter = Counter()
-    turnover: Counter = Counter()
-    quantity: Counter = Counter()
-    sold: Counter = Counter()
+    turnover_of_states: defaultdict[str | None, float] = defaultdict(float)
+    turnover: defaultdict[int | None, float] = defaultdict(float)
+    quantity: defaultdict[int | None, int] = defaultdict(int)
+    sold: defaultdict[int | None, int] = defaultdict(int)
     orders = generate(1, dt=DAY)
 
     def sell(count: int) -> list[tuple]:
