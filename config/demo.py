@@ -177,7 +177,7 @@ def wait_for_page(ip: str, port: int, server: Child) -> None:
         connection = http.client.HTTPConnection(ip, port, timeout=STARTUP)
         try:
             connection.request("GET", "/", headers={"Host": host})
-            connection.getresponse()
+            connection.getresponse().read()
         except (OSError, http.client.HTTPException):
             time.sleep(0.02)
         else:
