@@ -6,7 +6,8 @@
   if (!stage) return;
   const cards = document.getElementById("cards");
   const badge = document.getElementById("badge");
-  const badgeText = document.getElementById("badge-text");
+  const badgeState = document.getElementById("badge-state");
+  const badgeSince = document.getElementById("badge-since");
   const pauseButton = document.getElementById("pause");
 
   const LOGIN = 4401;
@@ -68,8 +69,10 @@
       since = now();
       badge.dataset.state = shown;
     }
+    // Apart from each other, so that only the state is read aloud when it changes.
+    write(badgeState, shown);
     const length = span(now() - since);
-    write(badgeText, length ? `${shown} for ${length}` : shown);
+    write(badgeSince, length && `for ${length}`);
     badge.title = `${shown} since ${new Date(since).toLocaleTimeString()}`;
   }
 
