@@ -49,13 +49,18 @@ class OrderLine(NamedTuple):
     state: str | None
 
 
-def leaders(measure: Callable[[Product], float]) -> list[int]:
-    """Find the products that lead the ranking by `measure`, by their itemid."""
-    return sorted(PRODUCTS, key=lambda itemid: measure(PRODUCTS[itemid]), reverse=True)[:LEADERS]
+def leaders(measure: Callable[[Product], float]) -> dict[int, float]:
+    """Find the products that should lead the ranking by `measure`, and by how much: itemid → measure."""
+    return largest({itemid: measure(product) for itemid, product in PRODUCTS.items()})
 
 
-STATE_LEADERS = sorted(STATES, key=STATES.__getitem__, reverse=True)[:LEADERS]
-AVERAGE_LEADERS = leaders(lambda product: product.largest_qty)
+def largest(weights: Mapping[Key, float]) -> dict[Key, float]:
+    """Keep the LEADERS largest."""
+    return dict(sorted(weights.items(), key=lambda item: item[1], reverse=True)[:LEADERS])
+
+
+STATE_LEADERS = largest(STATES)
+AVERAGE_LEADERS = leaders(lambda product: product.largest_qty + 1)
 QUANTITY_LEADERS = leaders(lambda product: product.popularity * (product.largest_qty + 1))
 TURNOVER_LEADERS = leaders(lambda product: product.popularity * (product.largest_qty + 1) * product.price)
 
@@ -109,9 +114,9 @@ def generate(seed: int | None = None, first_orderid: int = 1, dt: date | None = 
     raise ValueError(f"no orderid comes after {LARGEST_INT:,}, the largest that an integer column takes")
 
 
-def one_behind(random: Random, keys: Iterable[Key], measure: Callable[[Key], float]) -> Key:
-    """Draw one of those that sold least so far: the lower half."""
-    return random.choice(sorted(keys, key=measure)[: LEADERS // 2])
+def one_behind(random: Random, due: Mapping[Key, float], measure: Callable[[Key], float]) -> Key:
+    """Draw one of those that sold least so far of what is due to them: the lower half."""
+    return random.choice(sorted(due, key=lambda key: measure(key) / due[key])[: LEADERS // 2])
 
 
 def pick(random: Random, weights: Mapping[Key, int], count: int) -> list[Key]:
