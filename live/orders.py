@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from live.catalogue import PRODUCTS, STATES, Product
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 Key = TypeVar("Key")
 
@@ -24,7 +24,7 @@ REDUCTIONS = (1, 1, 1, 1, 1, 0.95, 0.9, 0.8)
 FASHION_ORDERS = 150
 #: So many times more popular than usual is what is in fashion.
 FASHION = 5
-#: Fashion turns among so many of each ranking: one more than it has places.
+#: Fashion turns among so many of each ranking, three pairs: one more than it has places.
 LEADERS = 6
 
 #: `orders.orderid` and `qty` are four-byte integers on either server.
@@ -49,18 +49,13 @@ class OrderLine(NamedTuple):
     state: str | None
 
 
-def leaders(measure: Callable[[Product], float]) -> dict[int, float]:
-    """Find the products that should lead the ranking by `measure`, and by how much: itemid → measure."""
-    return largest({itemid: measure(product) for itemid, product in PRODUCTS.items()})
+def leaders(measure: Callable[[Product], float]) -> list[int]:
+    """Find the products that lead the ranking by `measure`, by their itemid."""
+    return sorted(PRODUCTS, key=lambda itemid: measure(PRODUCTS[itemid]), reverse=True)[:LEADERS]
 
 
-def largest(weights: Mapping[Key, float]) -> dict[Key, float]:
-    """Keep the LEADERS largest."""
-    return dict(sorted(weights.items(), key=lambda item: item[1], reverse=True)[:LEADERS])
-
-
-STATE_LEADERS = largest(STATES)
-AVERAGE_LEADERS = leaders(lambda product: product.largest_qty + 1)
+STATE_LEADERS = sorted(STATES, key=STATES.__getitem__, reverse=True)[:LEADERS]
+AVERAGE_LEADERS = leaders(lambda product: product.largest_qty)
 QUANTITY_LEADERS = leaders(lambda product: product.popularity * (product.largest_qty + 1))
 TURNOVER_LEADERS = leaders(lambda product: product.popularity * (product.largest_qty + 1) * product.price)
 
@@ -69,9 +64,9 @@ def generate(seed: int | None = None, first_orderid: int = 1, dt: date | None = 
     """Make order lines without end, order by order, numbered from `first_orderid`.
 
     The same arguments give the same lines; without a `seed` they differ from run to run. `dt` is the date
-    of all of them, by default today's (UTC). For 150 orders a state and three products are in fashion, taken
-    from those that fell behind, so that the leaders of the rankings keep overtaking each other, however
-    many orders there are.
+    of all of them, by default today's (UTC). For 150 orders a state and three products are in fashion,
+    each of them one that fell behind its rival, so that the leaders of the rankings keep overtaking each
+    other, however many orders there are.
 
     Raises ValueError where the numbers of `orders.orderid` end.
     """
@@ -114,9 +109,10 @@ def generate(seed: int | None = None, first_orderid: int = 1, dt: date | None = 
     raise ValueError(f"no orderid comes after {LARGEST_INT:,}, the largest that an integer column takes")
 
 
-def one_behind(random: Random, due: Mapping[Key, float], measure: Callable[[Key], float]) -> Key:
-    """Draw one of those that sold least so far of what is due to them: the lower half."""
-    return random.choice(sorted(due, key=lambda key: measure(key) / due[key])[: LEADERS // 2])
+def one_behind(random: Random, leaders: Sequence[Key], measure: Callable[[Key], float]) -> Key:
+    """Draw a pair of leaders that compete, and take the one that sold less so far."""
+    first = random.randrange(0, LEADERS, 2)
+    return min(leaders[first : first + 2], key=measure)
 
 
 def pick(random: Random, weights: Mapping[Key, int], count: int) -> list[Key]:
