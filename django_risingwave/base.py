@@ -129,6 +129,14 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
             )
         return params
 
+    def connect(self) -> None:
+        """Connect, or have no connection: the next query would use one that failed on the way."""
+        try:
+            super().connect()
+        except Exception:
+            self.close()
+            raise
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         self._server_version = None
         connection = super().get_new_connection(conn_params)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, NotSupportedError, transaction
+from django.db import DatabaseError, NotSupportedError, ProgrammingError, transaction
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from django_risingwave.base import DatabaseWrapper
@@ -76,6 +76,18 @@ def test_a_server_that_is_too_old_is_refused(standin: DatabaseWrapper) -> None:
     standin._server_version = ServerVersion.parse("PostgreSQL 13.14.0-RisingWave-2.0.7 (x)")
     with pytest.raises(NotSupportedError, match=r"needs RisingWave 2\.1 or later"):
         standin.check_database_version_supported()
+
+
+def test_a_connection_that_failed_on_the_way_is_not_used(
+    standin: DatabaseWrapper, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options["implicit_flush"] = True
+    with monkeypatch.context() as patched:
+        patched.setattr(DatabaseWrapper, "_read_server_version", lambda self: RISINGWAVE)
+        for _ in range(2):
+            with pytest.raises(DatabaseError, match="rw_implicit_flush"):
+                standin.ensure_connection()
+    assert standin.connection is None
 
 
 def test_sql_is_chosen_by_no_server_version(standin: DatabaseWrapper) -> None:
@@ -196,6 +208,15 @@ def test_options_that_risingwave_has_no_use_for_are_refused(
     options[option] = value
     with pytest.raises(ImproperlyConfigured, match=message):
         standin.connect()
+
+
+def test_a_test_database_that_is_left_over_is_known(standin: DatabaseWrapper) -> None:
+    creation: Any = standin.creation
+    name = {"dbname": f'"{standin.settings_dict["NAME"]}"', "suffix": ""}
+    with standin._nodb_cursor() as cursor:
+        creation._execute_create_test_db(cursor, name, keepdb=True)
+        with pytest.raises(ProgrammingError, match="already exists"):
+            creation._execute_create_test_db(cursor, name)
 
 
 def test_databases_are_made_from_whichever_is_always_there(
