@@ -46,7 +46,8 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
     supports_stored_generated_columns = False
     supports_virtual_generated_columns = False
 
-    # No uuid type, so no uuid functions (frontend/src/binder/expr/mod.rs).
+    # No uuid type, so no uuid functions (frontend/src/binder/expr/mod.rs). Django 5.2 and 6.0 don't ask for
+    # the functions.
     has_native_uuid_field = False
     supports_uuid4_function = False
     supports_uuid7_function = False

@@ -1,10 +1,10 @@
 """Automatic keys, made here: RisingWave has no sequences.
 
-A key is 63 bits: 41 of milliseconds since 2026 (enough until 2095), and below them 22 that tell apart the
-keys of one millisecond. Each process begins these at a random number of its own and counts up from there,
-so two processes can only make the same key if they drew numbers as close as the count of keys that one of
-them makes in a millisecond: for two that make one at a time, 1 in 4 million, and 1 in 32,768 for two that
-each make 64, the most there are before the next millisecond is begun early.
+A key is 63 bits: 41 of milliseconds since 2026, which last until 2095, and below them 22 that tell apart the
+keys of one millisecond. Each process draws the number at which these begin, and counts up from there. So two
+processes can make the same key only if they drew numbers as close as the count of keys that one makes in a
+millisecond: 1 in 4 million for two that make one at a time, and 1 in 33,000 for two that make 64 at a time,
+the most there are before the next millisecond is begun early.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class CreateMaterializedView(Operation):
         )
 
     On RisingWave it is a real one, which is there once it has taken in the rows that are there. On the
-    stand-in it is a standin.SummaryView.
+    stand-in it is a standin.SummaryView, whose source must be a table.
     """
 
     category = OperationCategory.ADDITION
