@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from django.db.migrations.state import ProjectState
+    from django.db.models import Model
 
     from django_risingwave.aggregates import Aggregate
     from django_risingwave.schema import DatabaseSchemaEditor
@@ -42,7 +43,7 @@ class CreateTable(Operation):
     ) -> None:
         """Create the table."""
         model = to_state.apps.get_model(app_label, self.model_name)
-        if router.allow_migrate_model(schema_editor.connection.alias, model):
+        if self._is_allowed(schema_editor, model):
             schema_editor.create_model(model)
 
     def database_backwards(
@@ -50,7 +51,7 @@ class CreateTable(Operation):
     ) -> None:
         """Drop the table."""
         model = from_state.apps.get_model(app_label, self.model_name)
-        if router.allow_migrate_model(schema_editor.connection.alias, model):
+        if self._is_allowed(schema_editor, model):
             schema_editor.delete_model(model)
 
     def references_model(self, name: str, app_label: str) -> bool:
@@ -63,6 +64,13 @@ class CreateTable(Operation):
     @property
     def migration_name_fragment(self) -> str:
         return f"{self.model_name.lower()}_table"
+
+    def _is_allowed(self, schema_editor: Any, model: type[Model]) -> bool:
+        connection = schema_editor.connection
+        # As Django's Options.can_migrate(), but for managed = False.
+        return model._meta.required_db_vendor in (None, connection.vendor) and router.allow_migrate_model(
+            connection.alias, model
+        )
 
 
 class CreateMaterializedView(Operation):
@@ -127,7 +135,7 @@ class CreateMaterializedView(Operation):
         return SummaryView(self.name, self.source, self.group_by, self.measures)
 
     def _is_allowed(self, schema_editor: DatabaseSchemaEditor, app_label: str) -> bool:
-        allowed: bool = router.allow_migrate(
-            schema_editor.connection.alias, app_label, required_db_vendor="risingwave"
+        connection = schema_editor.connection
+        return connection.vendor == "risingwave" and router.allow_migrate(
+            connection.alias, app_label, required_db_vendor="risingwave"
         )
-        return allowed
