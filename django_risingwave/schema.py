@@ -79,7 +79,7 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
         """Do nothing: none is ever made."""
 
     def _create_like_index_sql(self, model: type[Model], field: Field) -> None:
-        # An operator class is a syntax error. Text sorts bytewise, so a plain index serves LIKE 'x%' as well.
+        # An operator class is a syntax error.
         return None
 
     # Columns -------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
         return True
 
     def add_field(self, model: type[Model], field: Field) -> None:
-        """Add a column. What skip_default_on_alter() denies a nullable one, its rows get by an UPDATE."""
+        """Add a column; with skip_default_on_alter() a nullable one's default is left to an UPDATE."""
         super().add_field(model, field)
         if field.column is None or not field.null or field.has_db_default():
             return
