@@ -16,7 +16,7 @@ help:
 	@echo "                   on a real RisingWave and a real PostgreSQL; docs/settings.md has more"
 	@echo "make test          run all tests"
 	@echo "make lint          check style and types"
-	@echo "make bench         measure: start-up, loading, cost of reads and inserts"
+	@echo "make bench         measure: start-up, loading, cost of reads and inserts, commit to page"
 	@echo "make lock          pin the dependencies anew, as pyproject.toml allows"
 	@echo "make clean         remove all that make made, the demo's data too"
 
@@ -36,6 +36,7 @@ bench: $(VENV)/dev
 	$(VENV)/bin/python -m benchmarks.startup
 	$(VENV)/bin/python -m benchmarks.load
 	$(VENV)/bin/python -m benchmarks.cost
+	$(VENV)/bin/python -m benchmarks.latency
 
 # The oldest Python that is supported gets the widest range of versions: its markers cover the newer ones.
 UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
