@@ -69,7 +69,7 @@ def measure(page: Page, orders: Orders, repeats: int) -> list[tuple[float, float
     """Insert after a quiet second; (to the DOM, to the frame) in ms."""
     figures = []
     for _ in range(repeats):
-        page.wait_for_timeout(1_000 + random.uniform(0, 1_000))
+        page.wait_for_timeout(1_000 + random.uniform(0, 2_000))
         value, committed = orders.insert()
         page.wait_for_function("value => window.seen.get(value)?.frame", arg=value)
         times = page.evaluate("value => window.seen.get(value)", value)
