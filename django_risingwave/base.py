@@ -12,6 +12,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQLData
 
 from django_risingwave.creation import DatabaseCreation
 from django_risingwave.features import DatabaseFeatures
+from django_risingwave.functions import register_functions
 from django_risingwave.introspection import DatabaseIntrospection
 from django_risingwave.operations import DatabaseOperations
 from django_risingwave.schema import DatabaseSchemaEditor
@@ -58,6 +59,9 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
     data_type_check_constraints: dict[str, str] = {}  # noqa: RUF012 - Django's
     # No identity columns, no sequences: keys.py makes the keys.
     data_types_suffix: dict[str, str] = {}  # noqa: RUF012 - Django's
+    # `~*` parses, and is not implemented (src/frontend/src/binder/expr/binary_op.rs at v3.0.3). Both servers'
+    # regular expressions may begin with their options.
+    operators = PostgreSQLDatabaseWrapper.operators | {"iregex": "~ ('(?i)' || %s)"}
 
     SchemaEditorClass = DatabaseSchemaEditor
     creation_class = DatabaseCreation
@@ -70,6 +74,10 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
     pg_version = 150_000
 
     _server_version: ServerVersion | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        register_functions()
+        super().__init__(*args, **kwargs)
 
     if TYPE_CHECKING:
 

@@ -4,6 +4,7 @@ Facts are from RisingWave's source at v3.0.3 (paths below src/) unless a page is
 more, and is treated alike, so that what works on it works on RisingWave.
 """
 
+from django.db.backends.base.features import BaseDatabaseFeatures
 from django.db.backends.postgresql.features import DatabaseFeatures as PostgreSQLDatabaseFeatures
 
 from django_risingwave.version import RISINGWAVE_FLOOR
@@ -29,10 +30,15 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
     supports_column_check_constraints = False
     supports_table_check_constraints = False
     can_introspect_check_constraints = False
+    can_introspect_foreign_keys = False
+    supports_on_delete_db_cascade = False
+    supports_on_delete_db_default = False
+    supports_on_delete_db_null = False
     supports_deferrable_unique_constraints = False
     supports_nulls_distinct_unique_constraints = False
     # No WHERE in CREATE INDEX (frontend/src/handler/create_index.rs).
     supports_partial_indexes = False
+    supports_functions_in_partial_indexes = False
     # TABLESPACE is a syntax error.
     supports_tablespaces = False
     # One action per ALTER TABLE; a comma is a syntax error.
@@ -40,6 +46,10 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
     # Only "C", which is what it uses anyway.
     supports_collation_on_charfield = False
     supports_collation_on_textfield = False
+    supports_non_deterministic_collations = False
+    test_collations = BaseDatabaseFeatures.test_collations
+    # pg_attrdef is empty.
+    can_introspect_default = False
     # A default must fold to a constant.
     supports_expression_defaults = False
     # `GENERATED ALWAYS AS (…) STORED` is a syntax error; RisingWave writes `column type AS expression`.
@@ -50,8 +60,12 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
     # the functions.
     has_native_uuid_field = False
     supports_uuid4_function = False
+    supports_uuid4_function_in_default = False
     supports_uuid7_function = False
     supports_uuid7_function_shift = False
+
+    # STATEMENT_TIMESTAMP() isn't there.
+    test_now_utc_template = "NOW() AT TIME ZONE 'UTC'"
 
     # FOR UPDATE is a syntax error; Django leaves the clause out.
     has_select_for_update = False
@@ -68,12 +82,26 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
     # DEFAULT and DEFAULT VALUES in an INSERT are syntax errors.
     supports_default_keyword_in_insert = False
     supports_default_keyword_in_bulk_insert = False
+    insert_test_table_with_defaults = None
 
     # Every selected column must be grouped by, also when the primary key is
     # (frontend/planner_test/tests/testdata/output/agg.yaml).
     allows_group_by_selected_pks = False
 
+    # `(a, b) IN (SELECT …)`: "Subquery must return only one column" (frontend/planner_test/tests/testdata/
+    # output/subquery_expr_correlated.yaml). Django writes ANDs and EXISTS instead.
+    supports_tuple_lookups = False
+    supports_tuple_comparison_against_subquery = False
+
+    # "not implemented": EXCLUDE GROUP and TIES (frontend/src/binder/expr/function/window.rs), the default of
+    # lag() and lead() (frontend/src/expr/window_function.rs).
+    supports_frame_exclusion = False
+    supports_default_in_lead_lag = False
+
     # No sequences.
     supports_sequence_reset = False
+    # No PL/pgSQL.
+    create_test_procedure_without_params_sql = None  # type: ignore[assignment]  # the stubs know PostgreSQL's
+    create_test_procedure_with_int_param_sql = None  # type: ignore[assignment]  # the stubs know PostgreSQL's
     # No TEMPLATE in CREATE DATABASE.
     can_clone_databases = False
