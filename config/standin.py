@@ -69,9 +69,14 @@ def start(folder: Path = demo.POSTGRES) -> PostgresServer:
         except subprocess.TimeoutExpired:
             # It gives pg_ctl 10 s. The server goes on starting, and this takes it over.
             server.start()
-        make_databases(folder, server.get_uri())
-    except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError, psycopg2.Error) as error:
+    except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
         raise StandinError(f"PostgreSQL doesn't start in {folder}: {last_words(folder) or error}") from error
+    try:
+        wait_until_ready(folder)
+        make_databases(server.get_uri())
+    except (OSError, psycopg2.Error) as error:
+        server.stop()
+        raise StandinError(f"PostgreSQL in {folder} can't be used: {str(error).strip()}") from error
     return server
 
 
@@ -159,18 +164,18 @@ def remove_traces(folder: Path) -> None:
     pid_file.unlink(missing_ok=True)
 
 
-def make_databases(folder: Path, uri: str) -> None:
-    """Make the databases that aren't there, as soon as the server lets anybody in."""
+def wait_until_ready(folder: Path) -> None:
+    """Wait until the server lets anybody in; it says so in line 8 of its pid file. Raises TimeoutError."""
     until = time.monotonic() + STARTUP
-    while True:
-        try:
-            connection = psycopg2.connect(uri)
-            break
-        except psycopg2.OperationalError:
-            if time.monotonic() > until or not is_running(folder):
-                raise
-            time.sleep(0.1)
-    with closing(connection):
+    while (folder / "postmaster.pid").read_text().split()[-1] != "ready":
+        if time.monotonic() > until:
+            raise TimeoutError(f"it is not ready after {STARTUP} s")
+        time.sleep(0.05)
+
+
+def make_databases(uri: str) -> None:
+    """Make the databases that aren't there."""
+    with closing(psycopg2.connect(uri)) as connection:
         connection.autocommit = True
         cursor = connection.cursor()
         cursor.execute("SELECT datname FROM pg_database")

