@@ -9,8 +9,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQLDatabaseWrapper
+from django.utils.functional import cached_property
 
 from django_risingwave.creation import DatabaseCreation
+from django_risingwave.errors import DatabaseErrorWrapper
 from django_risingwave.features import DatabaseFeatures
 from django_risingwave.functions import register_functions
 from django_risingwave.introspection import DatabaseIntrospection
@@ -82,6 +84,11 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
     if TYPE_CHECKING:
 
         def schema_editor(self, *args: Any, **kwargs: Any) -> DatabaseSchemaEditor: ...
+
+    @cached_property
+    def wrap_database_errors(self) -> DatabaseErrorWrapper:
+        """Context manager that raises Django's exceptions for the driver's."""
+        return DatabaseErrorWrapper(self)
 
     # The server ---------------------------------------------------------------------------------------
 

@@ -1,0 +1,113 @@
+"""Django's exceptions for RisingWave's errors.
+
+RisingWave reports nearly all errors under SQLSTATE XX000 (before 2.5, under none), which the drivers raise as
+InternalError (DatabaseError) whatever went wrong. So they are told apart by their text, a report such as
+
+    Failed to run the query
+
+    Caused by these errors (recent errors listed first):
+      1: Expr error
+      2: Division by zero
+
+Texts are from src/frontend/src/error.rs, src/expr/core/src/error.rs, src/error/src/common.rs,
+src/frontend/src/catalog/mod.rs and src/frontend/src/scheduler/error.rs at v3.0.3.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from django.db import DataError, IntegrityError, NotSupportedError, OperationalError, ProgrammingError
+from django.db.utils import DatabaseErrorWrapper as BaseDatabaseErrorWrapper
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from django.db import DatabaseError
+
+    from django_risingwave.base import DatabaseWrapper
+
+# Regular expressions of what a line of the report begins with. The first that matches counts.
+_BEGINNINGS: dict[type[DatabaseError], tuple[str, ...]] = {
+    IntegrityError: ('null value in column ".*" of relation ".*" violates not-null constraint',),
+    OperationalError: (
+        "The cluster is (bootstrapping|recovering)",
+        "Not enough memory to run",
+        "Query cancelled",
+        "Server throttled",
+        "Task got killed",
+        "gRPC request .* failed: .*(unavailable|transport error)",
+        "transport error",
+        # libpq's own, from a connection that broke.
+        "SSL SYSCALL error",
+        "SSL connection has been closed",
+        "could not receive data",
+        "server closed the connection",
+    ),
+    NotSupportedError: (
+        "Feature is not yet implemented: ",
+        "Not supported: ",
+        "Unsupported function: ",
+        r"feature \w+ is not available",
+        "unsupported data type: ",
+    ),
+    DataError: (
+        r"Casting to \w+ out of range",
+        "Division by zero",
+        r"Invalid parameter \w+: ",
+        "More than one row returned by ",
+        "Numeric out of range",
+        "Parse error: ",
+        "cannot cast jsonb ",
+    ),
+    ProgrammingError: (
+        "Ambiguous column name: ",
+        "Duplicate Relation Name: ",
+        "Invalid column: ",
+        "Invalid reference: ",
+        "Item not found: ",
+        "Permission denied: ",
+        "Unrecognized config entry ",
+        "Unsupported cast: ",
+        r"[a-z ]+ named .* already exists",
+        "[a-z ]+ not found: ",
+        "cannot cast type ",
+        "column reference .* is ambiguous",
+        "function .* does not exist",
+        "sql parser error: ",
+    ),
+}
+# After the number of the line and the kinds of error it passed through ("Expr error: "); nowhere else, so
+# that no value which the report quotes is taken for the error.
+_PATTERNS = {
+    error: re.compile(rf"^\s*(?:\d+: )?(?:[A-Za-z][A-Za-z ]*: )*?(?:{'|'.join(texts)})", re.MULTILINE)
+    for error, texts in _BEGINNINGS.items()
+}
+
+
+def kind_of(text: str) -> type[DatabaseError] | None:
+    """Return Django's exception for the text of an error, or None if it doesn't tell."""
+    return next((error for error, pattern in _PATTERNS.items() if pattern.search(text)), None)
+
+
+class DatabaseErrorWrapper(BaseDatabaseErrorWrapper):
+    """Raises Django's exceptions for the driver's. The text stays, and the driver's is the `__cause__`."""
+
+    wrapper: DatabaseWrapper
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        driver: Any = self.wrapper.Database
+        if exc_type is driver.DatabaseError or isinstance(exc_value, driver.InternalError):
+            error = kind_of(str(exc_value))
+            if error is not None and exc_value is not None:
+                # As Django has it: whether the connection is looked at before it is used again.
+                if error not in (DataError, IntegrityError):
+                    self.wrapper.errors_occurred = True
+                raise error(*exc_value.args).with_traceback(traceback) from exc_value
+        super().__exit__(exc_type, exc_value, traceback)

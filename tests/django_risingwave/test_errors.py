@@ -1,0 +1,176 @@
+"""RisingWave's errors arrive as Django's exceptions, told by their text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg2
+import pytest
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+)
+
+if TYPE_CHECKING:
+    from django_risingwave.base import DatabaseWrapper
+
+
+def caused_by(*causes: str) -> str:
+    """Return a report as RisingWave writes it (e2e_test/batch/basic/dml_update.slt.part at v3.0.3)."""
+    if len(causes) == 1:
+        return f"Failed to run the query\n\nCaused by:\n  {causes[0]}"
+    numbered = "\n".join(f"  {number}: {cause}" for number, cause in enumerate(causes, 1))
+    return f"Failed to run the query\n\nCaused by these errors (recent errors listed first):\n{numbered}"
+
+
+REPORTS: list[tuple[str, type[DatabaseError]]] = [
+    (
+        caused_by('null value in column "info" of relation "test_struct" violates not-null constraint'),
+        IntegrityError,
+    ),
+    (
+        caused_by(
+            "Expr error",
+            "error while evaluating expression `check_not_null('Not supported: x')`",
+            'null value in column "x" of relation "t" violates not-null constraint',
+        ),
+        IntegrityError,
+    ),
+    (caused_by("Catalog error", "table or source not found: test"), ProgrammingError),
+    ("Failed to run the query: Catalog error: table not found: bar_err", ProgrammingError),
+    (caused_by("Failed to bind expression: v5", "Item not found: Invalid column: v5"), ProgrammingError),
+    (caused_by("Ambiguous column name: v1"), ProgrammingError),
+    (
+        caused_by(
+            "Failed to bind expression: f(1)", "function f(integer) does not exist, do you mean g(integer)"
+        ),
+        ProgrammingError,
+    ),
+    (caused_by("sql parser error: syntax error at or near all"), ProgrammingError),
+    (
+        caused_by("sql parser error: expected CURSOR, found: NO\nLINE 1: DECLARE c NO SCROLL"),
+        ProgrammingError,
+    ),
+    (caused_by("Invalid input syntax: sql parser error: expected FOR, found: WITHOUT"), ProgrammingError),
+    (caused_by("Permission denied: Do not have the privilege"), ProgrammingError),
+    (caused_by('Catalog error: table named "t" already exists'), ProgrammingError),
+    (
+        caused_by(
+            'cannot cast type "record" to "struct<v1 integer, v2 integer>"',
+            'cannot cast struct field "f1" to struct field "v1"',
+            'cannot cast type "character varying" to "integer" in Assign context',
+        ),
+        ProgrammingError,
+    ),
+    (caused_by("Feature is not yet implemented: RECURSIVE CTE\nNo tracking issue yet."), NotSupportedError),
+    (caused_by("Not supported: EXPLAIN CREATE VIEW\nHINT: use CREATE VIEW"), NotSupportedError),
+    (caused_by("Bind error: unsupported data type: NUMERIC(10,2)"), NotSupportedError),
+    (caused_by("feature ResourceGroup is not available based on your license"), NotSupportedError),
+    (caused_by("Expr error", "Division by zero"), DataError),
+    ("Failed to run the query: Expr error: Division by zero", DataError),
+    (
+        caused_by(
+            "Expr error",
+            "error while evaluating expression `pow(2, 99999)`",
+            "Numeric out of range: overflow",
+        ),
+        DataError,
+    ),
+    (caused_by("Expr error", "Casting to i16 out of range"), DataError),
+    (caused_by("Expr error", "Parse error: invalid digit found in string"), DataError),
+    (caused_by("Expr error", "cannot cast jsonb string to type number"), DataError),
+    (caused_by("Scheduler error", "Query cancelled: timeout"), OperationalError),
+    (
+        caused_by("Scheduler error", "Task got killed because compute node running out of memory"),
+        OperationalError,
+    ),
+    (
+        caused_by(
+            "gRPC request to meta service (call `/ddl.Ddl/CreateTable`) failed: Internal error",
+            "The cluster is recovering",
+        ),
+        OperationalError,
+    ),
+    (
+        caused_by("gRPC request to meta service failed: The service is currently unavailable: tcp error"),
+        OperationalError,
+    ),
+    # What tells nothing stays what the driver made of it, also where a value sounds like an error.
+    (caused_by("internal error: Division by cucumber"), InternalError),
+    (caused_by("internal error: odd value 'sql parser error: '"), InternalError),
+]
+
+
+@pytest.mark.parametrize(("report", "kind"), REPORTS)
+def test_an_error_of_risingwave_is_djangos(
+    standin: DatabaseWrapper, report: str, kind: type[DatabaseError]
+) -> None:
+    message = report.replace("'", "''")
+    with standin.cursor() as cursor, pytest.raises(kind) as caught:
+        # PostgreSQL says what RisingWave would, under the same SQLSTATE.
+        cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'XX000', MESSAGE = '{message}'; END $$")
+    assert type(caught.value) is kind
+    assert str(caught.value).startswith(report)
+    cause = caught.value.__cause__
+    assert isinstance(cause, psycopg2.InternalError)
+    assert cause.pgcode == "XX000"
+    assert cause.args == caught.value.args
+
+
+@pytest.mark.parametrize(("report", "kind"), REPORTS[:-2])
+def test_an_error_without_a_code_is_too(
+    standin: DatabaseWrapper, report: str, kind: type[DatabaseError]
+) -> None:
+    with pytest.raises(kind), standin.wrap_database_errors:
+        raise psycopg2.DatabaseError(report)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["SSL SYSCALL error: EOF detected\n", "server closed the connection unexpectedly\n\tThis probably"],
+)
+def test_a_connection_that_broke_is_operational(standin: DatabaseWrapper, text: str) -> None:
+    with pytest.raises(OperationalError, match=text.splitlines()[0]), standin.wrap_database_errors:
+        raise psycopg2.DatabaseError(text)
+
+
+def test_a_server_that_went_away_is_operational_and_the_next_query_connects(standin: DatabaseWrapper) -> None:
+    with standin.cursor() as cursor, pytest.raises(OperationalError):
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    standin.close_if_unusable_or_obsolete()
+    with standin.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def test_the_connection_is_looked_at_after_errors_that_may_have_broken_it(standin: DatabaseWrapper) -> None:
+    standin.ensure_connection()
+    for text, doubtful in (("Division by zero", False), ("Query cancelled: timeout", True)):
+        standin.errors_occurred = False
+        with pytest.raises(DatabaseError), standin.wrap_database_errors:
+            raise psycopg2.InternalError(text)
+        assert standin.errors_occurred is doubtful
+
+
+@pytest.mark.parametrize(
+    ("sql", "kind"),
+    [
+        ("SELECT * FROM nowhere", ProgrammingError),
+        ("SELECT 1 / 0", DataError),
+        ("SELECT 'x'::integer", DataError),
+        ("SELECT 70000::smallint", DataError),
+        ("INSERT INTO t VALUES (NULL)", IntegrityError),
+    ],
+)
+def test_either_server_raises_the_same(
+    connection: DatabaseWrapper, sql: str, kind: type[DatabaseError]
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (v integer NOT NULL)")
+        with pytest.raises(kind) as caught:
+            cursor.execute(sql)
+    assert type(caught.value) is kind
