@@ -12,6 +12,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQLData
 from django.utils.functional import cached_property
 
 from django_risingwave.creation import DatabaseCreation
+from django_risingwave.cursors import ServerSideCursor
 from django_risingwave.errors import DatabaseErrorWrapper
 from django_risingwave.features import DatabaseFeatures
 from django_risingwave.functions import register_functions
@@ -197,9 +198,10 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
             with self.cursor() as cursor:
                 cursor.execute("FLUSH")
 
-    def chunked_cursor(self) -> Any:
-        """Return a plain cursor: psycopg2's named ones say WITHOUT HOLD, which RisingWave can't parse."""
-        return self.cursor()
+    def create_cursor(self, name: str | None = None) -> Any:
+        """Return the driver's cursor; with a name, as chunked_cursor() asks for, one of the server's."""
+        cursor = super().create_cursor()
+        return cursor if name is None else ServerSideCursor(cursor, name, hold=not self.is_risingwave)
 
     # Transactions: there are none, nothing rolls back. BEGIN is answered with a notice and starts nothing,
     # COMMIT and ROLLBACK close the session's query cursors, SAVEPOINT is a syntax error

@@ -101,6 +101,17 @@ with isolate_apps("django_risingwave"):
         save_base = models.Model.save_base
         delete = models.Model.delete
 
+    class Number(ReadOnlyModel):
+        """A view of as many rows as the test that makes it wants."""
+
+        id = models.BigIntegerField(primary_key=True)
+        text = models.TextField()
+
+        class Meta(ReadOnlyModel.Meta):
+            app_label = "django_risingwave"
+            managed = False
+            db_table = "numbers"
+
     class Shelf(Base):
         id = models.BigAutoField(primary_key=True)
 

@@ -12,7 +12,6 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from django_risingwave.base import DatabaseWrapper
 from django_risingwave.version import ServerVersion
-from tests.django_risingwave.models import Author
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -131,21 +130,6 @@ def test_on_commit_runs_when_atomic_ends_well(standin: DatabaseWrapper) -> None:
         transaction.on_commit(lambda: ran.append("badly"), using="risingwave")
         raise ZeroDivisionError
     assert ran == ["well"]
-
-
-def test_iterator_needs_no_server_side_cursor(standin: DatabaseWrapper) -> None:
-    with standin.schema_editor() as editor:
-        editor.create_model(Author)
-    Author.objects.bulk_create(Author(name=str(n)) for n in range(10))
-    statements: list[str] = []
-
-    def record(execute: Any, sql: str, *args: Any) -> Any:
-        statements.append(sql)
-        return execute(sql, *args)
-
-    with standin.execute_wrapper(record):
-        assert len(list(Author.objects.iterator(chunk_size=3))) == 10
-    assert [sql.split()[0] for sql in statements] == ["SELECT"]
 
 
 def test_flush_is_for_risingwave_alone(standin: DatabaseWrapper) -> None:

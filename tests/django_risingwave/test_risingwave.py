@@ -79,3 +79,18 @@ def test_keys_come_back_from_risingwave(risingwave: DatabaseWrapper) -> None:
     with risingwave.cursor() as cursor:
         constraints = risingwave.introspection.get_constraints(cursor, Author._meta.db_table)
     assert [facts["columns"] for facts in constraints.values() if facts["primary_key"]] == [["id"]]
+
+
+def test_cursors_outlive_the_statements_in_between(risingwave: DatabaseWrapper) -> None:
+    with risingwave.schema_editor() as editor:
+        editor.create_model(Author)
+    made = Author.objects.bulk_create(Author(name=str(n)) for n in range(10))
+    risingwave.flush()
+    seen = []
+    for author in Author.objects.order_by("pk").iterator(chunk_size=3):
+        seen.append(author)
+        assert list(Author.objects.filter(pk=author.pk).iterator()) == [author]
+        Author.objects.filter(pk=author.pk).update(name="old")
+        risingwave.flush()
+    assert seen == made
+    assert set(Author.objects.values_list("name", flat=True)) == {"old"}
