@@ -9,6 +9,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
 
+from django_risingwave.base import DatabaseWrapper
 from live import feed, hub
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot
@@ -214,6 +215,21 @@ async def test_a_lost_connection_is_opened_again_and_nothing_is_missed(the_hub, 
         pass
     assert caplog.text.count("can't be read") == 1
     assert caplog.text.count("can be read again") == 1
+
+
+async def test_where_nothing_is_told_the_rankings_are_polled(orders, monkeypatch):
+    """What the feed does on RisingWave, of which only the reads are tried here."""
+    monkeypatch.setattr(DatabaseWrapper, "is_risingwave", True)
+    monkeypatch.setitem(connections.settings["risingwave"]["OPTIONS"], "implicit_flush", False)
+    monkeypatch.setattr(feed, "POLL", 0.1)
+    the_hub = hub.get_hub()
+    recorder = Recorder()
+    the_hub.subscribe(recorder, [STATES])
+    await recorder.next()
+    await in_thread(orders)((1, 1, 1.0, "Ohio"))
+    assert (await recorder.next()).values == (("Ohio", 1.0),)
+    the_hub._feed.stop()
+    await asyncio.to_thread(the_hub._feed.join, 10)
 
 
 async def test_no_more_subscribers_than_there_is_room_for(the_hub, monkeypatch):
