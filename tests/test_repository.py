@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 
 ROOT = Path(__file__).resolve().parent.parent
 VENDORED = ROOT / "static" / "vendor" / "htmx-4.0.1"
@@ -15,6 +16,11 @@ def test_htmx_is_what_its_checksums_say():
     assert set(sums) == {file.name for file in VENDORED.iterdir()} - {"SHA256SUMS"}
     for name, digest in sums.items():
         assert hashlib.sha256((VENDORED / name).read_bytes()).hexdigest() == digest
+
+
+@pytest.mark.django_db(databases=["default", "risingwave"])
+def test_no_migration_is_missing():
+    call_command("makemigrations", check_changes=True, dry_run=True)
 
 
 @pytest.mark.parametrize("package", ["django_risingwave", "live"])
