@@ -9,6 +9,8 @@ class RisingWaveConfig(AppConfig):
     verbose_name = "RisingWave"
 
     def ready(self) -> None:
-        from django_risingwave.checks import check_models  # noqa: PLC0415 - imports models, not there before
+        from django_risingwave.checks import check_databases, check_models  # noqa: PLC0415 - imports models
 
+        # Not Tags.database: those run with `check --database` alone, and this one asks no database.
+        checks.register(check_databases)
         checks.register(check_models, checks.Tags.models)

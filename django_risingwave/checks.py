@@ -1,4 +1,4 @@
-"""System checks for models on RisingWave."""
+"""System checks of the aliases and the models on RisingWave."""
 
 from __future__ import annotations
 
@@ -6,13 +6,45 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as CheckWarning
+from django.db import connections
+from django.db.models import DecimalField, GeneratedField
 
-from django_risingwave.models import MaterializedView, RisingWaveModel
+from django_risingwave.fields import RowIdField
+from django_risingwave.models import MaterializedView, ReadOnlyModel, RisingWaveModel
+from django_risingwave.routers import VENDOR
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from django.apps import AppConfig
+    from django.db.models import Field, Model
+
+# https://docs.risingwave.com/sql/data-types/overview
+NUMERIC_DIGITS = 28
+# Those of Django's fields, and those of PostgreSQL that RisingWave has besides: src/frontend/src/binder/expr/
+# mod.rs (bind_data_type) at v3.0.3.
+_COLUMN_TYPES = frozenset(
+    {
+        "bigint",
+        "boolean",
+        "bytea",
+        "date",
+        "double precision",
+        "integer",
+        "interval",
+        "jsonb",
+        "numeric",
+        "real",
+        "smallint",
+        "text",
+        "time",
+        "timestamp",
+        "timestamp with time zone",
+        "timestamptz",
+        "varchar",
+    }
+)
 
 
 def check_models(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
@@ -25,30 +57,109 @@ def check_models(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) 
     ]
 
 
-def _check_model(model: type) -> list[CheckMessage]:
-    messages: list[CheckMessage] = []
+def check_databases(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Find aliases with ATOMIC_REQUESTS."""
+    return [
+        Error(
+            f"DATABASES[{alias!r}] has ATOMIC_REQUESTS, but RisingWave has no transactions: what a request "
+            "wrote before it failed would stay.",
+            hint="Remove ATOMIC_REQUESTS from this database.",
+            id="django_risingwave.E003",
+        )
+        for alias in connections
+        if connections[alias].vendor == VENDOR and connections[alias].settings_dict["ATOMIC_REQUESTS"]
+    ]
+
+
+def _check_model(model: type[Model]) -> list[CheckMessage]:
     if not issubclass(model, RisingWaveModel) or model._meta.proxy:
-        return messages
+        return []
+    messages = list(_check_meta(model))
+    if not issubclass(model, ReadOnlyModel):
+        messages += _check_constraints(model)
+        for field in model._meta.local_fields:
+            messages += _check_field(field)
+    return messages
+
+
+def _check_meta(model: type[RisingWaveModel]) -> Iterator[CheckMessage]:
     base = MaterializedView if issubclass(model, MaterializedView) else RisingWaveModel
     hint = f"Write `class Meta({base.__name__}.Meta):`."
-    if model._meta.required_db_vendor != "risingwave":
-        messages.append(
-            Error(
-                "The model is a RisingWaveModel, but its Meta has no required_db_vendor = 'risingwave', so "
-                "the router doesn't send it to RisingWave.",
-                hint=hint,
-                obj=model,
-                id="django_risingwave.E001",
-            )
+    if model._meta.required_db_vendor != VENDOR:
+        yield Error(
+            "The model is a RisingWaveModel, but its Meta has no required_db_vendor = 'risingwave', so "
+            "the router doesn't send it to RisingWave.",
+            hint=hint,
+            obj=model,
+            id="django_risingwave.E001",
         )
     if issubclass(model, MaterializedView) and model._meta.managed:
-        messages.append(
-            Error(
-                "The model is a MaterializedView, but its Meta has no managed = False, so migrate would "
-                "make a table of it.",
-                hint=hint,
-                obj=model,
-                id="django_risingwave.E002",
-            )
+        yield Error(
+            "The model is a MaterializedView, but its Meta has no managed = False, so migrate would "
+            "make a table of it.",
+            hint=hint,
+            obj=model,
+            id="django_risingwave.E002",
         )
-    return messages
+
+
+def _check_constraints(model: type[Model]) -> Iterator[CheckMessage]:
+    """Warn of what RisingWave has not, src/frontend/src/handler/create_table.rs at v3.0.3."""
+    unique = [f"unique=True of {field.name}" for field in model._meta.local_fields if _is_unique(field)]
+    unique += [f"unique_together of {', '.join(fields)}" for fields in model._meta.unique_together]
+    constraints = [f"{type(constraint).__name__} {constraint.name}" for constraint in model._meta.constraints]
+    for name in unique + constraints:
+        yield CheckWarning(
+            f"Nothing enforces the {name}: RisingWave has no constraints but the primary key and NOT NULL. "
+            "Forms and full_clean() check it, against what is visible to them.",
+            hint="Let the primary key be what must be unique, and silence this where the check is enough.",
+            obj=model,
+            id="django_risingwave.W001",
+        )
+
+
+def _is_unique(field: Field[Any, Any]) -> bool:
+    return field.unique and not field.primary_key
+
+
+def _check_field(field: Field[Any, Any]) -> Iterator[CheckMessage]:
+    """Refuse what RisingWave can't keep as it was written."""
+    column_type = _column_type(field)
+    if isinstance(field, GeneratedField):
+        yield Error(
+            "The column of a GeneratedField is written in words that RisingWave can't parse.",
+            hint="Compute it in a materialized view, or in annotate().",
+            obj=field,
+            id="django_risingwave.E004",
+        )
+    elif isinstance(field, DecimalField) and (field.max_digits or 0) > NUMERIC_DIGITS:
+        yield Error(
+            f"A numeric of RisingWave has {NUMERIC_DIGITS} digits, max_digits is {field.max_digits}: the "
+            "others would be rounded off.",
+            hint=f"Use max_digits={NUMERIC_DIGITS} or less, or keep the number as text in a CharField.",
+            obj=field,
+            id="django_risingwave.E004",
+        )
+    elif column_type is not None and column_type.replace("[]", "") not in _COLUMN_TYPES:
+        yield Error(
+            f"RisingWave has no type {column_type}.",
+            hint="Use another field: JSONField and TextField hold what has no type of its own, two fields a "
+            "range; an ArrayField has no size.",
+            obj=field,
+            id="django_risingwave.E004",
+        )
+    # src/frontend/src/catalog/mod.rs (check_column_name_not_reserved) at v3.0.3
+    if not isinstance(field, RowIdField) and (field.column or "").startswith(("_row_id", "_rw_")):
+        yield Error(
+            f"RisingWave keeps column names like {field.column} for itself.",
+            hint="Use another db_column; for _row_id itself, RowIdField().",
+            obj=field,
+            id="django_risingwave.E005",
+        )
+
+
+def _column_type(field: Field[Any, Any]) -> str | None:
+    """Return the type in SQL. Without an alias on RisingWave there is no telling, and no table either."""
+    aliases = (alias for alias in connections if connections[alias].vendor == VENDOR)
+    alias = next(aliases, None)
+    return field.db_type(connections[alias]) if alias else None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError
-from django.db.backends.postgresql.compiler import SQLAggregateCompiler, SQLCompiler
+from django.db.backends.postgresql.compiler import SQLAggregateCompiler
+from django.db.backends.postgresql.compiler import SQLCompiler as PostgreSQLCompiler
 from django.db.backends.postgresql.compiler import SQLDeleteCompiler as PostgreSQLDeleteCompiler
 from django.db.backends.postgresql.compiler import SQLUpdateCompiler as PostgreSQLUpdateCompiler
+from django.db.models import QuerySet
 from django.db.models.sql.compiler import SQLInsertCompiler as BaseSQLInsertCompiler
 
 from django_risingwave.fields import RowIdField
@@ -31,6 +34,30 @@ def _check_writable(query: Query, operation: str) -> None:
     model = query.model
     if model is not None and issubclass(model, ReadOnlyModel):
         raise ReadOnlyError(model, operation)
+
+
+class SQLCompiler(PostgreSQLCompiler):
+    """Refuses to pretend that it locks rows."""
+
+    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
+        if self.query.select_for_update and not _is_update_or_create():
+            raise NotSupportedError(
+                "select_for_update() locks nothing on RisingWave, which has neither locks nor transactions. "
+                "Leave it out, or keep what must be locked in another database."
+            )
+        return super().as_sql(*args, **kwargs)
+
+
+def _is_update_or_create() -> bool:
+    """Tell whether it is QuerySet.update_or_create() that locks, as it does on any database.
+
+    It asks for the same query as a user would, so nothing but the call stack tells the two apart.
+    """
+    frame = sys._getframe()
+    while frame := frame.f_back:  # type: ignore[assignment]  # None ends the loop
+        if frame.f_code is QuerySet.update_or_create.__code__:
+            return True
+    return False
 
 
 class SQLInsertCompiler(BaseSQLInsertCompiler):

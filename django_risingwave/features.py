@@ -67,7 +67,7 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
     # STATEMENT_TIMESTAMP() isn't there.
     test_now_utc_template = "NOW() AT TIME ZONE 'UTC'"
 
-    # FOR UPDATE is a syntax error; Django leaves the clause out.
+    # FOR UPDATE is a syntax error; compiler.py refuses select_for_update().
     has_select_for_update = False
     has_select_for_update_nowait = False
     has_select_for_update_of = False

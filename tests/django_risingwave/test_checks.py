@@ -1,19 +1,20 @@
-"""A model that lost what its base says is found by `check`."""
+"""`check` finds what would go wrong on RisingWave, and says what to do instead."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
+import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
+from django.contrib.postgres import fields as postgres
 from django.core.checks import CheckMessage, Error, registry
+from django.db import connections, models
 from django.test.utils import isolate_apps
 
 from django_risingwave import checks
+from django_risingwave.fields import RowIdField
 from django_risingwave.models import MaterializedView, RisingWaveModel
-
-if TYPE_CHECKING:
-    from django.db import models
 
 
 def check(model: type[models.Model]) -> list[CheckMessage]:
@@ -73,8 +74,160 @@ def test_models_that_took_over_their_bases_meta_are_right() -> None:
     assert [error for model in (Table, View, Proxy, User) for error in check(model)] == []
 
 
-def test_the_check_is_registered_and_this_projects_models_pass() -> None:
+# Databases -----------------------------------------------------------------------------------------------
+
+
+def test_atomic_requests_are_an_error_on_risingwave_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.check_databases() == []
+    monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)
+    assert checks.check_databases() == []
+    monkeypatch.setitem(connections["risingwave"].settings_dict, "ATOMIC_REQUESTS", True)
+    (error,) = checks.check_databases()
+    assert error.id == "django_risingwave.E003"
+    assert error.msg.startswith("DATABASES['risingwave'] has ATOMIC_REQUESTS")
+    assert error.is_serious()
+
+
+# Constraints ---------------------------------------------------------------------------------------------
+
+
+@isolate_apps("django_risingwave")
+def test_what_nothing_enforces_is_warned_of() -> None:
+    class Other(RisingWaveModel):
+        class Meta(RisingWaveModel.Meta):
+            app_label = "django_risingwave"
+
+    class Constrained(RisingWaveModel):
+        name = models.CharField(max_length=10, unique=True)
+        other = models.OneToOneField(Other, models.CASCADE)
+        a = models.IntegerField()
+        b = models.IntegerField()
+
+        class Meta(RisingWaveModel.Meta):
+            app_label = "django_risingwave"
+            unique_together = (("a", "b"),)
+            constraints = (
+                models.UniqueConstraint(fields=["a"], name="a_unique"),
+                models.CheckConstraint(condition=models.Q(a__gt=1), name="a_gt_1"),
+            )
+
+    warnings = check(Constrained)
+    assert {warning.id for warning in warnings} == {"django_risingwave.W001"}
+    assert [warning.msg.split(": ")[0] for warning in warnings] == [
+        "Nothing enforces the unique=True of name",
+        "Nothing enforces the unique=True of other",
+        "Nothing enforces the unique_together of a, b",
+        "Nothing enforces the UniqueConstraint a_unique",
+        "Nothing enforces the CheckConstraint a_gt_1",
+    ]
+    assert not any(warning.is_serious() for warning in warnings)
+
+
+# Fields --------------------------------------------------------------------------------------------------
+
+
+def check_field(field: models.Field[Any, Any]) -> list[CheckMessage]:
+    with isolate_apps("django_risingwave"):
+        model: Any = type(
+            "Model",
+            (RisingWaveModel,),
+            {
+                "__module__": __name__,
+                "number": models.IntegerField(),
+                "field": field,
+                "Meta": type("Meta", (RisingWaveModel.Meta,), {"app_label": "django_risingwave"}),
+            },
+        )
+    return check(model)
+
+
+@pytest.mark.parametrize(
+    ("field", "message", "hint"),
+    [
+        (
+            models.GeneratedField(
+                expression=models.F("number") + 1, output_field=models.IntegerField(), db_persist=True
+            ),
+            "GeneratedField",
+            "materialized view",
+        ),
+        (models.DecimalField(max_digits=29, decimal_places=2), "28 digits, max_digits is 29", "28 or less"),
+        (postgres.IntegerRangeField(), "no type int4range", "two fields a range"),
+        (postgres.HStoreField(), "no type hstore", "JSONField"),
+        (postgres.ArrayField(models.IntegerField(), size=3), r"no type integer[3]", "no size"),
+    ],
+)
+def test_a_field_that_can_not_be_kept_is_refused(
+    field: models.Field[Any, Any], message: str, hint: str
+) -> None:
+    (error,) = check_field(field)
+    assert error.id == "django_risingwave.E004"
+    assert error.is_serious()
+    assert message in error.msg
+    assert hint in (error.hint or "")
+
+
+@pytest.mark.parametrize("column", ["_row_id", "_row_id_2", "_rw_timestamp"])
+def test_a_column_name_that_risingwave_keeps_for_itself_is_refused(column: str) -> None:
+    (error,) = check_field(models.IntegerField(db_column=column))
+    assert error.id == "django_risingwave.E005"
+    assert column in error.msg
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        models.BigAutoField(primary_key=True),
+        models.BigIntegerField(),
+        models.BinaryField(),
+        models.BooleanField(),
+        models.CharField(max_length=10),
+        models.DateField(),
+        models.DateTimeField(),
+        models.DecimalField(max_digits=28, decimal_places=28),
+        models.DurationField(),
+        models.FileField(),
+        models.FilePathField(),
+        models.FloatField(),
+        models.ForeignKey(User, models.CASCADE),
+        models.GenericIPAddressField(),
+        models.IntegerField(),
+        models.JSONField(),
+        models.ManyToManyField(User),
+        models.PositiveBigIntegerField(),
+        models.PositiveIntegerField(),
+        models.PositiveSmallIntegerField(),
+        models.SlugField(),
+        models.SmallAutoField(primary_key=True),
+        models.SmallIntegerField(),
+        models.TextField(),
+        models.TimeField(),
+        models.UUIDField(primary_key=True),
+        postgres.ArrayField(models.TextField()),
+        RowIdField(),
+    ],
+    ids=lambda field: type(field).__name__,
+)
+def test_djangos_own_fields_can_be_kept(field: models.Field[Any, Any]) -> None:
+    assert check_field(field) == []
+
+
+@isolate_apps("django_risingwave")
+def test_what_is_only_read_need_not_be_kept() -> None:
+    class View(MaterializedView):
+        total = models.DecimalField(max_digits=40, decimal_places=2, unique=True)
+
+        class Meta(MaterializedView.Meta):
+            app_label = "django_risingwave"
+
+    assert check(View) == []
+
+
+# Registered ----------------------------------------------------------------------------------------------
+
+
+def test_the_checks_are_registered_and_this_projects_models_pass() -> None:
     registered: set[object] = set(registry.registry.get_checks())
-    assert checks.check_models in registered
+    assert {checks.check_databases, checks.check_models} <= registered
     assert checks.check_models() == []
     assert checks.check_models([apps.get_app_config("live")]) == []

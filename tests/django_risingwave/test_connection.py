@@ -12,6 +12,7 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from django_risingwave.base import DatabaseWrapper
 from django_risingwave.version import ServerVersion
+from tests.django_risingwave.models import Author
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,6 +131,36 @@ def test_on_commit_runs_when_atomic_ends_well(standin: DatabaseWrapper) -> None:
         transaction.on_commit(lambda: ran.append("badly"), using="risingwave")
         raise ZeroDivisionError
     assert ran == ["well"]
+
+
+@pytest.fixture
+def authors(connection: DatabaseWrapper) -> list[Author]:
+    with connection.schema_editor() as editor:
+        editor.create_model(Author)
+    authors: list[Author] = Author.objects.bulk_create([Author(name="A"), Author(name="B")])
+    connection.flush()
+    return authors
+
+
+@pytest.mark.parametrize("options", [{}, {"nowait": True}, {"skip_locked": True}, {"of": ("self",)}])
+def test_rows_can_not_be_locked(authors: list[Author], options: dict[str, Any]) -> None:
+    locking = Author.objects.select_for_update(**options)
+    for read in (lambda: list(locking), lambda: locking.get(name="A"), locking.first, locking.exists):
+        with (
+            pytest.raises(NotSupportedError, match=r"select_for_update\(\) locks nothing"),
+            transaction.atomic(using="risingwave"),
+        ):
+            read()
+    with pytest.raises(NotSupportedError):
+        list(Author.objects.filter(pk__in=locking.values("pk")))
+
+
+def test_update_or_create_works_without_a_lock(authors: list[Author], connection: DatabaseWrapper) -> None:
+    changed, created = Author.objects.update_or_create(name="A", defaults={"name": "C"})
+    assert (changed, created) == (authors[0], False)
+    assert Author.objects.update_or_create(name="D")[1]
+    connection.flush()
+    assert list(Author.objects.order_by("pk").values_list("name", flat=True)) == ["C", "B", "D"]
 
 
 def test_flush_is_for_risingwave_alone(standin: DatabaseWrapper) -> None:
