@@ -111,7 +111,8 @@ def test_an_error_of_risingwave_is_djangos(
     standin: DatabaseWrapper, report: str, kind: type[DatabaseError]
 ) -> None:
     message = report.replace("'", "''")
-    with standin.cursor() as cursor, pytest.raises(kind) as caught:
+    standin.ensure_connection()
+    with standin.connection.cursor() as cursor, pytest.raises(kind) as caught, standin.wrap_database_errors:
         # PostgreSQL says what RisingWave would, under the same SQLSTATE.
         cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'XX000', MESSAGE = '{message}'; END $$")
     assert type(caught.value) is kind
