@@ -6,7 +6,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint lock bench clean
+.PHONY: help demo test conformance lint lock bench clean
 
 help:
 	@echo "make demo          run the dashboard at http://127.0.0.1:8000, with made-up orders; Ctrl-C ends it"
@@ -15,6 +15,7 @@ help:
 	@echo "  RISINGWAVE_URL=postgres://root@host:4566/dev DATABASE_URL=postgres://..."
 	@echo "                   on a real RisingWave and a real PostgreSQL; docs/settings.md has more"
 	@echo "make test          run all tests"
+	@echo "make conformance   run Django's own tests on the backend: docs/conformance.md; APP=\"basic lookup\" some"
 	@echo "make lint          check style and types"
 	@echo "make bench         measure: start-up, loading, cost of reads and inserts, commit to page"
 	@echo "make lock          pin the dependencies anew, as pyproject.toml allows"
@@ -26,6 +27,9 @@ demo: $(VENV)/demo
 
 test: $(VENV)/dev
 	@exec $(VENV)/bin/python -m pytest $(ARGS)
+
+conformance: $(VENV)/dev
+	@exec $(VENV)/bin/python -m tests.conformance $(ARGS) $(APP)
 
 lint: $(VENV)/dev
 	$(VENV)/bin/ruff check
@@ -48,7 +52,7 @@ lock: $(VENV)/bin/python
 		--constraint requirements/demo.txt --output-file requirements/dev.txt
 
 clean:
-	rm -rf $(VENV) .demo staticfiles .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
+	rm -rf $(VENV) .demo .conformance staticfiles .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The files $(VENV)/demo and $(VENV)/dev say when requirements/demo.txt and dev.txt were installed.

@@ -1,0 +1,29 @@
+"""Which of Django's test applications are run: those that reach a database, in the order they are run.
+
+Left out are those about HTTP, templates, forms, mail, static files and GIS, and postgres_tests, which asks
+for Django's own PostgreSQL backend by its name.
+"""
+
+_NAMES = """
+basic lookup aggregation ordering expressions bulk_create delete get_or_create update many_to_one
+many_to_many annotations db_functions model_fields select_related distinct_on_fields introspection
+inspectdb datetimes dates constraints indexes expressions_case expressions_window backends schema
+migrate_signals custom_pk force_insert_update defer raw_query null_queries or_lookups xor_lookups
+reverse_lookup string_lookup update_only_fields get_earliest_or_latest one_to_one from_db_value
+filtered_relation transactions transaction_hooks select_for_update foreign_object model_inheritance
+proxy_models m2m_through prefetch_related aggregation_regress queries composite_pk migrations
+
+base custom_columns custom_lookups custom_managers custom_methods custom_migration_operations datatypes
+db_typecasts db_utils dbshell defer_regress delete_regress empty empty_models extra_regress
+field_deconstruction field_defaults field_subclassing generic_relations generic_relations_regress
+get_object_or_404 invalid_models_tests known_related_objects m2m_and_m2o m2m_intermediary m2m_multiple
+m2m_recursive m2m_regress m2m_signals m2m_through_regress m2o_recursive managers_regress many_to_one_null
+max_lengths migrations2 migration_test_data_persistence model_enums model_indexes
+model_inheritance_regress model_meta model_options model_package model_regress model_utils
+multiple_database mutually_referential nested_foreign_keys null_fk null_fk_ordering order_with_respect_to
+properties proxy_model_inheritance queryset_pickle reserved_names save_delete_hooks
+select_related_onetoone select_related_regress serializers signals str swappable_models timezones
+unmanaged_models validation validators fixtures fixtures_model_package fixtures_regress
+contenttypes_tests sites_tests sessions_tests redirects_tests flatpages_tests auth_tests
+"""
+APPS = tuple(_NAMES.split())

@@ -1,0 +1,102 @@
+"""A PostgreSQL for the run: ICU's collations and pgcrypto are what Django's suite asks of it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Where Debian and Ubuntu put it; each version has a folder.
+_DEBIAN = Path("/usr/lib/postgresql")
+# Nothing here outlives the run.
+_FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+
+
+class ServerError(Exception):
+    """There is no server to run on; the text says what is missing."""
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """Give the URL of CONFORMANCE_URL's server, or of one that is started for the time of the block.
+
+    Raises ServerError.
+    """
+    if url := os.environ.get("CONFORMANCE_URL"):
+        _check(url)
+        yield url
+        return
+    found = sorted(_DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if not found:
+        raise ServerError(
+            f"No PostgreSQL found in {_DEBIAN}. Install one (Debian, Ubuntu: apt install postgresql), or "
+            "give a superuser's CONFORMANCE_URL=postgres://user:password@host:port/database."
+        )
+    with (
+        tempfile.TemporaryDirectory(prefix="conformance-") as folder,
+        _temporary(found[-1].parent, folder) as url,
+    ):
+        _check(url)
+        yield url
+
+
+@contextmanager
+def _temporary(binaries: Path, folder: str) -> Iterator[str]:
+    user = None
+    if os.geteuid() == 0:
+        # PostgreSQL refuses to run as root. Debian's package makes the user postgres.
+        user = pwd.getpwnam("postgres").pw_name
+        shutil.chown(folder, user)
+
+    def run(program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [binaries / program, "--pgdata", f"{folder}/data", *arguments],
+            user=user,
+            cwd=folder,
+            check=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if done.returncode:
+            raise ServerError(f"{program} failed: {done.stderr.strip()}")
+
+    # RisingWave compares text as the collation C does.
+    run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
+    options = f"-c listen_addresses= -c unix_socket_directories={folder} {_FAST}"
+    run("pg_ctl", "start", "--wait", f"--log={folder}/log", f"--options={options}")
+    try:
+        yield f"postgres://postgres@/postgres?host={folder}"
+    finally:
+        run("pg_ctl", "stop", "--mode=immediate")
+
+
+def _check(url: str) -> None:
+    try:
+        with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pgcrypto'), "
+                "EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i')"
+            )
+            pgcrypto, icu = cursor.fetchone() or (False, False)
+    except psycopg2.Error as error:
+        raise ServerError(f"PostgreSQL can't be used: {str(error).strip()}") from error
+    missing = [name for name, there in (("pgcrypto", pgcrypto), ("ICU's collations", icu)) if not there]
+    if missing:
+        raise ServerError(f"This PostgreSQL lacks {' and '.join(missing)}, which Django's suite asks for.")
+
+
+def version(url: str) -> str:
+    """Return the server's version, such as "15.14"."""
+    with closing(psycopg2.connect(url)) as connection:
+        return str(connection.info.parameter_status("server_version")).split()[0]
