@@ -4,7 +4,6 @@ import os
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, cast
 
-import psycopg2
 import pytest
 from django.db import connections
 
@@ -55,11 +54,12 @@ def risingwave(connection: DatabaseWrapper) -> DatabaseWrapper:
 @pytest.fixture
 def connect(standin: DatabaseWrapper) -> Iterator[Callable[[], Any]]:
     """Call it for another connection to the same database, the driver's own and in no transaction."""
+    Database: Any = standin.Database  # noqa: N806 - Django's name for the driver
     params = standin.get_connection_params()
     opened = []
 
     def connect() -> Any:
-        other = psycopg2.connect(**params)
+        other = Database.connect(**params)
         opened.append(other)
         return other
 
@@ -104,7 +104,8 @@ class Disguise:
 @pytest.fixture
 def disguise(standin: DatabaseWrapper) -> Iterator[Disguise]:
     """The stand-in taken for RisingWave, and the statements that Django sends it."""
-    with closing(psycopg2.connect(**standin.get_connection_params())) as other:
+    Database: Any = standin.Database  # noqa: N806 - Django's name for the driver
+    with closing(Database.connect(**standin.get_connection_params())) as other:
         other.autocommit = True
         other.cursor().execute(RW_CATALOG)
     standin.ensure_connection()

@@ -8,7 +8,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import psutil
-import psycopg2.extensions
 import pytest
 from django.db import DatabaseError, DataError, InterfaceError
 from django.db.models import IntegerField
@@ -58,16 +57,18 @@ def sent(connection: DatabaseWrapper) -> Iterator[list[str]]:
     def letter(match: re.Match[str]) -> str:
         return names.setdefault(match[0], "abc"[len(names)])
 
-    class Recorder(psycopg2.extensions.cursor):
-        def execute(self, sql: Any, params: Any = None) -> None:
-            statements.append(re.sub(r'"_django_curs_\w+"', letter, sql))
-            super().execute(sql, params)
+    original = connection.connection.cursor_factory
+    cursor = original or type(connection.connection.cursor())
 
-    connection.connection.cursor_factory = Recorder
+    def execute(self: Any, sql: str, *args: Any) -> Any:
+        statements.append(re.sub(r'"_django_curs_\w+"', letter, sql))
+        return cursor.execute(self, sql, *args)
+
+    connection.connection.cursor_factory = type("Recorder", (cursor,), {"execute": execute})
     try:
         yield statements
     finally:
-        connection.connection.cursor_factory = None
+        connection.connection.cursor_factory = original
 
 
 @pytest.fixture
