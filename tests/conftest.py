@@ -9,11 +9,16 @@ from django.db import connections
 
 from live.models import Order
 from tests import processes
+from tests.django_risingwave.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.processes import Server
+
+# From here on, so that it sees the test databases being made.
+_watch = Watch()
+_watch.start()
 
 BOTH = pytest.mark.django_db(transaction=True, databases=["default", "risingwave"])
 
@@ -40,6 +45,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for nodeid in missed:
             terminalreporter.line(f"  {nodeid}")
         terminalreporter.line("Install Chromium (Debian: apt install chromium) and run them again.")
+
+
+@pytest.fixture(autouse=True)
+def watch(request: pytest.FixtureRequest) -> Iterator[Watch]:
+    """Fails a test that sent the alias `risingwave` what RisingWave would refuse."""
+    yield _watch
+    refused = _watch.take(request.module.__name__)
+    assert not refused, "RisingWave would refuse:\n" + "\n".join(refused)
 
 
 @pytest.fixture(scope="session")

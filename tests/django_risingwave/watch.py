@@ -1,0 +1,70 @@
+"""Watches what leaves the alias `risingwave`: every statement must be one that RisingWave takes."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from django.db.backends.signals import connection_created
+
+from tests.django_risingwave.statements import violations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# What PostgreSQL alone is sent, and why. The rest of such a statement is checked all the same; and a
+# RisingWave, or a PostgreSQL taken for one, may get none of it.
+STANDIN_ONLY = {
+    r"^.*\bstandin\..*$": "a materialized view's stand-in: standin.py",
+    r'"_row_id" bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY(?:, )?': "what RisingWave adds: schema.py",
+    r"""CHECK \("\w+" > '-Infinity' AND "\w+" < 'Infinity'\)""": "floats that RisingWave refuses: fields.py",
+    r"(?<=CURSOR )WITH HOLD (?=FOR )": "cursors that outlive a transaction: cursors.py",
+    r"^LISTEN risingwave_changes$": "news of changes: changes.py",
+    r"^\s*SELECT\s+indexname,\s+array_agg\(attname.*$": "Django's own introspection: introspection.py",
+}
+# Its tests write to the stand-in in every way that PostgreSQL has.
+STANDIN_TESTS = "tests.django_risingwave.test_standin"
+
+_standin_only = re.compile("|".join(STANDIN_ONLY), re.DOTALL)
+_violations = lru_cache(maxsize=10_000)(violations)
+
+
+class Watch:
+    """Collects the statements that RisingWave would refuse, over all connections of all threads."""
+
+    def __init__(self) -> None:
+        self._refused: list[tuple[bool, str]] = []
+
+    def start(self) -> None:
+        """Watch each connection from the moment that it is made."""
+        connection_created.connect(self._on_connection)
+
+    def take(self, module: str) -> list[str]:
+        """Return what was refused since the last call, which a test of this module sent."""
+        refused, self._refused = self._refused, []
+        return [text for is_risingwave, text in refused if is_risingwave or module != STANDIN_TESTS]
+
+    def _on_connection(self, *, connection: Any, **kwargs: Any) -> None:
+        if connection.vendor == "risingwave" and self not in connection.execute_wrappers:
+            connection.execute_wrappers.insert(0, self)
+
+    def __call__(
+        self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
+    ) -> Any:
+        connection, sent = context["connection"], sql
+        try:
+            result = execute(sql, params, many, context)
+            if not many:
+                # As the driver wrote it: with the parameters and their casts, and as a cursor's query.
+                sent = connection.ops.last_executed_query(context["cursor"].cursor, sql, params) or sql
+            return result
+        finally:
+            self._check(connection, sent)
+
+    def _check(self, connection: Any, sql: str) -> None:
+        if not _violations(sql):
+            return
+        is_risingwave = connection.is_risingwave
+        if found := violations(sql if is_risingwave else _standin_only.sub("", sql)):
+            self._refused.append((is_risingwave, f"{'; '.join(found)}: {sql}"))
