@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 from django.db.backends.base.base import NO_DB_ALIAS
-from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQLDatabaseWrapper
 from django.utils.functional import cached_property
+
+try:
+    from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQLDatabaseWrapper
+except ImproperlyConfigured as error:
+    raise ImproperlyConfigured(
+        f"{error}. RisingWave is reached by a driver of PostgreSQL's: pip install psycopg2-binary, or "
+        'pip install "psycopg[binary]".'
+    ) from error
 
 from django_risingwave.creation import DatabaseCreation
 from django_risingwave.cursors import ServerSideCursor

@@ -6,6 +6,7 @@ import selectors
 from typing import TYPE_CHECKING, cast
 
 from django.db import connections
+from django.db.backends.postgresql.psycopg_any import is_psycopg3
 
 from django_risingwave.standin import CHANNEL
 
@@ -49,17 +50,18 @@ class ChangeListener:
                 return set()
             if names := self._told():
                 return names
-            told = selector.register(self.connection.connection, selectors.EVENT_READ)
-            if any(key == told for key, _ in selector.select(max(timeout, 0))):
-                self.connection.connection.poll()
-        return self._told()
+            selector.register(self.connection.connection, selectors.EVENT_READ)
+            selector.select(max(timeout, 0))
+            return self._told()
 
     def _told(self) -> set[str]:
-        """Take what has been told. psycopg2 collects it during queries too.
-
-        https://www.psycopg.org/docs/advanced.html#asynchronous-notifications
-        """
-        notifies = self.connection.connection.notifies
-        names = {notify.payload for notify in notifies}
-        notifies.clear()
+        """Take what has been told, in the middle of queries too, which both drivers collect."""
+        connection = self.connection.connection
+        if is_psycopg3:
+            # https://www.psycopg.org/psycopg3/docs/advanced/async.html#asynchronous-notifications
+            return {notify.payload for notify in connection.notifies(timeout=0)}
+        # https://www.psycopg.org/docs/advanced.html#asynchronous-notifications
+        connection.poll()
+        names = {notify.payload for notify in connection.notifies}
+        connection.notifies.clear()
         return names

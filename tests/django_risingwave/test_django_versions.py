@@ -1,8 +1,10 @@
-"""A Django that the backend doesn't know is refused before anything else fails."""
+"""What the backend can't work with is refused before anything else fails."""
 
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 
 import django
 import pytest
@@ -25,3 +27,13 @@ def test_a_django_that_is_not(monkeypatch: pytest.MonkeyPatch, version: tuple[in
         ImproperlyConfigured, match=rf"works with Django 5\.2, 6\.0 and 6\.1; this is Django {found}"
     ):
         importlib.reload(django_risingwave)
+
+
+def test_a_missing_driver_is_named() -> None:
+    program = (
+        "import sys\nsys.modules['psycopg'] = sys.modules['psycopg2'] = None\nimport django_risingwave.base\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    error = result.stderr.splitlines()[-1]
+    assert error.startswith("django.core.exceptions.ImproperlyConfigured: Error loading psycopg2 or psycopg")
+    assert 'pip install psycopg2-binary, or pip install "psycopg[binary]"' in error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-from django.db import DatabaseError, DataError, InterfaceError
+from django.db import DatabaseError, DataError, Error
 from django.db.models import IntegerField
 from django.db.models.expressions import RawSQL
 from django.test.utils import CaptureQueriesContext
@@ -233,7 +233,7 @@ def test_a_connection_that_is_closed_half_way(authors: list[Author], standin: Da
     iterator = Author.objects.iterator(chunk_size=1)
     next(iterator)
     standin.close()
-    with pytest.raises(InterfaceError, match="closed"):
+    with pytest.raises(Error, match="closed"):
         next(iterator)
     abandoned = Author.objects.iterator(chunk_size=1)
     next(abandoned)

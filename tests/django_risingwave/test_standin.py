@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import DatabaseError, IntegrityError
+from django.db.backends.postgresql.psycopg_any import is_psycopg3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -236,9 +237,12 @@ def notified(listener: Any, cursor: Any) -> list[str]:
     names: list[str] = []
     while "up to now" not in names:
         assert select.select([listener], [], [], 20)[0], "nothing was told"
-        listener.poll()
-        names += [notification.payload for notification in listener.notifies]
-        listener.notifies.clear()
+        if is_psycopg3:
+            names += [notification.payload for notification in listener.notifies(timeout=0)]
+        else:
+            listener.poll()
+            names += [notification.payload for notification in listener.notifies]
+            listener.notifies.clear()
     return names[:-1]
 
 
