@@ -12,6 +12,7 @@ from django.utils.functional import cached_property
 
 try:
     from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQLDatabaseWrapper
+    from django.db.backends.postgresql.psycopg_any import is_psycopg3
 except ImproperlyConfigured as error:
     raise ImproperlyConfigured(
         f"{error}. RisingWave is reached by a driver of PostgreSQL's: pip install psycopg2-binary, or "
@@ -165,6 +166,10 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
         connection = super().get_new_connection(conn_params)
         # Before the first statement, which the driver would send a BEGIN for.
         connection.autocommit = True
+        if is_psycopg3:
+            from django_risingwave.psycopg3 import adapt  # noqa: PLC0415 - imports psycopg 3
+
+            adapt(connection)
         return connection
 
     def init_connection_state(self) -> None:
