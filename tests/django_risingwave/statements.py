@@ -436,7 +436,7 @@ def _unknown_setting(statement: Statement) -> bool:
     )
 
 
-def _statement_or(objects: str) -> str:
+def _none_of(objects: str) -> str:
     return rf"(?!(?:{objects})\b)"
 
 
@@ -445,7 +445,7 @@ SYNTAX: tuple[Rule, ...] = (
     _text(
         "expected statement: RisingWave has no statement of this kind",
         "^"
-        + _statement_or(
+        + _none_of(
             "SELECT|WITH|VALUES|INSERT|UPDATE|DELETE|CREATE|DROP|ALTER|COMMENT|SET|SHOW|BEGIN|START|COMMIT|ROLLBACK|"
             "ABORT|DECLARE|FETCH|CLOSE|PREPARE|EXECUTE|DEALLOCATE|DISCARD|COPY|GRANT|REVOKE|EXPLAIN|DESCRIBE|"
             "TRUNCATE|ANALYZE|VACUUM|FLUSH|WAIT|RECOVER|CANCEL|KILL|USE|REFRESH"
@@ -455,7 +455,7 @@ SYNTAX: tuple[Rule, ...] = (
     _text(
         "expected an object type after CREATE",
         r"^CREATE (?:OR REPLACE )?(?:TEMP |TEMPORARY )?"
-        + _statement_or(
+        + _none_of(
             "OR|TEMP|TEMPORARY|TABLE|VIEW|MATERIALIZED|INDEX|UNIQUE|SCHEMA|DATABASE|USER|FUNCTION|AGGREGATE|SOURCE|"
             "SINK|SUBSCRIPTION|CONNECTION|SECRET"
         ),
@@ -463,7 +463,7 @@ SYNTAX: tuple[Rule, ...] = (
     _text(
         "expected an object type after DROP",
         "^DROP "
-        + _statement_or(
+        + _none_of(
             "TABLE|VIEW|INDEX|MATERIALIZED|SOURCE|SINK|SUBSCRIPTION|SCHEMA|DATABASE|USER|CONNECTION|FUNCTION|"
             "AGGREGATE|SECRET"
         ),
@@ -471,7 +471,7 @@ SYNTAX: tuple[Rule, ...] = (
     _text(
         "expected an object type after ALTER",
         "^ALTER "
-        + _statement_or(
+        + _none_of(
             "DATABASE|FRAGMENT|SCHEMA|TABLE|INDEX|MATERIALIZED|VIEW|SINK|SUBSCRIPTION|SOURCE|FUNCTION|CONNECTION|"
             "USER|SYSTEM|SECRET|DEFAULT"
         ),
