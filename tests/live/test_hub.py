@@ -217,19 +217,16 @@ async def test_a_lost_connection_is_opened_again_and_nothing_is_missed(the_hub, 
     assert caplog.text.count("can be read again") == 1
 
 
-async def test_where_nothing_is_told_the_rankings_are_polled(orders, monkeypatch):
+async def test_where_nothing_is_told_the_rankings_are_polled(the_hub, insert, monkeypatch):
     """What the feed does on RisingWave, of which only the reads are tried here."""
     monkeypatch.setattr(DatabaseWrapper, "is_risingwave", True)
     monkeypatch.setitem(connections.settings["risingwave"]["OPTIONS"], "implicit_flush", False)
     monkeypatch.setattr(feed, "POLL", 0.1)
-    the_hub = hub.get_hub()
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
     await recorder.next()
-    await in_thread(orders)((1, 1, 1.0, "Ohio"))
+    await insert((1, 1, 1.0, "Ohio"))
     assert (await recorder.next()).values == (("Ohio", 1.0),)
-    the_hub._feed.stop()
-    await asyncio.to_thread(the_hub._feed.join, 10)
 
 
 async def test_no_more_subscribers_than_there_is_room_for(the_hub, monkeypatch):

@@ -142,7 +142,7 @@ def test_a_card_for_polling_is_not_marked_for_an_out_of_band_swap(server, orders
 
 def test_the_api_gives_every_ranking(server, orders):
     orders((1, 2, 3.5, "Ohio"))
-    answer = get_until(lambda answer: '"$7"' in answer.body, server, "/api/rankings/")
+    answer = get_until(lambda answer: "$7" in str(answer.json["rankings"][0]), server, "/api/rankings/")
     assert [ranking["ranking"] for ranking in answer.json["rankings"]] == list(RANKINGS)
     assert answer.json["rankings"][0]["rows"] == [
         {"rank": 1, "key": "Ohio", "name": "Ohio", "value": 7.0, "display": "$7"}
