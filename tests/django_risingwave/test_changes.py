@@ -74,7 +74,9 @@ def test_a_connection_that_is_lost_is_an_error(standin: DatabaseWrapper, other: 
         pid = cursor.fetchone()[0]
     other.cursor().execute(f"SELECT pg_terminate_backend({pid})")
     with pytest.raises(Error):
-        listener.wait(SOON, wake[1])
+        # The server's last words may come before the end of the connection.
+        while not listener.wait(SOON, wake[1]):
+            pass
 
 
 def test_risingwave_tells_nothing(standin: DatabaseWrapper, wake: Any) -> None:
