@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import django
-import psycopg2
 
 from tests.conformance import report, server, suite
 from tests.conformance.apps import APPS
@@ -111,9 +110,8 @@ def _report(postgresql: str) -> int:
     rows = [_row(app) for app in APPS if runs[app].end]
     dates = sorted({run.date for run in runs.values() if run.date})
     dated = f"{dates[0]} to {dates[-1]}" if len(dates) > 1 else "".join(dates)
-    driver = psycopg2.__version__.split()[0]  # type: ignore[attr-defined]  # not in the stubs
     intro = (
-        f"Django {django.get_version()}, Python {platform.python_version()}, psycopg2 {driver}, "
+        f"Django {django.get_version()}, Python {platform.python_version()}, {server.driver()}, "
         f"PostgreSQL {postgresql}; {dated}."
     )
     report.write(REPORT, intro=intro, rows=rows, missing=[app for app in APPS if not runs[app].end])

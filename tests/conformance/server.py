@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg2
+from django.db.backends.postgresql.base import Database  # type: ignore[attr-defined]  # psycopg2 or psycopg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,13 +83,13 @@ def _temporary(binaries: Path, folder: str) -> Iterator[str]:
 
 def _check(url: str) -> None:
     try:
-        with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        with closing(Database.connect(url)) as connection, connection.cursor() as cursor:
             cursor.execute(
                 "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pgcrypto'), "
                 "EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i')"
             )
             pgcrypto, icu = cursor.fetchone() or (False, False)
-    except psycopg2.Error as error:
+    except Database.Error as error:
         raise ServerError(f"PostgreSQL can't be used: {str(error).strip()}") from error
     missing = [name for name, there in (("pgcrypto", pgcrypto), ("ICU's collations", icu)) if not there]
     if missing:
@@ -98,5 +98,10 @@ def _check(url: str) -> None:
 
 def version(url: str) -> str:
     """Return the server's version, such as "15.14"."""
-    with closing(psycopg2.connect(url)) as connection:
+    with closing(Database.connect(url)) as connection:
         return str(connection.info.parameter_status("server_version")).split()[0]
+
+
+def driver() -> str:
+    """Return the driver's name and version, such as "psycopg2 2.9.13"."""
+    return f"{Database.__name__} {Database.__version__.split()[0]}"

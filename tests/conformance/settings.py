@@ -2,12 +2,11 @@
 
 import os
 from typing import Any
-
-from psycopg2.extensions import parse_dsn
+from urllib.parse import parse_qs, unquote, urlsplit
 
 ENGINE = os.environ["CONFORMANCE_ENGINE"]
 
-_server = parse_dsn(os.environ["CONFORMANCE_URL"])
+_url = urlsplit(os.environ["CONFORMANCE_URL"])
 
 
 def _database(name: str) -> dict[str, Any]:
@@ -16,10 +15,11 @@ def _database(name: str) -> dict[str, Any]:
     return {
         "ENGINE": ENGINE,
         "NAME": name,
-        "USER": _server.get("user", ""),
-        "PASSWORD": _server.get("password", ""),
-        "HOST": _server.get("host", ""),
-        "PORT": _server.get("port", ""),
+        "USER": unquote(_url.username or ""),
+        "PASSWORD": unquote(_url.password or ""),
+        # A socket's folder is a parameter: https://www.postgresql.org/docs/18/libpq-connect.html
+        "HOST": parse_qs(_url.query).get("host", [_url.hostname or ""])[0],
+        "PORT": _url.port or "",
         "TEST": {"NAME": name},
     }
 
