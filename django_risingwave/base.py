@@ -222,6 +222,9 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
     def _set_autocommit(self, autocommit: bool) -> None:  # noqa: FBT001 - Django's signature
         pass
 
+    def _start_transaction_under_autocommit(self) -> None:
+        """Do nothing: where this is there, atomic() logs no BEGIN as a query."""
+
     def _commit(self) -> None:
         pass
 

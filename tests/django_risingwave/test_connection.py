@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, NotSupportedError, ProgrammingError, transaction
+from django.test.utils import CaptureQueriesContext
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from django_risingwave.base import DatabaseWrapper
@@ -106,6 +107,12 @@ def test_atomic_begins_no_transaction(standin: DatabaseWrapper, connect: Callabl
             assert standin.connection.info.transaction_status == TRANSACTION_STATUS_IDLE
             seen.execute("SELECT v FROM t")
             assert seen.fetchall() == [(1,)]
+
+
+def test_atomic_is_no_query(standin: DatabaseWrapper) -> None:
+    with CaptureQueriesContext(standin) as queries, transaction.atomic(using="risingwave"):
+        pass
+    assert queries.captured_queries == []
 
 
 def test_nothing_rolls_back(standin: DatabaseWrapper) -> None:
