@@ -25,6 +25,7 @@ from django_risingwave.errors import DatabaseErrorWrapper
 from django_risingwave.features import DatabaseFeatures
 from django_risingwave.functions import register_functions
 from django_risingwave.introspection import DatabaseIntrospection
+from django_risingwave.keys import holds_keys
 from django_risingwave.operations import DatabaseOperations
 from django_risingwave.schema import DatabaseSchemaEditor
 from django_risingwave.version import ServerVersion
@@ -34,13 +35,11 @@ if TYPE_CHECKING:
 
 
 def _integer_column(field: Mapping[str, Any]) -> str:
-    # AutoField.rel_db_type(), the type of a foreign key to one, asks an IntegerField that belongs to no
-    # model; automatic keys are bigint here, so the foreign keys are too.
-    return "bigint" if field["name"] is None else "integer"
+    return "bigint" if holds_keys(field) else "integer"
 
 
 def _smallinteger_column(field: Mapping[str, Any]) -> str:
-    return "bigint" if field["name"] is None else "smallint"
+    return "bigint" if holds_keys(field) else "smallint"
 
 
 class DatabaseWrapper(PostgreSQLDatabaseWrapper):
@@ -62,6 +61,8 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
         "GenericIPAddressField": "varchar",
         "IntegerField": _integer_column,
         "IPAddressField": "varchar",
+        "PositiveIntegerField": _integer_column,
+        "PositiveSmallIntegerField": _smallinteger_column,
         "SlugField": "varchar",
         "SmallIntegerField": _smallinteger_column,
         "UUIDField": "varchar",

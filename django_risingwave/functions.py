@@ -8,17 +8,20 @@ builtin_scalar.rs at v3.0.3, which lists the functions that there are.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.postgres.functions import RandomUUID
 from django.db import NotSupportedError
-from django.db.models import functions
+from django.db.models import Value, functions
 from django.db.models.expressions import Window
 from django.db.models.fields.json import HasKeyLookup, KeyTransform
 from django.db.models.functions.mixins import FixDecimalInputMixin
 from django.db.models.functions.text import ConcatPair, PostgreSQLSHAMixin
 from django.db.models.functions.window import LagLeadFunction
-from django.db.models.lookups import PostgresOperatorLookup
+from django.db.models.lookups import IntegerFieldOverflow, PostgresOperatorLookup
+
+from django_risingwave.keys import holds_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +69,7 @@ def register_functions() -> None:
         _refuse("RisingWave has no GEN_RANDOM_UUID(). Make the UUID in Python: default=uuid.uuid4."),
     )
     written: dict[Any, Any] = {
+        IntegerFieldOverflow: _integer_lookup,
         PostgreSQLSHAMixin: _sha,
         LagLeadFunction: _lag_or_lead,
         Window: _window,
@@ -101,6 +105,14 @@ def _collate(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **co
     """Refuse what isn't there: src/frontend/src/binder/expr/mod.rs (bind_collate)."""
     if node.collation not in ("C", "POSIX"):
         raise NotSupportedError(f'RisingWave has no collation but "C" and "POSIX", not {node.collation!r}.')
+    return node.as_sql(compiler, connection, **context)
+
+
+def _integer_lookup(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
+    """Find keys in integer fields that hold them: Django takes a number beyond the field's range for none."""
+    if isinstance(node.rhs, int) and holds_keys(vars(node.lhs.output_field)):
+        node = copy(node)
+        node.rhs = Value(node.rhs)
     return node.as_sql(compiler, connection, **context)
 
 

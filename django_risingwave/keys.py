@@ -13,6 +13,12 @@ import os
 import secrets
 import threading
 import time
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 EPOCH_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 LOW_BITS = 22
@@ -60,3 +66,20 @@ def _start_afresh() -> None:
 
 
 os.register_at_fork(after_in_child=_start_afresh)
+
+
+def holds_keys(field: Mapping[str, Any]) -> bool:
+    """Tell of an integer field, by its attributes, whether its column holds another model's automatic keys.
+
+    They are those of a generic foreign key and of a ForeignObject, which have columns of their own to refer
+    by; and the one without a name, which AutoField.rel_db_type() asks for the type of a foreign key.
+    """
+    name, model = field["name"], field.get("model")
+    if name is None or model is None:
+        return name is None
+    # A migration's model doesn't have its generic foreign keys.
+    model = apps.all_models[model._meta.app_label].get(model._meta.model_name, model)
+    return any(
+        name == getattr(other, "fk_field", None) or name in getattr(other, "from_fields", ())
+        for other in (*model._meta.local_fields, *model._meta.private_fields)
+    )
