@@ -74,15 +74,21 @@ class SQLInsertCompiler(BaseSQLInsertCompiler):
                 f"{row_id} is made by the server and can't be inserted; leave the instance's pk None. (An "
                 "instance with a pk is inserted where save() found no row to update.)"
             )
-        auto_field = self.query.get_meta().auto_field
+        auto_field = self._auto_field
         if auto_field and auto_field not in self.query.fields and not isinstance(auto_field, RowIdField):
             self.query.fields = [auto_field, *self.query.fields]
         return super().as_sql(*args, **kwargs)
 
+    @property
+    def _auto_field(self) -> Any:
+        # A proxy has its model's fields, and doesn't know which of them is automatic.
+        model: Any = self.query.get_meta().concrete_model
+        return model._meta.auto_field
+
     def pre_save_val(self, field: Field[Any, Any], obj: Model) -> Any:
         """Make the key here, so that the instance has it only once RETURNING brings it back."""
         value = super().pre_save_val(field, obj)
-        if value is None and field is self.query.get_meta().auto_field:
+        if value is None and field is self._auto_field:
             return make_key()
         return value
 

@@ -41,6 +41,11 @@ with isolate_apps("django_risingwave"):
         class Meta(Base.Meta):
             app_label = "django_risingwave"
 
+    class ProxyAuthor(Author):
+        class Meta(Base.Meta):
+            app_label = "django_risingwave"
+            proxy = True
+
 
 @pytest.fixture
 def tables(connection: DatabaseWrapper) -> DatabaseWrapper:
@@ -86,3 +91,8 @@ def test_other_integers_stay_as_they_are(connection: DatabaseWrapper) -> None:
 def test_a_number_beyond_other_integers_is_found_nowhere(tables: DatabaseWrapper) -> None:
     with tables.execute_wrapper(lambda *_: pytest.fail("asked")):
         assert not Tag.objects.filter(number=2**40)
+
+
+def test_bulk_create_makes_the_keys_of_a_proxy(tables: DatabaseWrapper) -> None:
+    made = ProxyAuthor.objects.bulk_create([ProxyAuthor(name="A"), ProxyAuthor(name="B")])
+    assert all(author.pk for author in made)
