@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError
 from django.db.backends.ddl_references import Statement
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor as PostgreSQLDatabaseSchemaEditor
+from django.db.models import CompositePrimaryKey
 
 from django_risingwave.fields import RowIdField
 
@@ -118,6 +120,19 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
                 self.execute(self._delete_index_sql(model, name))  # type: ignore[attr-defined]  # not in the stubs
         super().remove_field(model, field)
 
+    def _alter_many_to_many(self, model: type[Model], old_field: Any, new_field: Any, strict: bool) -> None:  # noqa: FBT001 - Django's signature
+        """Rename one column before the table and one after it: each time the model has the other's name."""
+        old, new = old_field.remote_field.through, new_field.remote_field.through
+        reverse = copy(new._meta.get_field(new_field.m2m_reverse_field_name()))
+        reverse.model = old
+        self.alter_field(old, old._meta.get_field(old_field.m2m_reverse_field_name()), reverse)
+        self.alter_db_table(new, old._meta.db_table, new._meta.db_table)
+        self.alter_field(
+            new,
+            old._meta.get_field(old_field.m2m_field_name()),
+            new._meta.get_field(new_field.m2m_field_name()),
+        )
+
     def _alter_field(
         self,
         model: type[Model],
@@ -132,16 +147,17 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
             # Its index at most.
             super()._alter_field(model, old_field, new_field, old_type, new_type, *args)  # type: ignore[misc]  # not in the stubs
         else:
-            self._remake_table(old_field, new_field, old_type, new_type)
+            self._remake_table(model, old_field, new_field, old_type, new_type)
 
-    def _remake_table(self, old_field: Any, new_field: Any, old_type: str, new_type: str) -> None:
+    def _remake_table(self, model: Any, old_field: Any, new_field: Any, old_type: str, new_type: str) -> None:
         """Copy the rows into a table of the new shape, which takes the old one's place.
 
         RisingWave can't change a column's type, NOT NULL or DEFAULT, nor rename it (src/frontend/src/handler/
         alter_table_column.rs at v3.0.3). Neither server drops a table that a materialized view is on.
         """
-        model: Any = new_field.model
-        if new_field.primary_key and old_type != new_type and _is_referred_to(model):
+        # Only a migration's field knows the model as it will be.
+        new_model = getattr(new_field, "model", model)
+        if new_field.primary_key and old_type != new_type and _is_referred_to(new_model):
             raise NotSupportedError(
                 f"The type of {new_field} can't be changed: columns of other tables refer to it. Make a new "
                 "model, and copy the rows."
@@ -150,18 +166,19 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
         old, new = self.quote_name(table), self.quote_name(new_table)
         columns: dict[str, str] = {}
         params: list[Any] = []
-        for field in model._meta.local_concrete_fields:
-            if field.name == new_field.name:
+        fields = _replaced(model, old_field, new_field)
+        for field in fields:
+            if field is new_field:
                 value, params = self._converted(old_field, new_field, old_type, new_type)
             else:
                 value = self.quote_name(field.column)
             if not isinstance(field, RowIdField):
                 columns[self.quote_name(field.column)] = value
-        definition, definition_params = self.table_sql(model)
+        definition, definition_params = self._table_of(new_model, new, fields)
 
         # What an attempt that failed may have left.
         self.execute(f"DROP TABLE IF EXISTS {new}", None)
-        self.execute(definition.replace(old, new, 1), definition_params or None)
+        self.execute(definition, definition_params or None)
         self._flush()
         self.execute(
             f"INSERT INTO {new} ({', '.join(columns)}) SELECT {', '.join(columns.values())} FROM {old}",  # noqa: S608 - quoted
@@ -175,12 +192,26 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
             for sql in self.deferred_sql
             if not (isinstance(sql, Statement) and sql.references_table(table))
         ]
-        self.deferred_sql.extend(self._model_indexes_sql(model))  # type: ignore[attr-defined]  # not in the stubs
+        for field in fields:
+            self.deferred_sql.extend(self._field_indexes_sql(model, field))  # type: ignore[attr-defined]  # not in the stubs
+        self.deferred_sql.extend(index.create_sql(new_model, self) for index in new_model._meta.indexes)
         if model._meta.db_table_comment:
             self.alter_db_table_comment(model, "", model._meta.db_table_comment)
-        for field in model._meta.local_concrete_fields:
+        for field in fields:
             if field.db_comment:
                 self.execute(*self._alter_column_comment_sql(model, field, None, field.db_comment))  # type: ignore[attr-defined]  # not in the stubs
+
+    def _table_of(self, model: Any, name: str, fields: list[Any]) -> tuple[str, list[Any]]:
+        """Return the SQL, and its parameters, of a table of this (quoted) name, with these fields."""
+        parts, params = [], []
+        for field in fields:
+            definition, column_params = self.column_sql(model, field)
+            if definition is not None:
+                parts.append(f"{self.quote_name(field.column)} {definition}")
+                params += column_params
+        if isinstance(model._meta.pk, CompositePrimaryKey):
+            parts.append(self._pk_constraint_sql(model._meta.pk.columns))  # type: ignore[attr-defined]  # not in the stubs
+        return self.sql_create_table % {"table": name, "definition": ", ".join(parts)}, params
 
     def _converted(
         self, old_field: Any, new_field: Any, old_type: str, new_type: str
@@ -224,3 +255,21 @@ def _is_referred_to(model: type[Model]) -> bool:
         field.auto_created and not field.concrete and (field.one_to_one or field.one_to_many)
         for field in model._meta.get_fields(include_hidden=True)
     )
+
+
+def _replaced(model: type[Model], old_field: Any, new_field: Any) -> list[Any]:
+    """Return the fields that columns are made of, with the new one in the place of the old one.
+
+    A migration's new field is part of the model as it will be. Any other is not: what is given then is the
+    model as it was, or one that has both.
+    """
+    future = getattr(new_field, "model", model)._meta.local_concrete_fields
+    if any(field is new_field for field in future):
+        return list(future)
+    fields: list[Any] = []
+    for field in model._meta.local_concrete_fields:
+        if field.name not in (old_field.name, new_field.name):
+            fields.append(field)
+        elif new_field not in fields:
+            fields.append(new_field)
+    return fields

@@ -150,6 +150,20 @@ def test_rename_a_column(thing: Table) -> None:
     assert rows(thing, "name", "amount") == [("a", 1), ("b", None)]
 
 
+def test_a_field_that_knows_no_model_is_put_into_the_one_that_is_given(thing: Table) -> None:
+    model = thing.state.apps.get_model(LABEL, "Thing")
+    name = models.TextField(default="?")
+    name.set_attributes_from_name("label")
+    rows_before = thing.model().count()
+    with thing.connection.schema_editor() as editor:
+        editor.alter_field(model, model._meta.get_field("name"), name)
+    assert "name" not in thing.columns()
+    assert thing.columns()["label"] == ("text", False)
+    with thing.connection.cursor() as cursor:
+        cursor.execute("SELECT count(label) FROM django_risingwave_thing")
+        assert cursor.fetchone() == (rows_before,)
+
+
 def test_change_a_type(thing: Table) -> None:
     undo = thing.apply(operations.AlterField("Thing", "amount", models.CharField(max_length=9, null=True)))
     assert rows(thing, "name", "amount") == [("a", "1"), ("b", None)]
@@ -247,6 +261,23 @@ def test_many_to_many_comes_and_goes(thing: Table) -> None:
     assert a.friends.get() == b
     undo()
     assert thing.columns("django_risingwave_thing_friends") == {}
+
+
+def test_rename_a_model_that_is_related_to_itself(thing: Table) -> None:
+    thing.apply(operations.AddField("Thing", "friends", models.ManyToManyField("self", symmetrical=False)))
+    a, b = thing.model().order_by("pk")
+    a.friends.add(b)
+    undo = thing.apply(operations.RenameModel("Thing", "Item"))
+    assert thing.model("Item").get(friends__name="b").name == "a"
+    undo()
+    assert thing.model().get(friends__name="b").name == "a"
+
+
+def test_another_column_becomes_the_key(thing: Table) -> None:
+    thing.apply(operations.RemoveField("Thing", "id"))
+    thing.apply(operations.AlterField("Thing", "name", models.CharField(max_length=10, primary_key=True)))
+    assert [c["columns"] for c in thing.constraints().values() if c["primary_key"]] == [["name"]]
+    assert rows(thing, "name") == [("a",), ("b",)]
 
 
 def test_a_key_that_others_refer_to_keeps_its_type(standin: DatabaseWrapper) -> None:
