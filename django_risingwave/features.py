@@ -6,6 +6,7 @@ more, and is treated alike, so that what works on it works on RisingWave.
 
 from django.db.backends.base.features import BaseDatabaseFeatures
 from django.db.backends.postgresql.features import DatabaseFeatures as PostgreSQLDatabaseFeatures
+from django.utils.functional import cached_property
 
 from django_risingwave.version import RISINGWAVE_FLOOR
 
@@ -105,3 +106,150 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
     create_test_procedure_with_int_param_sql = None  # type: ignore[assignment]  # the stubs know PostgreSQL's
     # No TEMPLATE in CREATE DATABASE.
     can_clone_databases = False
+
+    @cached_property
+    def introspected_field_types(self) -> dict[str, str]:  # type: ignore[override]  # as Django's own
+        # Automatic keys are bigint and no more; there is no uuid and no inet (base.py).
+        return super().introspected_field_types | {
+            "AutoField": "BigIntegerField",
+            "BigAutoField": "BigIntegerField",
+            "GenericIPAddressField": "CharField",
+            "SmallAutoField": "BigIntegerField",
+        }
+
+    @cached_property
+    def django_test_skips(self) -> dict[str, set[str]]:  # type: ignore[override]  # as Django's own
+        """Django's own tests that don't ask for the feature that they need: docs/conformance.md."""
+        return super().django_test_skips | _DJANGO_TEST_SKIPS
+
+
+def _tests(names: str) -> set[str]:
+    """Return "a.B.c" and "a.B.d" of "a.B c d": the words with a dot are the classes of those that follow."""
+    tests, case = set(), ""
+    for name in names.split():
+        if "." in name:
+            case = name
+        else:
+            tests.add(f"{case}.{name}")
+    return tests
+
+
+# Where a feature is missing, and the test runs nevertheless.
+_DJANGO_TEST_SKIPS = {
+    "RisingWave has no UNIQUE.": _tests("""
+        auth_tests.test_basic.BasicTestCase test_unicode_username
+        auth_tests.test_migrations.ProxyModelWithSameAppLabelTests
+        test_migrate_with_existing_target_permission
+        constraints.tests.UniqueConstraintTests test_database_constraint test_name
+        contenttypes_tests.test_operations.ContentTypeOperationsTests test_content_type_rename_conflict
+        contenttypes_tests.test_operations.ContentTypeOperationsTests test_existing_content_type_rename
+        get_or_create.tests.GetOrCreateThroughManyToMany test_something
+        inspectdb.tests.InspectDBTestCase test_unique_together_meta
+        introspection.tests.IntrospectionTests test_get_constraints
+        migrations.test_operations.OperationTests test_add_covering_unique_constraint
+        migrations.test_operations.OperationTests test_add_func_unique_constraint
+        migrations.test_operations.OperationTests test_alter_field_with_func_unique_constraint
+        migrations.test_operations.OperationTests test_alter_index_together_remove_with_unique_together
+        migrations.test_operations.OperationTests test_alter_unique_together test_rename_field_unique_together
+        migrations.test_operations.OperationTests test_create_model_with_covering_unique_constraint
+        migrations.test_operations.OperationTests test_remove_covering_unique_constraint
+        migrations.test_operations.OperationTests test_remove_func_unique_constraint
+        model_fields.test_filefield.FileFieldTests test_unique_when_same_filename
+        one_to_one.tests.OneToOneTests test_multiple_o2o
+        queries.test_bulk_update.BulkUpdateTests test_database_routing_batch_atomicity
+        schema.tests.SchemaTests test_alter_field_fk_to_o2o test_alter_field_o2o_keeps_unique
+        schema.tests.SchemaTests test_alter_field_o2o_to_fk test_composed_constraint_with_fk
+        schema.tests.SchemaTests test_composite_func_unique_constraint test_func_unique_constraint
+        schema.tests.SchemaTests test_func_unique_constraint_covering test_func_unique_constraint_lookups
+        schema.tests.SchemaTests test_func_unique_constraint_nondeterministic
+        schema.tests.SchemaTests test_func_unique_constraint_nonexistent_field test_indexes
+        schema.tests.SchemaTests test_remove_constraints_capital_letters test_unique
+        schema.tests.SchemaTests test_remove_field_unique_does_not_remove_meta_constraints
+        schema.tests.SchemaTests test_remove_unique_together_does_not_remove_meta_constraints
+        schema.tests.SchemaTests test_unique_and_reverse_m2m test_unique_constraint
+        schema.tests.SchemaTests test_unique_constraint_field_and_expression test_unique_together
+    """),
+    "RisingWave has no CHECK.": _tests("""
+        model_fields.test_integerfield.PositiveIntegerFieldTests test_negative_values
+    """),
+    "RisingWave has no FOREIGN KEY.": _tests("""
+        fixtures_regress.tests.TestFixtures test_loaddata_raises_error_when_fixture_has_invalid_foreign_key
+        inspectdb.tests.InspectDBTestCase test_same_relations
+    """),
+    "RisingWave has no sequences: SQL that is written by hand must name the key.": _tests("""
+        backends.tests.BackendTestCase test_cursor_execute_with_pyformat test_cursor_executemany test_queries
+        backends.tests.BackendTestCase test_cursor_executemany_with_iterator
+        backends.tests.BackendTestCase test_cursor_executemany_with_pyformat
+        backends.tests.BackendTestCase test_cursor_executemany_with_pyformat_iterator
+        backends.tests.LastExecutedQueryTest test_last_executed_query_dict
+        backends.tests.LastExecutedQueryTest test_last_executed_query_dict_overlap_keys
+        introspection.tests.IntrospectionTests test_sequence_list
+        migrations.test_multidb.MultiDBOperationTests test_run_sql_migrate_foo_router_with_hints
+        schema.tests.SchemaTests test_add_auto_field
+        timezones.tests.LegacyDatabaseTests test_cursor_execute_accepts_naive_datetime
+        timezones.tests.NewDatabaseTests test_cursor_execute_accepts_aware_datetime
+    """),
+    "Automatic keys, and what refers to them, are bigint, which the test isn't made for.": _tests("""
+        aggregation_regress.tests.AggregationTests test_aggregation_with_generic_reverse_relation
+        filtered_relation.tests.FilteredRelationTests test_union
+        generic_relations.tests.GenericRelationsTests test_queries_content_type_restriction
+        model_fields.test_integerfield.IntegerFieldTests test_rel_db_type
+        model_fields.test_integerfield.SmallIntegerFieldTests test_rel_db_type
+        model_inheritance.tests.ModelInheritanceTests test_custompk_m2m
+        queries.tests.RelatedLookupTypeTests test_correct_lookup test_values_queryset_lookup
+        queries.tests.RelatedLookupTypeTests test_wrong_backward_lookup test_wrong_type_lookup
+        queries.tests.ValuesSubqueryTests test_values_in_subquery
+        schema.tests.SchemaTests test_m2m test_m2m_create test_m2m_create_custom test_m2m_create_inherited
+        schema.tests.SchemaTests test_m2m_create_through test_m2m_create_through_custom
+        schema.tests.SchemaTests test_m2m_create_through_inherited test_m2m_custom test_m2m_inherited
+    """),
+    "The types of RisingWave have no arguments: a column tells no length and no number of digits.": _tests("""
+        inspectdb.tests.InspectDBTestCase test_field_types test_number_field_types
+        introspection.tests.IntrospectionTests test_get_table_description_col_lengths
+    """),
+    "RisingWave has no CUME_DIST(), NTH_VALUE(), NTILE(), PERCENT_RANK().": _tests("""
+        expressions_window.tests.WindowFunctionTests test_cume_dist test_nth_returns_null test_nthvalue
+        expressions_window.tests.WindowFunctionTests test_ntile test_percent_rank
+    """),
+    "RisingWave has no WHERE in CREATE INDEX.": _tests("""
+        indexes.tests.CoveringIndexTests test_covering_partial_index
+    """),
+    "RisingWave takes only constants for defaults.": _tests("""
+        field_defaults.tests.DefaultTests test_full_clean
+    """),
+    "RisingWave has no transactions, nothing rolls back, and atomic() logs nothing.": _tests("""
+        backends.base.test_base.DatabaseWrapperLoggingTests test_commit_debug_log test_rollback_debug_log
+        basic.tests.SelectOnSaveTests test_select_on_save_lying_update
+        get_or_create.tests.GetOrCreateTestsWithManualPKs test_savepoint_rollback
+        get_or_create.tests.UpdateOrCreateTests test_integrity test_manual_primary_key_test
+        get_or_create.tests.UpdateOrCreateTestsWithManualPKs test_create_with_duplicate_primary_key
+        migrations.test_executor.ExecutorTests test_atomic_operation_in_non_atomic_migration
+        migrations.test_operations.OperationTests test_run_python_atomic
+    """),
+    "RisingWave has no FOR UPDATE.": _tests("""
+        filtered_relation.tests.FilteredRelationTests test_select_for_update
+    """),
+    "RisingWave can't change the type of a key that other tables refer to: schema.py.": _tests("""
+        migrations.test_executor.ExecutorTests test_alter_id_type_with_fk
+        migrations.test_operations.OperationTests test_alter_field_pk_fk_char_to_int
+    """),
+    "A changed table is a copy, of which the given model must know every column and index.": _tests("""
+        migrations.test_operations.OperationTests test_alter_id_pk_to_uuid_pk test_rename_field_index_together
+        schema.tests.SchemaTests test_alter_int_pk_to_int_unique test_alter_not_unique_field_to_primary_key
+        schema.tests.SchemaTests test_autofield_to_o2o test_primary_key
+        schema.tests.SchemaTests test_rename_column_renames_deferred_sql_references
+    """),
+    "RisingWave has no (a, b) IN (SELECT …), and Django's substitute can't be nested.": _tests("""
+        foreign_object.tests.MultiColumnFKTests test_double_nested_query
+    """),
+    "The test asks for PostgreSQL by its name, or takes all others not to do as it does.": _tests("""
+        annotations.tests.AliasTests test_alias_filtered_relation_sql_injection_dollar_sign
+        db_functions.text.test_concat.ConcatTests test_concat_non_str
+        model_fields.test_jsonfield.TestQuerying test_contains_contained_by_with_key_transform
+        model_fields.test_jsonfield.TestQuerying test_key_transform_raw_expression
+        model_fields.test_jsonfield.TestQuerying test_nested_key_transform_raw_expression
+    """),
+    "PostgreSQL, which is in RisingWave's place, has no SHA1().": _tests("""
+        db_functions.text.test_sha1.SHA1Tests test_basic test_transform
+    """),
+}

@@ -80,9 +80,9 @@ def test_inspectdb_writes_models(tables: DatabaseWrapper) -> None:
     )
     text = out.getvalue()
     assert (
-        "class DjangoRisingwaveBook(models.Model):\n    id = models.BigIntegerField(primary_key=True)\n"
-        in text
-    )
+        "class DjangoRisingwaveBook(models.Model):\n"
+        "    id = models.BigIntegerField(primary_key=True)  # AutoField?\n"
+    ) in text
     assert "    title = models.CharField()\n    author_id = models.BigIntegerField()\n" in text
     assert "class Names(models.Model):\n    name = models.CharField(blank=True, null=True)\n" in text
     assert "Unable to inspect" not in text
