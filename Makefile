@@ -17,7 +17,7 @@ help:
 	@echo "make test          run all tests"
 	@echo "make conformance   run Django's own tests on the backend: docs/conformance.md; APP=\"basic lookup\" some"
 	@echo "make lint          check style and types"
-	@echo "make bench         measure: start-up, loading, cost of reads and inserts, commit to page"
+	@echo "make bench         measure: start-up, loading, cost, latency, the backend next to Django's"
 	@echo "make lock          pin the dependencies anew, as pyproject.toml allows"
 	@echo "make clean         remove all that make made, the demo's data too"
 
@@ -41,6 +41,7 @@ bench: $(VENV)/dev
 	$(VENV)/bin/python -m benchmarks.load
 	$(VENV)/bin/python -m benchmarks.cost
 	$(VENV)/bin/python -m benchmarks.latency
+	$(VENV)/bin/python -m benchmarks.backend
 
 # The oldest Python that is supported gets the widest range of versions: its markers cover the newer ones.
 UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

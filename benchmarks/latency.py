@@ -11,8 +11,6 @@ import argparse
 import os
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -24,8 +22,8 @@ from typing import TYPE_CHECKING
 import psycopg2
 from playwright.sync_api import sync_playwright
 
-from config import standin
-from tests.processes import CHROMIUM, ROOT, daphne
+from benchmarks.server import manage, migrated_standin
+from tests.processes import CHROMIUM, daphne
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -118,30 +116,19 @@ def main() -> None:
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = standin.start(folder / "postgres")
-        stack.callback(server.stop)
-        environment = {
-            "SECRET_KEY": "only-for-the-benchmark",
-            "LIVE_OPEN": "true",
-            "STATIC_ROOT": str(folder / "static"),
-            "DATABASE_URL": standin.url("dashboard", folder / "postgres"),
-            "RISINGWAVE_URL": standin.url("risingwave", folder / "postgres"),
-        }
-        for command in ("collectstatic --no-input", "migrate", "migrate --database risingwave"):
-            subprocess.run(
-                [sys.executable, "manage.py", *command.split(), "-v0"],
-                cwd=ROOT,
-                env=os.environ | environment,
-                check=True,
-            )
-        orders = Orders(server.get_uri("risingwave"))
+        stack.enter_context(migrated_standin())
+        environment = {"LIVE_OPEN": "true", "STATIC_ROOT": str(folder / "static")}
+        os.environ |= environment
+        manage("migrate", "--verbosity", "0")
+        manage("collectstatic", "--no-input", "--verbosity", "0")
+        orders = Orders(os.environ["RISINGWAVE_URL"])
         stack.enter_context(closing(orders.connection))
         site = stack.enter_context(daphne(environment, folder / "log"))
         playwright = stack.enter_context(sync_playwright())
         flags = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         stack.callback(browser.close)
-        print(f"{server_version(orders)}, Chromium {browser.version}, {os.cpu_count()} cores\n")
+        print(f"Chromium {browser.version}\n")
         print("| from commit | n | DOM p50 | p95 | max | frame p50 | p95 | max (ms) |")
         print("|---|---:|---:|---:|---:|---:|---:|---:|")
         orders.insert()
@@ -156,11 +143,6 @@ def main() -> None:
             busy = measure_busy(page, orders, options.repeats / 2, options.rate)
             print(row(f"{name}, {options.rate:.0f} inserts/s", busy), flush=True)
             page.close()
-
-
-def server_version(orders: Orders) -> str:
-    """The server's name and version."""
-    return f"PostgreSQL {orders.connection.info.parameter_status('server_version')}"
 
 
 if __name__ == "__main__":
