@@ -228,6 +228,8 @@ _DJANGO_TEST_SKIPS = {
     """),
     "RisingWave has no FOR UPDATE.": _tests("""
         filtered_relation.tests.FilteredRelationTests test_select_for_update
+        select_for_update.tests.SelectForUpdateTests test_ordered_select_for_update
+        select_for_update.tests.SelectForUpdateTests test_select_for_update_with_limit
     """),
     "RisingWave can't change the type of a key that other tables refer to: schema.py.": _tests("""
         migrations.test_executor.ExecutorTests test_alter_id_type_with_fk
