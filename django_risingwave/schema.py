@@ -144,6 +144,12 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
     ) -> None:
         same_column = old_field.column == new_field.column
         if same_column and self.column_sql(model, old_field) == self.column_sql(model, new_field):
+            if old_field.db_comment != new_field.db_comment:
+                # Django would set the type along with it.
+                comment = new_field.db_comment
+                self.execute(*self._alter_column_comment_sql(model, new_field, new_type, comment))  # type: ignore[attr-defined]  # not in the stubs
+                old_field = copy(old_field)
+                old_field.db_comment = comment
             # Its index at most.
             super()._alter_field(model, old_field, new_field, old_type, new_type, *args)  # type: ignore[misc]  # not in the stubs
         else:

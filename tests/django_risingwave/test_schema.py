@@ -263,6 +263,20 @@ def test_many_to_many_comes_and_goes(thing: Table) -> None:
     assert thing.columns("django_risingwave_thing_friends") == {}
 
 
+def test_a_comment_changes_alone(thing: Table) -> None:
+    commented = models.CharField(max_length=10, db_index=True, db_comment="as it is called")
+    undo = thing.apply(operations.AlterField("Thing", "name", commented))
+    assert comment_on_name(thing) == "as it is called"
+    undo()
+    assert comment_on_name(thing) is None
+
+
+def comment_on_name(thing: Table) -> Any:
+    with thing.connection.cursor() as cursor:
+        cursor.execute("SELECT col_description('django_risingwave_thing'::regclass, 2)")
+        return cursor.fetchone()[0]
+
+
 def test_rename_a_model_that_is_related_to_itself(thing: Table) -> None:
     thing.apply(operations.AddField("Thing", "friends", models.ManyToManyField("self", symmetrical=False)))
     a, b = thing.model().order_by("pk")
