@@ -102,6 +102,8 @@ class DatabaseErrorWrapper(BaseDatabaseErrorWrapper):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if exc_type is None:
+            return  # Several times a query.
         driver: Any = self.wrapper.Database
         if exc_type is driver.DatabaseError or isinstance(exc_value, driver.InternalError):
             error = kind_of(str(exc_value))

@@ -110,9 +110,12 @@ def _collate(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **co
 
 def _integer_lookup(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
     """Find keys in integer fields that hold them: Django takes a number beyond the field's range for none."""
-    if isinstance(node.rhs, int) and holds_keys(vars(node.lhs.output_field)):
-        node = copy(node)
-        node.rhs = Value(node.rhs)
+    if isinstance(node.rhs, int):
+        field = node.lhs.output_field
+        least, most = connection.ops.integer_field_range(field.get_internal_type())
+        if not least <= node.rhs <= most and holds_keys(vars(field)):
+            node = copy(node)
+            node.rhs = Value(node.rhs)
     return node.as_sql(compiler, connection, **context)
 
 
