@@ -4,15 +4,24 @@ Facts are from RisingWave's source at v3.0.3 (paths below src/) unless a page is
 more, and is treated alike, so that what works on it works on RisingWave.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from django.db.backends.base.features import BaseDatabaseFeatures
 from django.db.backends.postgresql.features import DatabaseFeatures as PostgreSQLDatabaseFeatures
 from django.utils.functional import cached_property
 
 from django_risingwave.version import RISINGWAVE_FLOOR
 
+if TYPE_CHECKING:
+    from django_risingwave.base import DatabaseWrapper
+
 
 class DatabaseFeatures(PostgreSQLDatabaseFeatures):
     """What differs from PostgreSQL's."""
+
+    connection: DatabaseWrapper
 
     minimum_database_version = RISINGWAVE_FLOOR
 
@@ -106,6 +115,12 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
     create_test_procedure_with_int_param_sql = None  # type: ignore[assignment]  # the stubs know PostgreSQL's
     # No TEMPLATE in CREATE DATABASE.
     can_clone_databases = False
+
+    @property
+    def supported_explain_formats(self) -> set[str]:  # type: ignore[override]  # as MySQL's in Django
+        """PostgreSQL's, and RisingWave's own: sqlparser/src/parser.rs (parse_explain_options)."""
+        formats = set(PostgreSQLDatabaseFeatures.supported_explain_formats)
+        return formats | {"DOT"} if self.connection.is_risingwave else formats
 
     @cached_property
     def introspected_field_types(self) -> dict[str, str]:  # type: ignore[override]  # as Django's own

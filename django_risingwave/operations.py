@@ -3,6 +3,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from django.db import NotSupportedError
 from django.db.backends.postgresql.operations import DatabaseOperations as PostgreSQLDatabaseOperations
 
 if TYPE_CHECKING:
@@ -11,11 +12,16 @@ if TYPE_CHECKING:
     from django.core.management.color import Style
     from django.db.models.expressions import Expression
 
+    from django_risingwave.base import DatabaseWrapper
+
+_PLANS = ("LOGICAL", "PHYSICAL", "DISTSQL")
 _TEXT_TYPES = ("GenericIPAddressField", "IPAddressField", "UUIDField")
 
 
 class DatabaseOperations(PostgreSQLDatabaseOperations):
     """How Django's SQL is put together, where RisingWave takes less than PostgreSQL."""
+
+    connection: DatabaseWrapper
 
     compiler_module = "django_risingwave.compiler"
 
@@ -39,6 +45,39 @@ class DatabaseOperations(PostgreSQLDatabaseOperations):
     def tablespace_sql(self, tablespace: str | None, inline: bool = False) -> str:  # noqa: FBT001, FBT002 - Django's
         """Return nothing: there are no tablespaces."""
         return ""
+
+    # explain(verbose=True, trace=True, distsql=True, format="json"): src/sqlparser/src/parser.rs
+    # (parse_explain_options) at v3.0.3. PostgreSQL's other options are syntax errors there.
+    explain_options = frozenset(("VERBOSE", "TRACE", *_PLANS))
+
+    def explain_query_prefix(self, format: str | None = None, **options: Any) -> str:  # noqa: A002 - Django's signature
+        """Return what comes before the query, in words of the server that is there.
+
+        Raises NotSupportedError for `analyze`, which RisingWave has for running jobs only
+        (src/frontend/src/handler/explain.rs at v3.0.3), and on the stand-in for what RisingWave alone has;
+        ValueError for other options and formats.
+        """
+        wanted = {name.upper() for name, value in options.items() if value}
+        if "ANALYZE" in wanted:
+            raise NotSupportedError(
+                "RisingWave has no EXPLAIN ANALYZE of a query. Leave out analyze; for what a materialized "
+                "view costs, there is EXPLAIN ANALYZE MATERIALIZED VIEW."
+            )
+        if unknown := {name.upper() for name in options} - self.explain_options - {"ANALYZE"}:
+            raise ValueError(
+                f"Unknown options: {', '.join(sorted(unknown))}. There are "
+                f"{', '.join(sorted(self.explain_options)).lower()}."
+            )
+        if len(plans := wanted.intersection(_PLANS)) > 1:
+            raise ValueError(f"EXPLAIN shows one plan at a time, not {' and '.join(sorted(plans))}.")
+        if (foreign := sorted(wanted - {"VERBOSE"})) and not self.connection.is_risingwave:
+            raise NotSupportedError(
+                f"PostgreSQL, which is in RisingWave's place, has no EXPLAIN ({', '.join(foreign)})."
+            )
+        # Not PostgreSQL's own, which gives each option a value: LOGICAL takes none.
+        prefix: str = super(PostgreSQLDatabaseOperations, self).explain_query_prefix(format)
+        words = sorted(wanted) + ([f"FORMAT {format}"] if format else [])
+        return f"{prefix} ({', '.join(words)})" if words else prefix
 
     # uuid and inet are text: RisingWave has neither type.
 

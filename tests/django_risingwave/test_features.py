@@ -69,7 +69,6 @@ AS_POSTGRESQL = {
     "rounds_to_even",
     "schema_editor_uses_clientside_param_binding",
     "select_for_update_of_column",
-    "supported_explain_formats",
     "supports_aggregate_distinct_multiple_argument",
     "supports_aggregate_filter_clause",
     "supports_aggregate_order_by_clause",

@@ -1,0 +1,86 @@
+"""explain() takes RisingWave's formats and options, and says which it doesn't."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from django.db import DatabaseError, NotSupportedError
+
+from tests.django_risingwave.models import Author
+
+if TYPE_CHECKING:
+    from django_risingwave.base import DatabaseWrapper
+    from tests.django_risingwave.conftest import Disguise
+
+
+@pytest.fixture
+def authors(connection: DatabaseWrapper) -> Any:
+    with connection.schema_editor() as editor:
+        editor.create_model(Author)
+    return Author.objects.filter(name__startswith="A")
+
+
+@pytest.mark.parametrize("options", [{}, {"verbose": True}, {"verbose": False, "analyze": False}])
+@pytest.mark.parametrize("kind", [None, "text", "json", "xml", "yaml"])
+def test_a_plan_is_shown(authors: Any, kind: str | None, options: dict[str, bool]) -> None:
+    plan = authors.explain(format=kind, **options)
+    assert plan
+    if kind == "json":
+        json.loads(plan)
+    elif kind == "yaml":
+        yaml.safe_load(plan)
+    elif kind == "xml":
+        assert plan.startswith("<")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "prefix"),
+    [
+        (None, {}, "EXPLAIN SELECT"),
+        (None, {"verbose": True, "trace": True}, "EXPLAIN (TRACE, VERBOSE) SELECT"),
+        (None, {"verbose": False, "trace": False}, "EXPLAIN SELECT"),
+        (None, {"logical": True}, "EXPLAIN (LOGICAL) SELECT"),
+        ("JSON", {"physical": True}, "EXPLAIN (PHYSICAL, FORMAT JSON) SELECT"),
+        ("dot", {"distsql": True}, "EXPLAIN (DISTSQL, FORMAT dot) SELECT"),
+    ],
+)
+def test_risingwaves_own_options_and_formats(
+    authors: Any, disguise: Disguise, kind: str | None, options: dict[str, bool], prefix: str
+) -> None:
+    # PostgreSQL refuses most of it; the watch tells what RisingWave's parser does.
+    with suppress(DatabaseError):
+        authors.explain(format=kind, **options)
+    assert disguise.statements[-1].startswith(prefix)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "error", "message"),
+    [
+        (None, {"analyze": True}, NotSupportedError, "no EXPLAIN ANALYZE of a query"),
+        (
+            None,
+            {"costs": True, "buffers": False},
+            ValueError,
+            "Unknown options: BUFFERS, COSTS. There are distsql",
+        ),
+        (None, {"logical": True, "distsql": True}, ValueError, "one plan at a time, not DISTSQL and LOGICAL"),
+        ("csv", {}, ValueError, "CSV is not a recognized format. Allowed formats: "),
+    ],
+)
+def test_what_is_not_there_is_refused(
+    authors: Any, kind: str | None, options: dict[str, bool], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        authors.explain(format=kind, **options)
+
+
+@pytest.mark.parametrize("option", ["trace", "logical", "physical", "distsql"])
+def test_what_the_stand_in_lacks_is_refused(authors: Any, standin: DatabaseWrapper, option: str) -> None:
+    with pytest.raises(NotSupportedError, match=rf"has no EXPLAIN \({option.upper()}\)"):
+        authors.explain(**{option: True})
+    with pytest.raises(ValueError, match="DOT is not a recognized format"):
+        authors.explain(format="dot")
