@@ -19,6 +19,7 @@ except ImproperlyConfigured as error:
         'pip install "psycopg[binary]".'
     ) from error
 
+from django_risingwave.client import DatabaseClient
 from django_risingwave.creation import DatabaseCreation
 from django_risingwave.cursors import ServerSideCursor
 from django_risingwave.errors import DatabaseErrorWrapper
@@ -27,6 +28,7 @@ from django_risingwave.functions import register_functions
 from django_risingwave.introspection import DatabaseIntrospection
 from django_risingwave.keys import holds_keys
 from django_risingwave.operations import DatabaseOperations
+from django_risingwave.options import Options
 from django_risingwave.schema import DatabaseSchemaEditor
 from django_risingwave.version import ServerVersion
 
@@ -76,6 +78,7 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
     operators = PostgreSQLDatabaseWrapper.operators | {"iregex": "~ ('(?i)' || %s)"}
 
     SchemaEditorClass = DatabaseSchemaEditor
+    client_class = DatabaseClient
     creation_class = DatabaseCreation
     features_class = DatabaseFeatures
     introspection_class = DatabaseIntrospection
@@ -138,21 +141,15 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
 
     def get_connection_params(self) -> dict[str, Any]:
         """Return what the driver gets, with the options that are not the driver's checked and taken out."""
-        options = self.settings_dict["OPTIONS"]
-        # The driver would SET default_transaction_isolation, which RisingWave doesn't know; and there is
-        # no SET ROLE.
-        for option in ("isolation_level", "assume_role"):
-            if option in options:
-                raise ImproperlyConfigured(
-                    f"RisingWave has no such thing: remove {option!r} from OPTIONS of {self.alias!r}."
-                )
+        own = self._options
         params: dict[str, Any] = super().get_connection_params()
-        if not isinstance(params.pop("implicit_flush", False), bool):
-            raise ImproperlyConfigured(
-                f"OPTIONS['implicit_flush'] of {self.alias!r} must be True or False, "
-                f"not {options['implicit_flush']!r}."
-            )
+        for name in own.names():
+            params.pop(name, None)
         return params
+
+    @property
+    def _options(self) -> Options:
+        return Options.read(self.alias, self.settings_dict["OPTIONS"])
 
     def connect(self) -> None:
         """Connect, or have no connection: the next query would use one that failed on the way."""
@@ -175,10 +172,11 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
 
     def init_connection_state(self) -> None:
         super().init_connection_state()
-        if self.settings_dict["OPTIONS"].get("implicit_flush") and self.is_risingwave:
-            # Every write waits until it can be read: https://docs.risingwave.com/sql/commands/sql-set
+        # The server is asked what it is only if it matters.
+        if (own := self._options) != Options():
             with self.connection.cursor() as cursor:
-                cursor.execute("SET rw_implicit_flush TO true")
+                for statement in own.statements(self.server_version):
+                    cursor.execute(statement)
 
     @contextmanager
     def _nodb_cursor(self) -> Iterator[Any]:

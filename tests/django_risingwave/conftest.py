@@ -52,6 +52,17 @@ def risingwave(connection: DatabaseWrapper) -> DatabaseWrapper:
 
 
 @pytest.fixture
+def options(standin: DatabaseWrapper) -> Iterator[dict[str, Any]]:
+    """OPTIONS of the alias, for its next connection."""
+    standin.close()
+    original = standin.settings_dict["OPTIONS"]
+    standin.settings_dict["OPTIONS"] = dict(original)
+    yield standin.settings_dict["OPTIONS"]
+    standin.close()
+    standin.settings_dict["OPTIONS"] = original
+
+
+@pytest.fixture
 def connect(standin: DatabaseWrapper) -> Iterator[Callable[[], Any]]:
     """Call it for another connection to the same database, the driver's own and in no transaction."""
     Database: Any = standin.Database  # noqa: N806 - Django's name for the driver
@@ -74,13 +85,14 @@ CREATE SCHEMA rw_catalog;
 CREATE VIEW rw_catalog.rw_schemas AS SELECT oid AS id, nspname AS name FROM pg_namespace;
 CREATE VIEW rw_catalog.rw_relations AS
     SELECT oid AS id, relname AS name, relnamespace AS schema_id, CASE relkind
-        WHEN 'r' THEN 'table' WHEN 'm' THEN 'materialized view' WHEN 'v' THEN 'view' WHEN 'i' THEN 'index'
+        WHEN 'r' THEN CASE WHEN relname LIKE 'source%' THEN 'source' ELSE 'table' END
+        WHEN 'm' THEN 'materialized view' WHEN 'v' THEN 'view' WHEN 'i' THEN 'index'
     END AS relation_type
     FROM pg_class;
 CREATE VIEW rw_catalog.rw_columns AS
     SELECT attrelid AS relation_id, attname AS name, attnum::int AS position, EXISTS (
         SELECT FROM pg_index WHERE indrelid = attrelid AND indisprimary AND attnum = ANY (indkey)
-    ) AS is_primary_key
+    ) AS is_primary_key, attname = '_row_id' AS is_hidden
     FROM pg_attribute WHERE attnum > 0;
 CREATE VIEW rw_catalog.rw_indexes AS
     SELECT oid AS id, relname AS name, indrelid AS primary_table_id,

@@ -16,7 +16,7 @@ from django_risingwave.version import ServerVersion
 from tests.django_risingwave.models import Author
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 RISINGWAVE = ServerVersion(is_risingwave=True, version="3.0.3")
 
@@ -176,17 +176,6 @@ def test_flush_is_for_risingwave_alone(standin: DatabaseWrapper) -> None:
     # PostgreSQL's answer tells that it was sent.
     with pytest.raises(DatabaseError, match='syntax error at or near "FLUSH"'):
         standin.flush()
-
-
-@pytest.fixture
-def options(standin: DatabaseWrapper) -> Iterator[dict[str, Any]]:
-    """OPTIONS of the alias, for its next connection."""
-    standin.close()
-    original = standin.settings_dict["OPTIONS"]
-    standin.settings_dict["OPTIONS"] = dict(original)
-    yield standin.settings_dict["OPTIONS"]
-    standin.close()
-    standin.settings_dict["OPTIONS"] = original
 
 
 @pytest.mark.parametrize("implicit_flush", [True, False])

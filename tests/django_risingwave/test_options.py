@@ -1,0 +1,108 @@
+"""OPTIONS of an alias are checked, and do what they say."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
+
+from django_risingwave.options import Options
+from django_risingwave.version import ServerVersion
+
+if TYPE_CHECKING:
+    from django_risingwave.base import DatabaseWrapper
+
+STANDIN = ServerVersion(is_risingwave=False, version="18.4")
+RISINGWAVE = ServerVersion(is_risingwave=True, version="3.0.3")
+# The last whose timeout is a number of seconds.
+OLDER = ServerVersion(is_risingwave=True, version="2.7.4")
+
+
+def read(options: dict[str, Any]) -> Options:
+    return Options.read("stream", options)
+
+
+@pytest.mark.parametrize(
+    ("value", "milliseconds"),
+    [
+        (5, 5_000),
+        (0.25, 250),
+        (timedelta(minutes=1, milliseconds=1), 60_001),
+        ("500ms", 500),
+        ("5s", 5_000),
+        (" 2 min ", 120_000),
+        ("1h", 3_600_000),
+        ("24d", 2_073_600_000),
+    ],
+)
+def test_a_timeout_is_seconds_or_has_a_unit(value: object, milliseconds: int) -> None:
+    assert read({"statement_timeout": value}).statement_timeout == milliseconds
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("implicit_flush", value) for value in ("true", 1, None)]
+    + [
+        ("statement_timeout", value)
+        for value in (
+            *(0, -1, 0.0001, True, None, "", "5", "5 parsecs", "-5s", "0s", "25d", "٥s", "5s; DROP TABLE t"),
+            *(float("nan"), float("inf"), timedelta(), 10**400, b"5s"),
+        )
+    ],
+)
+def test_what_is_wrong_is_told(option: str, value: object) -> None:
+    with pytest.raises(ImproperlyConfigured) as caught:
+        read({option: value})
+    text = str(caught.value)
+    right = "True or False" if option == "implicit_flush" else '"500ms", "5s", "2min"'
+    assert text.startswith(f"OPTIONS['{option}'] of 'stream' must be ")
+    assert right in text
+    assert text.endswith(f"not {value!r}.")
+
+
+@pytest.mark.parametrize(
+    ("options", "server", "statements"),
+    [
+        ({}, RISINGWAVE, []),
+        ({"sslmode": "require"}, RISINGWAVE, []),
+        ({"implicit_flush": False}, RISINGWAVE, []),
+        ({"implicit_flush": True}, RISINGWAVE, ["SET rw_implicit_flush TO true"]),
+        ({"implicit_flush": True}, STANDIN, []),
+        ({"statement_timeout": 1.5}, RISINGWAVE, ["SET statement_timeout TO '1500ms'"]),
+        ({"statement_timeout": 1.5}, STANDIN, ["SET statement_timeout TO '1500ms'"]),
+        ({"statement_timeout": 1.5}, OLDER, ["SET statement_timeout TO 2"]),
+        ({"statement_timeout": "60s"}, OLDER, ["SET statement_timeout TO 60"]),
+    ],
+)
+def test_each_server_is_told_in_its_own_words(
+    options: dict[str, Any], server: ServerVersion, statements: list[str]
+) -> None:
+    assert list(read(options).statements(server)) == statements
+
+
+def test_a_query_that_takes_too_long_ends(standin: DatabaseWrapper, options: dict[str, Any]) -> None:
+    options["statement_timeout"] = "50ms"
+    with standin.cursor() as cursor:
+        with pytest.raises(OperationalError, match="statement timeout"):
+            cursor.execute("SELECT pg_sleep(60)")
+        cursor.execute("SELECT 1")
+
+
+def test_the_users_own_start_up_options_stay(standin: DatabaseWrapper, options: dict[str, Any]) -> None:
+    options.update(options="-c search_path=elsewhere", statement_timeout=5, application_name="shop")
+    with standin.cursor() as cursor:
+        for setting, value in (
+            ("search_path", "elsewhere"),
+            ("statement_timeout", "5s"),
+            ("application_name", "shop"),
+        ):
+            cursor.execute(f"SHOW {setting}")
+            assert cursor.fetchone() == (value,)
+
+
+def test_options_are_not_the_drivers(standin: DatabaseWrapper, options: dict[str, Any]) -> None:
+    options.update(implicit_flush=True, statement_timeout=5)
+    assert not {"implicit_flush", "statement_timeout"} & standin.get_connection_params().keys()
