@@ -18,6 +18,11 @@ def _is_risingwave_alias(alias: str | None) -> bool:
     return alias is not None and connections[alias].vendor == VENDOR
 
 
+def first_risingwave_alias() -> str | None:
+    """Return the first alias of DATABASES that is on RisingWave, if any is."""
+    return next(filter(_is_risingwave_alias, connections), None)
+
+
 def _is_risingwave_model(model: type[Model] | Model) -> bool:
     # The table of a many-to-many field is where the model is that has the field; a proxy, where its model is.
     owner: Any = model._meta.auto_created or model._meta.concrete_model or model
@@ -40,7 +45,7 @@ class RisingWaveRouter:
         if _is_risingwave_model(model):
             if _is_risingwave_alias(hinted):
                 return hinted
-            return self._first_risingwave_alias(model)
+            return self._alias_for(model)
         if _is_risingwave_alias(hinted):
             # Django would go on to the instance's own alias.
             return DEFAULT_DB_ALIAS
@@ -48,10 +53,9 @@ class RisingWaveRouter:
 
     db_for_write = db_for_read
 
-    def _first_risingwave_alias(self, model: type[Model]) -> str:
-        for alias in connections:
-            if _is_risingwave_alias(alias):
-                return alias
+    def _alias_for(self, model: type[Model]) -> str:
+        if alias := first_risingwave_alias():
+            return alias
         raise ImproperlyConfigured(
             f'{model._meta.label} is on RisingWave, but no database has ENGINE "django_risingwave": add one '
             "to DATABASES."
