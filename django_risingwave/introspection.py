@@ -32,7 +32,7 @@ _NULLABLE = """
     WHERE table_schema = current_schema() AND table_name = %s
 """
 _COLUMNS = """
-    SELECT col.position, col.name, col.is_primary_key
+    SELECT col.position, col.name, col.is_primary_key, col.is_hidden
     FROM rw_catalog.rw_columns AS col
     JOIN rw_catalog.rw_relations AS relation ON relation.id = col.relation_id
     JOIN rw_catalog.rw_schemas AS schema ON schema.id = relation.schema_id
@@ -48,6 +48,17 @@ _INDEXES = """
     WHERE schema.name = current_schema() AND relation.name = %s
     ORDER BY idx.name
 """
+# A plain view over a table of counts and sums: standin.py.
+_STANDIN_RELATIONS = """
+    SELECT c.relname, CASE
+        WHEN c.relkind = 'm' OR to_regclass(format('standin.%%I', c.relname)) IS NOT NULL
+            THEN 'materialized view'
+        WHEN c.relkind = 'v' THEN 'view'
+        ELSE 'table'
+    END
+    FROM pg_catalog.pg_class AS c
+    WHERE c.relkind IN ('f', 'm', 'p', 'r', 'v') AND pg_catalog.pg_table_is_visible(c.oid)
+"""
 
 
 class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
@@ -55,14 +66,20 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
 
     connection: DatabaseWrapper
 
+    def get_relation_kinds(self, cursor: Any) -> dict[str, str]:
+        """Return "table", "materialized view", "view" or "source" by name."""
+        cursor.execute(_TABLES if self.connection.is_risingwave else _STANDIN_RELATIONS, [])
+        # A table with a connector is a source as well, of the same name; "table" is the later in order.
+        return dict(cursor.fetchall())
+
     def get_table_list(self, cursor: Any) -> Any:
         """Return tables ("t", sources too) and views ("v", materialized ones too)."""
         if not self.connection.is_risingwave:
             return super().get_table_list(cursor)
-        cursor.execute(_TABLES)
-        # A table with a connector is a source as well, of the same name.
-        kinds = {name: "v" if kind.endswith("view") else "t" for name, kind in cursor.fetchall()}
-        return [TableInfo(name, kind, "") for name, kind in kinds.items()]
+        return [
+            TableInfo(name, "v" if kind.endswith("view") else "t", "")
+            for name, kind in self.get_relation_kinds(cursor).items()
+        ]
 
     def get_table_description(self, cursor: Any, table_name: str) -> Any:
         """Return the columns that `SELECT *` gives, which `_row_id` is not one of."""
@@ -97,15 +114,22 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
         return super().get_relations(cursor, table_name) if not self.connection.is_risingwave else {}
 
     def get_constraints(self, cursor: Any, table_name: str) -> Any:
-        """Return the primary key and the indexes: RisingWave has no other constraints."""
+        """Return the primary key and the indexes: RisingWave has no other constraints.
+
+        A key with a hidden column is none that anybody declared: it is `_row_id`, or that of a materialized
+        view which doesn't show all that its rows are told apart by.
+        """
         if not self.connection.is_risingwave:
             return super().get_constraints(cursor, table_name)
         cursor.execute(_COLUMNS, [table_name])
         columns = cursor.fetchall()
-        names = {position: name for position, name, _ in columns}
+        names = {position: name for position, name, _, _ in columns}
         constraints = {}
-        if key := [name for _, name, is_primary_key in columns if is_primary_key]:
-            constraints[f"{table_name}_pkey"] = _constraint(key, primary_key=True, unique=True)
+        key = [(name, is_hidden) for _, name, is_primary_key, is_hidden in columns if is_primary_key]
+        if key and not any(is_hidden for _, is_hidden in key):
+            constraints[f"{table_name}_pkey"] = _constraint(
+                [name for name, _ in key], primary_key=True, unique=True
+            )
         cursor.execute(_INDEXES, [table_name])
         for index, positions in cursor.fetchall():
             # Position 0 is an expression.

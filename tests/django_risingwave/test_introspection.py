@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.core.management import call_command
 
 from tests.django_risingwave.models import Author, Book
 
@@ -71,18 +69,3 @@ def test_keys_and_indexes_are_described(tables: DatabaseWrapper) -> None:
 
     assert described("keyless") == {"two": (["b", "a"], False, True)}
     assert described("django_risingwave_author") == {"django_risingwave_author_pkey": (["id"], True, False)}
-
-
-def test_inspectdb_writes_models(tables: DatabaseWrapper) -> None:
-    out = StringIO()
-    call_command(
-        "inspectdb", "django_risingwave_book", "names", database="risingwave", stdout=out, include_views=True
-    )
-    text = out.getvalue()
-    assert (
-        "class DjangoRisingwaveBook(models.Model):\n"
-        "    id = models.BigIntegerField(primary_key=True)  # AutoField?\n"
-    ) in text
-    assert "    title = models.CharField()\n    author_id = models.BigIntegerField()\n" in text
-    assert "class Names(models.Model):\n    name = models.CharField(blank=True, null=True)\n" in text
-    assert "Unable to inspect" not in text

@@ -1,0 +1,148 @@
+"""`manage.py inspectdb` writes models that can be imported, and read from."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.checks import Error
+from django.core.management import call_command
+from django.db import models
+from django.db.migrations.recorder import MigrationRecorder
+from django.test.utils import isolate_apps
+
+from django_risingwave.aggregates import Count
+from django_risingwave.checks import check_models
+from django_risingwave.fields import RowIdField
+from django_risingwave.models import MaterializedView, ReadOnlyError, ReadOnlyModel, RisingWaveModel
+from django_risingwave.standin import SummaryView
+from tests.django_risingwave.models import Author, Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django_risingwave.base import DatabaseWrapper
+
+MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+@pytest.fixture(params=["as the stand-in", "as RisingWave"])
+def tables(request: pytest.FixtureRequest, standin: DatabaseWrapper) -> DatabaseWrapper:
+    """One of each sort of thing, with a row."""
+    with standin.schema_editor() as editor:
+        editor.create_model(Author)
+        # With `_row_id`, which RisingWave adds, and hides.
+        editor.create_model(Event)
+    if request.param == "as RisingWave":
+        request.getfixturevalue("disguise")
+    MigrationRecorder(standin).ensure_schema()
+    with standin.cursor() as cursor:
+        cursor.execute("INSERT INTO django_risingwave_author VALUES (1, 'A')")
+        cursor.execute("INSERT INTO events (kind, amount) VALUES ('x', 2)")
+        cursor.execute('CREATE VIEW authors AS SELECT name, id AS "Author Id" FROM django_risingwave_author')
+        cursor.execute("CREATE TABLE visits (day date, page varchar, hits int, PRIMARY KEY (day, page))")
+        cursor.execute("INSERT INTO visits VALUES ('2026-01-02', '/', 3)")
+        cursor.execute(
+            "CREATE TABLE source_clicks (tags varchar[], sums numeric[], class jsonb, price numeric,"
+            " at timestamptz, wait interval, raw bytea)"
+        )
+        cursor.execute(
+            "INSERT INTO source_clicks VALUES (ARRAY['a', 'b'], ARRAY[1.5], '{\"a\": 1}',"
+            " 1234567890.123456789, '2026-01-02T00:00:00+00:00', '1 day', '\\x00ff')"
+        )
+        cursor.execute("CREATE INDEX events_kind ON events (kind)")
+    with standin.schema_editor() as editor:
+        editor.create_materialized_view(SummaryView("kinds", "events", ["kind"], {"number": Count()}))
+    return standin
+
+
+def inspect(*names: str, **options: Any) -> str:
+    out = StringIO()
+    call_command("inspectdb", *names, database="risingwave", stdout=out, **options)
+    return out.getvalue()
+
+
+@pytest.fixture
+def written(tables: DatabaseWrapper) -> Iterator[dict[str, Any]]:
+    """What the module that was written has in it."""
+    text = inspect()
+    module: dict[str, Any] = {"__name__": "django_risingwave.written", "text": text}
+    with isolate_apps("django_risingwave"):
+        exec(compile(text, "written.py", "exec"), module)
+        yield module
+
+
+def test_each_model_has_the_base_that_fits(written: dict[str, Any], tables: DatabaseWrapper) -> None:
+    bases = {
+        name: model.__mro__[1]
+        for name, model in written.items()
+        if isinstance(model, type) and issubclass(model, models.Model) and not model._meta.abstract
+    }
+    assert bases == {
+        "Authors": ReadOnlyModel,
+        "DjangoRisingwaveAuthor": RisingWaveModel,
+        "Events": RisingWaveModel,
+        "Kinds": MaterializedView,
+        # Stands for a source, which the stand-in has not.
+        "SourceClicks": ReadOnlyModel if tables.is_risingwave else RisingWaveModel,
+        "Visits": RisingWaveModel,
+    }
+    for name in bases:
+        assert written[name]._meta.managed is False
+        assert written[name]._meta.required_db_vendor == "risingwave"
+        errors = [*written[name].check(), *check_models()]
+        # Of Django 6.1: django.contrib.postgres, which is not among these tests' apps, has ArrayField.
+        assert {error.id for error in errors if isinstance(error, Error)} <= {"postgres.E005"}
+
+
+def test_the_models_are_read(written: dict[str, Any], tables: DatabaseWrapper) -> None:
+    assert list(written["DjangoRisingwaveAuthor"].objects.values_list()) == [(1, "A")]
+    event = written["Events"].objects.get()
+    assert isinstance(event._meta.pk, RowIdField)
+    assert (event.kind, event.amount, event.weight) == ("x", 2, None)
+    assert event.pk == 1
+    author = written["Authors"].objects.get()
+    assert (author.pk, author.author_id) == ("A", 1)
+    visit = written["Visits"].objects.get()
+    assert visit.pk == (visit.day, "/")
+    click = written["SourceClicks"].objects.get()
+    assert (click.tags, click.sums, click.class_field) == (["a", "b"], [Decimal("1.5")], {"a": 1})
+    assert click.pk == click.price
+    assert (click.price, click.at) == (Decimal("1234567890.123456789"), MOMENT)
+    if not tables.is_risingwave:
+        # The disguise began after the row was written, and PostgreSQL refreshes nothing by itself.
+        kind = written["Kinds"].objects.get()
+        assert (kind.pk, kind.number) == ("x", 1)
+
+
+def test_what_can_not_be_written_refuses_it(written: dict[str, Any]) -> None:
+    for name in ("Authors", "Kinds"):
+        with pytest.raises(ReadOnlyError):
+            written[name].objects.create()
+    assert written["SourceClicks"]._meta.get_field("price").max_digits == 28
+    written["Events"].objects.create(kind="y", amount=1)
+    assert written["Events"].objects.count() == 2
+
+
+def test_names_choose_and_bookkeeping_is_left_out(tables: DatabaseWrapper) -> None:
+    assert "django_migrations" not in inspect()
+    assert "class DjangoMigrations(RisingWaveModel):" in inspect("django_migrations")
+    text = inspect("kinds")
+    assert text.count("class ") == 2
+    assert text.startswith("# This is an auto-generated Django model module.")
+    assert "\nfrom django.db import models\nfrom django_risingwave.models import MaterializedView\n" in text
+    assert "RisingWaveModel" not in text
+    chosen = inspect(table_name_filter=lambda name: name.startswith("v"))
+    assert "class Visits(RisingWaveModel):" in chosen
+    assert chosen.count("db_table = ") == 1
+    assert "# Unable to inspect table 'nowhere'" in inspect("nowhere")
+
+
+def test_other_databases_get_djangos_own(tables: DatabaseWrapper, django_db_blocker: Any) -> None:
+    out = StringIO()
+    with django_db_blocker.unblock():
+        call_command("inspectdb", database="default", stdout=out, table_name_filter=lambda name: False)
+    assert "django_risingwave" not in out.getvalue()
