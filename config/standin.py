@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-import psycopg2
+from django.db.backends.postgresql.base import Database  # type: ignore[attr-defined]  # psycopg2 or psycopg
 
 from config import folder as demo
 
@@ -74,7 +74,7 @@ def start(folder: Path = demo.POSTGRES) -> PostgresServer:
     try:
         wait_until_ready(folder)
         make_databases(server.get_uri())
-    except (OSError, psycopg2.Error) as error:
+    except (OSError, Database.Error) as error:
         server.stop()
         raise StandinError(f"PostgreSQL in {folder} can't be used: {str(error).strip()}") from error
     return server
@@ -175,7 +175,7 @@ def wait_until_ready(folder: Path) -> None:
 
 def make_databases(uri: str) -> None:
     """Make the databases that aren't there."""
-    with closing(psycopg2.connect(uri)) as connection:
+    with closing(Database.connect(uri)) as connection:
         connection.autocommit = True
         cursor = connection.cursor()
         cursor.execute("SELECT datname FROM pg_database")

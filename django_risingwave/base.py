@@ -15,8 +15,8 @@ try:
     from django.db.backends.postgresql.psycopg_any import is_psycopg3
 except ImproperlyConfigured as error:
     raise ImproperlyConfigured(
-        f"{error}. RisingWave is reached by a driver of PostgreSQL's: pip install psycopg2-binary, or "
-        'pip install "psycopg[binary]".'
+        f"{error}. RisingWave is reached by a driver of PostgreSQL's: "
+        'pip install "risingwave-django[psycopg2]" or pip install "risingwave-django[psycopg3]".'
     ) from error
 
 from django_risingwave.client import DatabaseClient

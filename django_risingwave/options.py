@@ -42,6 +42,13 @@ class Options:
                 raise ImproperlyConfigured(
                     f"RisingWave has no such thing: remove {name!r} from OPTIONS of {alias!r}."
                 )
+        # RisingWave plans a statement before it has the parameters, and takes none in EXPLAIN, among others
+        # (handle_parse in src/frontend/src/handler/extended_handle.rs at v3.0.3).
+        if options.get("server_side_binding"):
+            raise ImproperlyConfigured(
+                "The driver puts the parameters into RisingWave's statements: remove 'server_side_binding' "
+                f"from OPTIONS of {alias!r}."
+            )
         values: dict[str, Any] = {}
         for name, read in _READERS.items():
             try:

@@ -9,7 +9,6 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, NotSupportedError, ProgrammingError, transaction
 from django.test.utils import CaptureQueriesContext
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from django_risingwave.base import DatabaseWrapper
 from django_risingwave.version import ServerVersion
@@ -104,7 +103,7 @@ def test_atomic_begins_no_transaction(standin: DatabaseWrapper, connect: Callabl
         cursor.execute("CREATE TABLE t (v int)")
         with transaction.atomic(using="risingwave"), transaction.atomic(using="risingwave"):
             cursor.execute("INSERT INTO t VALUES (1)")
-            assert standin.connection.info.transaction_status == TRANSACTION_STATUS_IDLE
+            assert standin.connection.info.transaction_status == 0  # idle: libpq's PQTRANS_IDLE
             seen.execute("SELECT v FROM t")
             assert seen.fetchall() == [(1,)]
 
@@ -211,6 +210,7 @@ def test_implicit_flush_is_set_on_risingwave(
         ),
         ("isolation_level", 1, "remove 'isolation_level' from OPTIONS of 'risingwave'"),
         ("assume_role", "root", "remove 'assume_role' from OPTIONS of 'risingwave'"),
+        ("server_side_binding", True, "remove 'server_side_binding' from OPTIONS of 'risingwave'"),
     ],
 )
 def test_options_that_risingwave_has_no_use_for_are_refused(

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 
 import django
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.postgresql.psycopg_any import is_psycopg3
 
 import django_risingwave
+
+
+@pytest.mark.skipif("TOX_ENV_NAME" not in os.environ, reason="is about the environments of `make matrix`")
+def test_the_environment_is_what_its_name_says() -> None:
+    python, version, driver = os.environ["TOX_ENV_NAME"].split("-")
+    assert python == "py{}{}".format(*sys.version_info)
+    assert version == "django{}.{}".format(*django.VERSION)
+    assert driver == ("psycopg3" if is_psycopg3 else "psycopg2")
 
 
 @pytest.mark.parametrize("version", [(5, 2, 0), (5, 2, 19), (6, 0, 10), (6, 1, 3)])
@@ -36,4 +46,5 @@ def test_a_missing_driver_is_named() -> None:
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     error = result.stderr.splitlines()[-1]
     assert error.startswith("django.core.exceptions.ImproperlyConfigured: Error loading psycopg2 or psycopg")
-    assert 'pip install psycopg2-binary, or pip install "psycopg[binary]"' in error
+    for extra in ("psycopg2", "psycopg3"):
+        assert f'pip install "risingwave-django[{extra}]"' in error

@@ -1,4 +1,4 @@
-"""With psycopg 3, what RisingWave sends is read. Skipped where the driver is psycopg2."""
+"""What only psycopg 3 does: intervals without a style, pools. Skipped where psycopg2 is the driver."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import OperationalError, connections
 from django.db.backends.postgresql.psycopg_any import is_psycopg3
 
+from django_risingwave.base import DatabaseWrapper
+from tests.django_risingwave.models import Author
+
 if TYPE_CHECKING:
-    from django_risingwave.base import DatabaseWrapper
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.skipif(not is_psycopg3, reason="is about psycopg 3, and psycopg2 is the driver")
 
@@ -56,3 +60,67 @@ def test_an_interval_of_months_is_not_taken_for_another(silent: DatabaseWrapper)
         cursor.execute("SELECT '2 months'::interval")
         with pytest.raises(ValueError, match="'2 mons'"):
             cursor.fetchone()
+
+
+# A pool ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pooled(standin: DatabaseWrapper) -> Iterator[DatabaseWrapper]:
+    """The alias `risingwave` with a pool of one connection."""
+    settings = standin.settings_dict
+    options = {**settings["OPTIONS"], "pool": {"min_size": 1, "max_size": 1, "timeout": 1}}
+    pooled = DatabaseWrapper({**settings, "OPTIONS": options, "TIME_ZONE": "Asia/Kathmandu"}, "risingwave")
+    connections["risingwave"] = pooled
+    try:
+        yield pooled
+    finally:
+        pooled.close()
+        pooled.close_pool()
+        connections["risingwave"] = standin
+
+
+def backend(wrapper: DatabaseWrapper) -> int:
+    with wrapper.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+def test_a_connection_of_a_pool_is_used_again(pooled: DatabaseWrapper) -> None:
+    first = backend(pooled)
+    pooled.close()
+    assert pooled.connection is None
+    assert backend(pooled) == first
+
+
+def test_a_connection_of_a_pool_is_set_up_as_any_other(pooled: DatabaseWrapper) -> None:
+    assert pooled.get_autocommit()
+    pooled.ensure_connection()
+    assert pooled.connection.autocommit
+    assert not pooled.is_risingwave
+    with pooled.cursor() as cursor:
+        cursor.execute("SELECT current_setting('TimeZone'), '1 day'::interval")
+        assert cursor.fetchone() == ("Asia/Kathmandu", timedelta(days=1))
+        assert pooled.connection.info.transaction_status == 0  # idle: libpq's PQTRANS_IDLE
+
+
+def test_a_connection_goes_back_into_its_pool_with_nothing_left_open(pooled: DatabaseWrapper) -> None:
+    with pooled.schema_editor() as editor:
+        editor.create_model(Author)
+    made = Author.objects.bulk_create(Author(name=str(n)) for n in range(10))
+    rows = Author.objects.order_by("pk").iterator(chunk_size=2)
+    assert next(rows) == made[0]
+    del rows
+    pooled.close()
+    with pooled.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_cursors WHERE name LIKE '%django%'")
+        assert cursor.fetchone() == (0,)
+    assert list(Author.objects.order_by("pk").iterator()) == made
+
+
+def test_a_pool_that_is_used_up_says_so(pooled: DatabaseWrapper) -> None:
+    pooled.ensure_connection()
+    other = DatabaseWrapper(pooled.settings_dict, "risingwave")
+    with pytest.raises(OperationalError, match="couldn't get a connection after"):
+        other.ensure_connection()
+    assert other.connection is None
