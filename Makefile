@@ -6,7 +6,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test conformance lint lock bench clean
+.PHONY: help demo test matrix conformance lint lock bench clean
 
 help:
 	@echo "make demo          run the dashboard at http://127.0.0.1:8000, with made-up orders; Ctrl-C ends it"
@@ -15,6 +15,7 @@ help:
 	@echo "  RISINGWAVE_URL=postgres://root@host:4566/dev DATABASE_URL=postgres://..."
 	@echo "                   on a real RisingWave and a real PostgreSQL; docs/settings.md has more"
 	@echo "make test          run all tests"
+	@echo "make matrix        run the backend's tests on each supported Python and Django, with both drivers"
 	@echo "make conformance   run Django's own tests on the backend: docs/conformance.md; APP=\"basic lookup\" some"
 	@echo "make lint          check style and types"
 	@echo "make bench         measure: start-up, loading, cost, latency, the backend next to Django's"
@@ -27,6 +28,11 @@ demo: $(VENV)/demo
 
 test: $(VENV)/dev
 	@exec $(VENV)/bin/python -m pytest $(ARGS)
+
+# uv fetches a Python that it doesn't find; those of pyenv are not where it looks.
+matrix: $(VENV)/dev
+	@PATH="$$PATH$$(printf ':%s' "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/*/bin)" \
+	  exec $(VENV)/bin/tox run-parallel --parallel 2 --parallel-no-spinner $(ARGS)
 
 conformance: $(VENV)/dev
 	@exec $(VENV)/bin/python -m tests.conformance $(ARGS) $(APP)
@@ -43,17 +49,26 @@ bench: $(VENV)/dev
 	$(VENV)/bin/python -m benchmarks.latency
 	$(VENV)/bin/python -m benchmarks.backend
 
-# The oldest Python that is supported gets the widest range of versions: its markers cover the newer ones.
-UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+# The oldest Python that a Django takes gets the widest range of versions: its markers cover the newer ones.
+# Where the files overlap, they agree.
+UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --upgrade \
 	--custom-compile-command "make lock" pyproject.toml
-lock: $(VENV)/bin/python
-	$(PIP) install --quiet uv
-	$(UV_COMPILE) --upgrade --extra psycopg2 --extra live --extra standin --output-file requirements/demo.txt
-	$(UV_COMPILE) --upgrade --extra psycopg2 --extra live --extra standin --group dev \
+LOCK := $(UV_COMPILE) --python-version 3.11
+LOCK_DRIVER := $(LOCK) --constraint requirements/dev.txt \
+	--no-emit-package django --no-emit-package asgiref --no-emit-package sqlparse
+LOCK_DJANGO := --extra live --extra standin --group test
+lock: $(VENV)/dev
+	$(LOCK) --extra psycopg2 --extra live --extra standin --output-file requirements/demo.txt
+	$(LOCK) --extra psycopg2 --extra live --extra standin --group dev \
 		--constraint requirements/demo.txt --output-file requirements/dev.txt
+	$(LOCK_DRIVER) --extra psycopg2 --output-file requirements/psycopg2.txt
+	$(LOCK_DRIVER) --extra psycopg3 --group pool --output-file requirements/psycopg3.txt
+	$(LOCK) $(LOCK_DJANGO) --group django52 --output-file requirements/django-5.2.txt
+	$(UV_COMPILE) --python-version 3.12 $(LOCK_DJANGO) --group django60 --output-file requirements/django-6.0.txt
+	$(UV_COMPILE) --python-version 3.12 $(LOCK_DJANGO) --group django61 --output-file requirements/django-6.1.txt
 
 clean:
-	rm -rf $(VENV) .demo .conformance staticfiles .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
+	rm -rf $(VENV) .tox .demo .conformance staticfiles .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The files $(VENV)/demo and $(VENV)/dev say when requirements/demo.txt and dev.txt were installed.

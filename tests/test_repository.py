@@ -1,10 +1,17 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from django.core.management import call_command
+
+from django_risingwave.version import RISINGWAVE_FLOOR
 
 ROOT = Path(__file__).resolve().parent.parent
 VENDORED = ROOT / "static" / "vendor" / "htmx-4.0.1"
@@ -31,3 +38,119 @@ def test_arrows_point_one_way(package):
             words = line.split()
             if words[:1] in (["import"], ["from"]):
                 assert words[1].split(".")[0] not in forbidden, f"{file}: {line}"
+
+
+# Versions: what the metadata promises is what runs ---------------------------------------------------------
+
+PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT: dict[str, Any] = PYPROJECT["project"]
+WORKFLOW: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+#: What each Django takes: https://docs.djangoproject.com/en/6.1/faq/install/
+PYTHONS = {"5.2": {"3.11", "3.12", "3.13"}, "6.0": {"3.12", "3.13"}, "6.1": {"3.12", "3.13"}}
+DRIVERS = {"psycopg2", "psycopg3"}
+
+
+def environments() -> list[list[str]]:
+    """The factors of each environment that `make matrix` runs."""
+    return [
+        list(names)
+        for entry in PYPROJECT["tool"]["tox"]["env_list"]
+        for names in (itertools.product(*entry["product"]) if isinstance(entry, dict) else [entry.split("-")])
+    ]
+
+
+def classified(prefix: str) -> set[str]:
+    """The versions that the classifiers name after `prefix`."""
+    pattern = re.compile(re.escape(prefix) + r" :: (\d+\.\d+)")
+    return {match[1] for line in PROJECT["classifiers"] if (match := pattern.fullmatch(line))}
+
+
+def pins(lock: str) -> set[str]:
+    return set(re.findall(r"^(\S+==\S+)", (ROOT / "requirements" / lock).read_text(), re.MULTILINE))
+
+
+def test_every_python_django_and_driver_run_together():
+    wanted = {
+        (f"py{python}".replace(".", ""), f"django{django}", driver)
+        for django, pythons in PYTHONS.items()
+        for python in pythons
+        for driver in DRIVERS
+    }
+    assert wanted == {
+        tuple(names) for names in environments() if len(names) == 3 and names[0].startswith("py")
+    }
+
+
+def test_the_metadata_promises_what_runs():
+    assert classified("Framework :: Django") == set(PYTHONS)
+    assert classified("Programming Language :: Python") == set.union(*PYTHONS.values())
+    assert PROJECT["requires-python"] == ">=3.11,<3.14"
+    assert PROJECT["dependencies"] == ["Django>=5.2,<6.2"]
+    assert set(PROJECT["optional-dependencies"]) >= DRIVERS
+
+
+def test_the_wheel_is_tried_with_each_driver_and_without():
+    assert {names[2] for names in environments() if names[0] == "wheel"} == DRIVERS | {"nodriver"}
+
+
+def test_the_rest_of_the_tests_runs_on_the_newest_of_all():
+    assert ["py313", "django6.1", "psycopg2", "dashboard"] in environments()
+
+
+@pytest.mark.parametrize("django", PYTHONS)
+def test_each_django_has_a_lock(django):
+    lock = pins(f"django-{django}.txt")
+    assert any(pin.startswith(f"django=={django}.") for pin in lock)
+    assert not any(pin.startswith("psycopg") for pin in lock)
+
+
+def test_the_locks_agree():
+    found: dict[str, set[frozenset[str]]] = {}
+    for lock in (ROOT / "requirements").glob("*.txt"):
+        # More than one version where interpreters differ.
+        versions: dict[str, set[str]] = {}
+        for name, version in (pin.split("==") for pin in pins(lock.name)):
+            versions.setdefault(name, set()).add(version)
+        for name, those in versions.items():
+            found.setdefault(name, set()).add(frozenset(those))
+    assert {name for name, differing in found.items() if len(differing) > 1} == {"django"}
+
+
+def test_the_locks_name_no_index():
+    for lock in (ROOT / "requirements").glob("*.txt"):
+        assert not re.search(r"https?://|^--(extra-)?index|@ ", lock.read_text(), re.MULTILINE), lock
+
+
+def test_the_workflow_runs_the_same_matrix():
+    job = WORKFLOW["jobs"]["matrix"]
+    run = {entry["python"]: entry["factor"] for entry in job["strategy"]["matrix"]["include"]}
+    assert run == {
+        python: f"py{python}".replace(".", "") for python in classified("Programming Language :: Python")
+    }
+    assert set(run.values()) >= {next(n for n in names if n.startswith("py3")) for names in environments()}
+    assert 'make matrix ARGS="-f ${{ matrix.factor }}"' in [step.get("run") for step in job["steps"]]
+    assert "make matrix" in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_the_workflow_runs_on_the_oldest_risingwave_the_last_2_x_and_the_newest():
+    job = WORKFLOW["jobs"]["risingwave"]
+    versions = job["strategy"]["matrix"]["risingwave"]
+    floor = ".".join(map(str, RISINGWAVE_FLOOR))
+    assert [version.rpartition(".")[0] for version in versions] == [f"v{floor}", "v2.8", "v3.0"]
+    (tests,) = [step["run"] for step in job["steps"] if "make matrix" in step.get("run", "")]
+    named = re.search(r"-e (\S+) -- -m risingwave", tests)
+    assert named
+    assert {name.split("-")[2] for name in named[1].split(",")} == DRIVERS
+    assert all(name.split("-") in environments() for name in named[1].split(","))
+
+
+def test_the_workflow_may_read_only():
+    assert WORKFLOW["permissions"] == {"contents": "read"}
+    for job in WORKFLOW["jobs"].values():
+        assert "permissions" not in job
+        assert job["timeout-minutes"]
+        for step in job["steps"]:
+            if "uses" in step:
+                assert re.fullmatch(r"actions/[a-z-]+@v\d+\.\d+\.\d+", step["uses"])
+            if "checkout" in step.get("uses", ""):
+                assert step["with"]["persist-credentials"] is False

