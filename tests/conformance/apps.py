@@ -27,3 +27,11 @@ unmanaged_models validation validators fixtures fixtures_model_package fixtures_
 contenttypes_tests sites_tests sessions_tests redirects_tests flatpages_tests auth_tests
 """
 APPS = tuple(_NAMES.split())
+
+_TELLING = """
+migrations schema queries model_fields db_functions backends composite_pk expressions aggregation
+prefetch_related lookup annotations bulk_create get_or_create delete introspection inspectdb
+expressions_window expressions_case basic update many_to_many force_insert_update transactions
+"""
+# For every change: what tells the most of the backend, within some minutes.
+PART = tuple(_TELLING.split())

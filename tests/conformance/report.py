@@ -2,77 +2,108 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from tests.conformance.results import Row
 
 _BEGIN, _END = "<!-- begin: written by make conformance -->", "<!-- end -->"
-# Of skips and failures the most frequent are listed; of skips, so far, all.
-_MOST = 100
 
 
-def write(path: Path, *, intro: str, rows: Sequence[Row], missing: Sequence[str]) -> None:
+@dataclass(frozen=True)
+class Configuration:
+    """What was run: one Django with one driver."""
+
+    django: str
+    driver: str
+    #: The Python, the server, and when.
+    circumstances: str
+    rows: Sequence[Row]
+    #: Applications that have not been run.
+    missing: Sequence[str] = ()
+
+
+def write(path: Path, configurations: Sequence[Configuration]) -> None:
     """Replace what stands between the two marks of the file."""
     text = path.read_text()
     before, begin, rest = text.partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not begin or not end:
         raise ValueError(f"{path} has lost its marks: {_BEGIN!r} and {_END!r}.")
-    path.write_text(f"{before}{_BEGIN}\n\n{_tables(intro, rows, missing)}\n{_END}{after}")
-
-
-def _tables(intro: str, rows: Sequence[Row], missing: Sequence[str]) -> str:
-    parts = [
-        intro,
-        "",
-        "| application | passes on PostgreSQL | passes here | skipped | failed |",
-        "|---|--:|--:|--:|--:|",
-    ]
-    parts += [_line(row.app, row.yardstick, row.passed, len(row.skipped), len(row.failed)) for row in rows]
-    parts += [f"| **{len(rows)} applications** {_totals(rows)}", ""]
-    if missing:
-        parts += [f"Not run yet ({len(missing)}): {', '.join(missing)}.", ""]
-    parts += _counted("Skipped, by reason", (reason for row in rows for reason in row.skipped.values()))
-    parts += _counted("Failed, by error", (_general(error) for row in rows for error in row.failed.values()))
-    return "\n".join(parts)
+    tables = "\n".join(_tables(configurations))
+    path.write_text(f"{before}{_BEGIN}\n\n{tables}\n\n{_END}{after}")
 
 
 def summary(rows: Iterable[Row]) -> str:
     """Return one line: how many of the tests that pass on PostgreSQL pass here."""
+    there, here, skipped, failed = _totals(rows)
+    return f"{here} of {there} pass ({_share(here, there)}), {skipped} skipped, {failed} failed"
+
+
+def failures(rows: Iterable[Row]) -> Iterator[str]:
+    """Yield a line for each test that failed."""
+    return (f"{test}: {error}" for row in rows for test, error in row.failed.items())
+
+
+def _tables(configurations: Sequence[Configuration]) -> Iterator[str]:
+    yield _line("Django", "driver", "passes on PostgreSQL", "passes here", "skipped", "failed", "run with")
+    yield "|---|---|--:|--:|--:|--:|---|"
+    for each in configurations:
+        there, here, skipped, failed = _totals(each.rows)
+        share = f"{here} ({_share(here, there)})"
+        yield _line(each.django, each.driver, there, share, skipped, failed, each.circumstances)
+    for each in configurations:
+        if each.missing:
+            yield f"\nNot run with Django {each.django} and {each.driver}: {', '.join(each.missing)}."
+
+    first = configurations[0]
+    yield f"\n### By application: Django {first.django}, {first.driver}\n"
+    yield _line("application", "passes on PostgreSQL", "passes here", "skipped", "failed")
+    yield "|---|--:|--:|--:|--:|"
+    for row in first.rows:
+        yield _line(row.app, *_totals([row]))
+
+    yield "\n### Skipped, by reason\n"
+    yield _line("reason", *(f"{each.django} {each.driver.split()[0]}" for each in configurations))
+    yield f"|---|{'--:|' * len(configurations)}"
+    counts = [
+        Counter(_cell(reason) for row in each.rows for reason in row.skipped.values())
+        for each in configurations
+    ]
+    for reason in sorted(set().union(*counts), key=lambda reason: (-max(c[reason] for c in counts), reason)):
+        yield _line(reason, *(count[reason] or "" for count in counts))
+
+    yield "\n### Statements of the tests' own that RisingWave would refuse\n"
+    yield _line("why", "how many", "sent by tests of")
+    yield "|---|--:|---|"
+    own = [(why, row.app) for row in first.rows for why in row.own]
+    for why, count in Counter(why for why, _ in own).most_common():
+        yield _line(_cell(why), count, ", ".join(sorted({app for other, app in own if other == why})))
+
+
+def _totals(rows: Iterable[Row]) -> tuple[int, int, int, int]:
     rows = list(rows)
-    yardstick, passed = sum(row.yardstick for row in rows), sum(row.passed for row in rows)
-    share = f"{passed / yardstick:.1%}" if yardstick else "none"
-    skipped, failed = sum(len(row.skipped) for row in rows), sum(len(row.failed) for row in rows)
-    return f"{passed} of {yardstick} pass ({share}), {skipped} skipped, {failed} failed"
+    return (
+        sum(row.yardstick for row in rows),
+        sum(row.passed for row in rows),
+        sum(len(row.skipped) for row in rows),
+        sum(len(row.failed) for row in rows),
+    )
+
+
+def _share(part: int, whole: int) -> str:
+    # Rounded down: 95 % are not 94.96 %.
+    return f"{int(1000 * part / whole) / 10} %" if whole else "none"
 
 
 def _line(*cells: object) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def _totals(rows: Sequence[Row]) -> str:
-    yardstick, passed = sum(row.yardstick for row in rows), sum(row.passed for row in rows)
-    share = f"{passed} ({passed / yardstick:.1%})" if yardstick else "0"
-    return _line(
-        yardstick, share, sum(len(row.skipped) for row in rows), sum(len(row.failed) for row in rows)
-    )
-
-
-def _counted(title: str, texts: Iterable[str]) -> list[str]:
-    counts = Counter(texts).most_common()
-    if not counts:
-        return []
-    shown = [f"- {count} × {text.replace('<', '&lt;')}" for text, count in counts[:_MOST]]
-    rest = sum(count for _, count in counts[_MOST:])
-    return [f"### {title}", "", *shown, *([f"- {rest} others"] if rest else []), ""]
-
-
-def _general(error: str) -> str:
-    """Leave out what differs from test to test."""
-    return re.sub(r"0x[0-9a-f]+|\d+", "N", error)[:100]
+def _cell(text: str) -> str:
+    return text.replace("<", "&lt;").replace("|", r"\|")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 # Of several outcomes of one test, as its subtests and its tearDown may have, the worst counts.
@@ -20,6 +22,11 @@ class Run:
     #: Test id -> (outcome, detail). An id may also be "setUpClass (module.Class)", if that one failed.
     tests: dict[str, tuple[str, str]] = field(default_factory=dict)
     #: How it ended: "finished", "timeout", or "" while it hasn't.
+    #: The ids of all tests that were to be run.
+    planned: list[str] = field(default_factory=list)
+    #: Statements that RisingWave would refuse: (test, why and which), the backend's and the tests' own.
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    own: list[tuple[str, str]] = field(default_factory=list)
     end: str = ""
     seconds: float = 0.0
     date: str = ""
@@ -35,6 +42,12 @@ class Run:
                 return self.tests[name]
         return "failed", "not run: out of time" if self.end == "timeout" else "not run"
 
+    def summary(self) -> str:
+        """Return one line: how many tests ended how."""
+        counts = Counter(outcome for outcome, _ in self.tests.values())
+        told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in reversed(_WORST_FIRST))
+        return f"{told}, {len(self.refused)} statements refused, {self.seconds:.0f} s"
+
     def passed(self) -> set[str]:
         """Return the tests that passed."""
         return {test for test, (outcome, _) in self.tests.items() if outcome == "passed"}
@@ -47,6 +60,13 @@ def read(path: Path) -> Run:
         entry = json.loads(line)
         if "end" in entry:
             run.end, run.seconds, run.date = entry["end"], entry["seconds"], entry["date"]
+            continue
+        if "tests" in entry:
+            run.planned = entry["tests"]
+            continue
+        if "refused" in entry or "own" in entry:
+            told = run.refused if "refused" in entry else run.own
+            told.append((entry["test"], entry.get("refused") or entry["own"]))
             continue
         test, outcome = entry["test"], (entry["outcome"], entry["detail"])
         known = run.tests.get(test, outcome)
@@ -63,15 +83,26 @@ class Row:
     passed: int
     skipped: dict[str, str]
     failed: dict[str, str]
+    #: Why RisingWave would refuse statements that are written in the tests, one for each that was sent.
+    own: list[str] = field(default_factory=list)
 
 
-def compare(app: str, yardstick: Run, here: Run) -> Row:
-    """Sort the tests that pass with Django's PostgreSQL backend by how they end with this one."""
-    row = Row(app, len(yardstick.passed()), 0, {}, {})
-    for test in sorted(yardstick.passed()):
+def compare(app: str, passing: Iterable[str], here: Run) -> Row:
+    """Sort the tests that pass with Django's PostgreSQL backend by how they end with this one.
+
+    A test that sent what RisingWave would refuse has failed, whether it passes there or not.
+    """
+    passing = sorted(passing)
+    row = Row(app, len(passing), 0, {}, {})
+    refused = {test: f"RisingWave would refuse: {statement}" for test, statement in here.refused}
+    for test in passing:
         outcome, detail = here.outcome(test)
-        if outcome == "passed":
-            row.passed += 1
+        if test in refused or outcome == "failed":
+            row.failed[test] = refused.get(test, detail)
+        elif outcome == "skipped":
+            row.skipped[test] = detail
         else:
-            (row.skipped if outcome == "skipped" else row.failed)[test] = detail
+            row.passed += 1
+    row.failed |= refused
+    row.own = [statement.partition(": ")[0] for _, statement in here.own]
     return row

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _DEBIAN = Path("/usr/lib/postgresql")
 # Nothing here outlives the run.
 _FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+# Nothing runs by itself: some of the tests see the order in which rows lie in the table.
+_STEADY = "-c autovacuum=off"
 
 
 class ServerError(Exception):
@@ -73,7 +75,7 @@ def _temporary(binaries: Path, folder: str) -> Iterator[str]:
 
     # RisingWave compares text as the collation C does.
     run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
-    options = f"-c listen_addresses= -c unix_socket_directories={folder} {_FAST}"
+    options = f"-c listen_addresses= -c unix_socket_directories={folder} {_FAST} {_STEADY}"
     run("pg_ctl", "start", "--wait", f"--log={folder}/log", f"--options={options}")
     try:
         yield f"postgres://postgres@/postgres?host={folder}"

@@ -4,14 +4,17 @@ import os
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import django
+
 ENGINE = os.environ["CONFORMANCE_ENGINE"]
 
 _url = urlsplit(os.environ["CONFORMANCE_URL"])
 
 
 def _database(name: str) -> dict[str, Any]:
-    # Named after the engine, so that neither finds what the other left.
-    name = f"conformance_{name}_{ENGINE.replace('.', '_')}"
+    # Named after the engine, so that neither finds what the other left; and after the place, where others
+    # run at the same time.
+    name = f"conformance_{name}_{ENGINE.rpartition('.')[2]}_{os.environ['CONFORMANCE_PLACE']}"
     return {
         "ENGINE": ENGINE,
         "NAME": name,
@@ -30,5 +33,6 @@ TEST_RUNNER = "tests.conformance.runner.RecordingRunner"
 # As in Django's own tests/test_sqlite.py.
 SECRET_KEY = "django_tests_secret_key"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+if django.VERSION < (6, 0):
+    DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 USE_TZ = False

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connections
+from django.db.backends.utils import CursorWrapper
 
-from tests.conformance import report, server
-from tests.conformance.apps import APPS
+from tests.conformance import report, server, yardstick
+from tests.conformance.apps import APPS, PART
 from tests.conformance.results import compare, read
+from tests.conformance.watch import StatementWatch
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conformance.results import Run
 
 
@@ -33,13 +36,47 @@ def test_the_yardstick_is_what_passes_on_postgresql(tmp_path):
     yardstick = run(
         tmp_path / "a", told("m.C.one", "passed"), told("m.C.two", "failed"), told("m.C.three", "skipped")
     )
-    row = compare("m", yardstick, run(tmp_path / "b", told("m.C.one", "passed"), told("m.C.two", "passed")))
+    row = compare(
+        "m", yardstick.passed(), run(tmp_path / "b", told("m.C.one", "passed"), told("m.C.two", "passed"))
+    )
     assert (row.yardstick, row.passed, row.skipped, row.failed) == (1, 1, {}, {})
 
 
 def test_a_failed_subtest_fails_its_test(tmp_path):
     here = run(tmp_path / "a", told("m.C.one", "failed", "E: x"), told("m.C.one", "passed"))
     assert here.outcome("m.C.one") == ("failed", "E: x")
+
+
+@pytest.fixture
+def sent(monkeypatch, watch):
+    """Call it with a folder and SQL: what a watch, for which the tests are in that folder, finds."""
+
+    def sent(folder: Path, sql: str, params: Any = None) -> list[tuple[str, str]]:
+        for name in ("_execute", "_executemany"):
+            monkeypatch.setattr(CursorWrapper, name, getattr(CursorWrapper, name))
+        statements = StatementWatch(folder)
+        statements.start()
+        with connections["risingwave"].cursor() as cursor:
+            cursor.execute(sql, params)
+        watch.take(__name__)
+        return statements.take()
+
+    return sent
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "risingwave"])
+def test_statements_are_told_apart_by_who_wrote_them(sent, tmp_path):
+    sql = "SELECT 'a'::varchar(1)"
+    assert sent(tmp_path, "SELECT 1") == []
+    assert sent(tmp_path, sql) == [("refused", f"this type takes no arguments: {sql}")]
+    assert sent(Path(__file__).parent, sql) == [("own", f"this type takes no arguments: {sql}")]
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "risingwave"])
+def test_what_the_driver_makes_of_a_parameter_is_watched(sent, tmp_path):
+    assert sent(tmp_path, "SELECT %s", [1]) == []
+    [(kind, text)] = sent(tmp_path, "SELECT %s", [uuid.UUID(int=1)])
+    assert (kind, text.partition(":")[0]) == ("refused", "unsupported data type")
 
 
 @pytest.mark.parametrize("outcome", ["failed", "skipped"])
@@ -60,6 +97,44 @@ def test_a_run_that_was_cut_off_has_not_ended(tmp_path):
     assert run(tmp_path / "b", END).end == "finished"
 
 
+def test_a_test_that_sends_what_risingwave_would_refuse_failed(tmp_path):
+    here = run(
+        tmp_path / "a",
+        told("m.C.one", "passed"),
+        {"test": "m.C.one", "refused": "FOR UPDATE: SELECT 1 FOR UPDATE"},
+        {"test": "after the tests", "refused": "LISTEN a"},
+        {"test": "m.C.one", "own": "bit strings: SELECT b'1'"},
+    )
+    row = compare("m", ["m.C.one"], here)
+    assert row.passed == 0
+    assert row.failed == {
+        "m.C.one": "RisingWave would refuse: FOR UPDATE: SELECT 1 FOR UPDATE",
+        "after the tests": "RisingWave would refuse: LISTEN a",
+    }
+    assert row.own == ["bit strings"]
+
+
+PLANNED: dict[str, object] = {"tests": ["m.C.one", "m.C.two", "m.C.three"]}
+
+
+def test_a_recorded_yardstick_is_as_good_as_one_that_is_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(yardstick, "FOLDER", tmp_path)
+    here = run(tmp_path / "a", PLANNED, told("m.C.one", "passed"), told("m.C.two", "skipped", "No."))
+    row = compare("m", ["m.C.one", "m.C.two"], here)
+    yardstick.write("5.2-psycopg2", [row], {"m": ["m.C.three"]})
+    assert yardstick.read("5.2-psycopg2")["m"].compare("m", here) == row
+    assert yardstick.read("6.1-psycopg") == {}
+
+
+def test_fewer_tests_than_recorded_fail(tmp_path):
+    recorded = yardstick.Recorded(on_postgresql=3, here=1, without=["m.C.three"])
+    here = run(tmp_path / "a", PLANNED, told("m.C.one", "skipped"), told("m.C.two", "skipped"))
+    assert recorded.compare("m", here).failed == {
+        "m: tests": "2 of them are there, 3 are recorded",
+        "m: passed": "0 of them pass, 1 are recorded",
+    }
+
+
 def test_the_report_is_written_between_its_marks(tmp_path):
     yardstick = run(
         tmp_path / "a", *(told(f"m.C.{name}", "passed") for name in ("one", "two", "three", "four"))
@@ -68,37 +143,43 @@ def test_the_report_is_written_between_its_marks(tmp_path):
         tmp_path / "b",
         told("m.C.one", "passed"),
         told("m.C.two", "skipped", "No sequences."),
-        told("m.C.three", "failed", "AssertionError: 3 != 2"),
+        told("m.C.three", "failed", "3 | 2"),
         told("m.C.four", "failed", "AssertionError: 5 != 4"),
     )
-    row = compare("m", yardstick, here)
-    assert report.summary([row]) == "1 of 4 pass (25.0%), 1 skipped, 2 failed"
+    row = compare("m", yardstick.passed(), here)
+    assert report.summary([row]) == "1 of 4 pass (25.0 %), 1 skipped, 2 failed"
+    assert list(report.failures([row])) == ["m.C.four: AssertionError: 5 != 4", "m.C.three: 3 | 2"]
 
     path = tmp_path / "report.md"
     path.write_text("# Before\n<!-- begin: written by make conformance -->\nold\n<!-- end -->\nAfter\n")
+    configurations = [
+        report.Configuration("5.2", "psycopg2 2.9", "Python 3.11", [row]),
+        report.Configuration("6.1", "psycopg 3.2", "Python 3.13", [], ["m"]),
+    ]
     for _ in range(2):
-        report.write(path, intro="Django x", rows=[row], missing=["lookup"])
+        report.write(path, configurations)
         text = path.read_text()
         assert text.startswith("# Before\n")
         assert text.endswith("<!-- end -->\nAfter\n")
         assert "old" not in text
+        assert "| 5.2 | psycopg2 2.9 | 4 | 1 (25.0 %) | 1 | 2 | Python 3.11 |" in text
+        assert "Not run with Django 6.1 and psycopg 3.2: m." in text
         assert text.count("| m | 4 | 1 | 1 | 2 |") == 1
-        assert "| **1 applications** | 4 | 1 (25.0%) | 1 | 2 |" in text
-        assert "- 1 × No sequences." in text
-        assert "- 2 × AssertionError: N != N" in text
-        assert "Not run yet (1): lookup." in text
+        assert "| No sequences. | 1 |  |" in text
 
 
 def test_a_report_without_marks_is_left_alone(tmp_path):
     path = tmp_path / "report.md"
     path.write_text("# Mine\n")
     with pytest.raises(ValueError, match="has lost its marks"):
-        report.write(path, intro="", rows=[], missing=[])
+        report.write(path, [])
     assert path.read_text() == "# Mine\n"
 
 
 def test_no_application_is_run_twice():
     assert len(set(APPS)) == len(APPS)
+    assert len(set(PART)) == len(PART)
+    assert set(PART) <= set(APPS)
 
 
 def test_a_server_that_is_not_there_is_told(monkeypatch, tmp_path):

@@ -30,6 +30,18 @@ _standin_only = re.compile("|".join(STANDIN_ONLY), re.DOTALL)
 _violations = lru_cache(maxsize=10_000)(violations)
 
 
+def refusals(sql: str, *, is_risingwave: bool) -> list[str]:
+    """Return why RisingWave would refuse what was sent to this server; nothing if it would take it."""
+    if not _violations(sql):
+        return []
+    return violations(sql if is_risingwave else _standin_only.sub("", sql))
+
+
+def sent(connection: Any, cursor: Any, sql: Any, params: Any) -> str:
+    """Return the statement as the driver wrote it: with the parameters and their casts, and a cursor's."""
+    return connection.ops.last_executed_query(cursor, sql, params) or str(sql)
+
+
 class Watch:
     """Collects the statements that RisingWave would refuse, over all connections of all threads."""
 
@@ -52,19 +64,13 @@ class Watch:
     def __call__(
         self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
     ) -> Any:
-        connection, sent = context["connection"], sql
+        connection, text = context["connection"], sql
         try:
             result = execute(sql, params, many, context)
             if not many:
-                # As the driver wrote it: with the parameters and their casts, and as a cursor's query.
-                sent = connection.ops.last_executed_query(context["cursor"].cursor, sql, params) or sql
+                text = sent(connection, context["cursor"].cursor, sql, params)
             return result
         finally:
-            self._check(connection, sent)
-
-    def _check(self, connection: Any, sql: str) -> None:
-        if not _violations(sql):
-            return
-        is_risingwave = connection.is_risingwave
-        if found := violations(sql if is_risingwave else _standin_only.sub("", sql)):
-            self._refused.append((is_risingwave, f"{'; '.join(found)}: {sql}"))
+            is_risingwave = connection.is_risingwave
+            if found := refusals(text, is_risingwave=is_risingwave):
+                self._refused.append((is_risingwave, f"{'; '.join(found)}: {text}"))

@@ -1,0 +1,154 @@
+"""Runs Django's test applications, and keeps how each ended: .conformance/results-<Django>-<driver>/."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+import django
+
+from tests.conformance import report, server, suite, yardstick
+from tests.conformance.apps import APPS
+from tests.conformance.results import Row, Run, compare, read
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".conformance"
+YARDSTICK, HERE = "django.db.backends.postgresql", "django_risingwave"
+_CIRCUMSTANCES = "circumstances.json"
+
+
+class Runs:
+    """What ran with one Django and one driver."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.name = folder.name.removeprefix("results-")
+
+    @classmethod
+    def of_what_is_installed(cls) -> Runs:
+        name = f"results-{django.get_version()}-{server.driver().split()[0]}"
+        return cls(CACHE / name)
+
+    @classmethod
+    def all(cls) -> list[Runs]:
+        """Return the runs of which there is something, psycopg2's before psycopg's."""
+        folders = [path.parent for path in CACHE.glob(f"results-*/{_CIRCUMSTANCES}")]
+        return sorted(map(cls, folders), key=lambda runs: (runs.name.split("-")[0], len(runs.name) * -1))
+
+    def of(self, app: str, engine: str) -> Run:
+        """Return one application's run."""
+        return read(self._results(app, engine))
+
+    def row(self, app: str, *, recorded: bool = False) -> Row:
+        """Compare this backend's run with Django's, or with what is recorded of it.
+
+        Raises KeyError if that application isn't recorded.
+        """
+        here = self.of(app, HERE)
+        if recorded:
+            return yardstick.read(self.name)[app].compare(app, here)
+        return compare(app, self.of(app, YARDSTICK).passed(), here)
+
+    def without(self, app: str) -> list[str]:
+        """Return the tests that don't pass on PostgreSQL, or aren't for it."""
+        return sorted(set(self.of(app, HERE).planned) - self.of(app, YARDSTICK).passed())
+
+    def configuration(self) -> report.Configuration:
+        """Return all that ran, for the report."""
+        facts = json.loads((self._folder / _CIRCUMSTANCES).read_text())
+        ended = {app: run for app in APPS if (run := self.of(app, HERE)).end}
+        date = max((run.date for run in ended.values()), default="")
+        return report.Configuration(
+            facts["django"],
+            facts["driver"],
+            f"Python {facts['python']}, PostgreSQL {facts['postgresql']}, {date}",
+            [self.row(app) for app in ended],
+            [app for app in APPS if app not in ended],
+        )
+
+    def run(
+        self, apps: Sequence[str], url: str, *, engines: Sequence[str], again: bool, jobs: int, timeout: int
+    ) -> None:
+        """Run what hasn't ended, and on this backend all `again`; `jobs` applications at the same time.
+
+        An application is given `timeout` seconds.
+        """
+        runtests = suite.fetch(CACHE) / "runtests.py"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        facts = {
+            "django": django.get_version(),
+            "driver": server.driver(),
+            "python": platform.python_version(),
+            "postgresql": server.version(url),
+        }
+        (self._folder / _CIRCUMSTANCES).write_text(json.dumps(facts) + "\n")
+        # Each of those that run at the same time has a place, and in it databases of its own.
+        places: SimpleQueue[int] = SimpleQueue()
+        for place in range(jobs):
+            places.put(place)
+
+        def run(app: str) -> None:
+            place = places.get()
+            for engine in engines:
+                if not self.of(app, engine).end or (again and engine == HERE):
+                    self._run(runtests, url, app, engine, place, timeout)
+            places.put(place)
+            print(f"{app}: {self.of(app, HERE).summary()}", flush=True)  # noqa: T201 - says how far it is
+
+        with ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(run, apps))
+
+    def _results(self, app: str, engine: str) -> Path:
+        return self._folder / f"{app}.{engine}.jsonl"
+
+    def _run(self, runtests: Path, url: str, app: str, engine: str, place: int, timeout: int) -> None:
+        results = self._results(app, engine)
+        results.unlink(missing_ok=True)
+        environment = os.environ | {
+            "CONFORMANCE_ENGINE": engine,
+            "CONFORMANCE_PLACE": str(place),
+            "CONFORMANCE_RESULTS": str(results),
+            "CONFORMANCE_URL": url,
+            "PYTHONPATH": str(ROOT),
+        }
+        command = [
+            sys.executable,
+            str(runtests),
+            "--settings=tests.conformance.settings",
+            "--parallel=1",
+            "--noinput",
+            app,
+        ]
+        began, end = time.monotonic(), "finished"
+        with results.with_suffix(".log").open("w") as log:
+            try:
+                subprocess.run(
+                    command,
+                    env=environment,
+                    cwd=runtests.parent,
+                    check=False,
+                    stdout=log,
+                    stderr=log,
+                    timeout=timeout,
+                )
+            except subprocess.TimeoutExpired:
+                end = "timeout"
+        entry = {
+            "end": end,
+            "seconds": round(time.monotonic() - began, 1),
+            "date": datetime.now(UTC).date().isoformat(),
+        }
+        with results.open("a") as file:
+            file.write(json.dumps(entry) + "\n")

@@ -1,0 +1,102 @@
+"""Watches what the backend sends while Django's tests run: each must be what RisingWave takes."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from django.db.backends import utils
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.backends.postgresql.schema import DatabaseSchemaEditor as PostgreSQLDatabaseSchemaEditor
+from django.db.migrations.operations import RunSQL
+from django.db.models.sql.query import RawQuery
+
+from django_risingwave.schema import DatabaseSchemaEditor
+from tests.django_risingwave.watch import refusals, sent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import FrameType
+
+_EXECUTE = {utils.CursorWrapper.execute.__code__, utils.CursorWrapper.executemany.__code__}
+_PASSED_THROUGH = (utils.__file__, contextlib.__file__)
+_PASSES_ON = {
+    editor.execute.__code__
+    for editor in (BaseDatabaseSchemaEditor, PostgreSQLDatabaseSchemaEditor, DatabaseSchemaEditor)
+}
+_SENDS_WHAT_IT_IS_GIVEN = {
+    RawQuery._execute_query.__code__,  # type: ignore[attr-defined]  # not in the stubs
+    RunSQL._run_sql.__code__,  # type: ignore[attr-defined]  # not in the stubs
+}
+
+
+class StatementWatch:
+    """Collects the statements that RisingWave would refuse.
+
+    It stands below Django's execute wrappers and its log of queries, which are what some of the tests test.
+    """
+
+    def __init__(self, tests: Path) -> None:
+        """`tests` is the folder of Django's tests."""
+        self._tests = f"{tests}/"
+        self._found: list[tuple[str, str]] = []
+        self._known: dict[object, list[str]] = {}
+
+    def start(self) -> None:
+        """Watch every cursor of this backend's connections from now on."""
+        for name in ("_execute", "_executemany"):
+            setattr(utils.CursorWrapper, name, self._watched(getattr(utils.CursorWrapper, name)))
+
+    def take(self) -> list[tuple[str, str]]:
+        """Return what was found since the last call: ("refused" or "own", why and which)."""
+        found, self._found = self._found, []
+        return found
+
+    def _watched(self, execute: Callable[..., Any]) -> Callable[..., Any]:
+        many = execute.__name__ == "_executemany"
+
+        @wraps(execute)
+        def watched(cursor: Any, sql: Any, params: Any, *args: Any) -> Any:
+            if cursor.db.vendor != "risingwave":
+                return execute(cursor, sql, params, *args)
+            done = False
+            try:
+                result = execute(cursor, sql, params, *args)
+                done = True
+                return result
+            finally:
+                self._check(cursor, str(sql), params, as_sent=done and not many)
+
+        return watched
+
+    def _check(self, cursor: Any, sql: str, params: Any, *, as_sent: bool) -> None:
+        # What a parameter is written as depends on its type: `'…'::uuid`.
+        kind = (sql, type(cursor.cursor), _types(params) if as_sent else None)
+        if kind not in self._known:
+            text = sent(cursor.db, cursor.cursor, sql, params) if as_sent else sql
+            self._known[kind] = [
+                f"{'; '.join(found)}: {text}" for found in [refusals(text, is_risingwave=False)] if found
+            ]
+        for text in self._known[kind]:
+            self._found.append(("own" if self._is_own(sys._getframe()) else "refused", text))
+
+    def _is_own(self, frame: FrameType | None) -> bool:
+        """Tell whether the test itself has written the statement: for cursor.execute(), raw(), RunSQL()."""
+        while frame and frame.f_code not in _EXECUTE:
+            frame = frame.f_back
+        while frame and (frame.f_code.co_filename in _PASSED_THROUGH or frame.f_code in _PASSES_ON):
+            frame = frame.f_back
+        return frame is not None and (
+            frame.f_code in _SENDS_WHAT_IT_IS_GIVEN or frame.f_code.co_filename.startswith(self._tests)
+        )
+
+
+def _types(value: object) -> object:
+    if isinstance(value, dict):
+        return tuple((name, _types(item)) for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return (type(value), *map(_types, value))
+    return type(value)
