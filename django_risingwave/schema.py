@@ -102,7 +102,16 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
         return True
 
     def add_field(self, model: type[Model], field: Field) -> None:
-        """Add a column; with skip_default_on_alter() a nullable one's default is left to an UPDATE."""
+        """Add a column; with skip_default_on_alter() a nullable one's default is left to an UPDATE.
+
+        A NOT NULL one can't be added without a default, not even to an empty table.
+        """
+        if (
+            not (field.many_to_many or field.null or field.primary_key or field.has_db_default())
+            and self.effective_default(field) is None
+        ):
+            self._remake_table(model, None, field)
+            return
         super().add_field(model, field)
         if field.column is None or not field.null or field.has_db_default():
             return
@@ -155,8 +164,12 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
         else:
             self._remake_table(model, old_field, new_field, old_type, new_type)
 
-    def _remake_table(self, model: Any, old_field: Any, new_field: Any, old_type: str, new_type: str) -> None:
+    def _remake_table(
+        self, model: Any, old_field: Any, new_field: Any, old_type: str = "", new_type: str = ""
+    ) -> None:
         """Copy the rows into a table of the new shape, which takes the old one's place.
+
+        No old field: the new one is added. Rows, of which it would be NULL, are refused by the server.
 
         RisingWave can't change a column's type, NOT NULL or DEFAULT, nor rename it (src/frontend/src/handler/
         alter_table_column.rs at v3.0.3). Neither server drops a table that a materialized view is on.
@@ -174,6 +187,8 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
         params: list[Any] = []
         fields = _replaced(model, old_field, new_field)
         for field in fields:
+            if field is new_field and old_field is None:
+                continue
             if field is new_field:
                 value, params = self._converted(old_field, new_field, old_type, new_type)
             else:
@@ -264,7 +279,7 @@ def _is_referred_to(model: type[Model]) -> bool:
 
 
 def _replaced(model: type[Model], old_field: Any, new_field: Any) -> list[Any]:
-    """Return the fields that columns are made of, with the new one in the place of the old one.
+    """Return the fields that columns are made of, with the new one in the place of the old one, or added.
 
     A migration's new field is part of the model as it will be. Any other is not: what is given then is the
     model as it was, or one that has both.
@@ -272,6 +287,8 @@ def _replaced(model: type[Model], old_field: Any, new_field: Any) -> list[Any]:
     future = getattr(new_field, "model", model)._meta.local_concrete_fields
     if any(field is new_field for field in future):
         return list(future)
+    if old_field is None:
+        return [*model._meta.local_concrete_fields, new_field]
     fields: list[Any] = []
     for field in model._meta.local_concrete_fields:
         if field.name not in (old_field.name, new_field.name):
