@@ -16,6 +16,7 @@ from django.db.models.sql.compiler import SQLInsertCompiler as BaseSQLInsertComp
 from django_risingwave.fields import RowIdField
 from django_risingwave.keys import make_key
 from django_risingwave.models import ReadOnlyError, ReadOnlyModel
+from django_risingwave.subqueries import check_beside_aggregates, check_grouped
 
 if TYPE_CHECKING:
     from django.db.models import Field, Model
@@ -37,7 +38,7 @@ def _check_writable(query: Query, operation: str) -> None:
 
 
 class SQLCompiler(PostgreSQLCompiler):
-    """Refuses to pretend that it locks rows."""
+    """Refuses to pretend that it locks rows, and writes subqueries as RisingWave reads them."""
 
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         if self.query.select_for_update and not _is_update_or_create():
@@ -45,7 +46,27 @@ class SQLCompiler(PostgreSQLCompiler):
                 "select_for_update() locks nothing on RisingWave, which has neither locks nor transactions. "
                 "Leave it out, or keep what must be locked in another database."
             )
-        return super().as_sql(*args, **kwargs)
+        sql, params = super().as_sql(*args, **kwargs)
+        if self.query.subquery and self.query.combinator:
+            # Where an expression begins, what is in parentheses is no query if it doesn't begin with SELECT
+            # or WITH; and so it is with `(SELECT (SELECT …`, since "select" can be a function's name
+            # (src/sqlparser/src/parser.rs, parse_prefix and parse_wildcard_or_expr, at v3.0.3).
+            sql = f'SELECT * FROM ({sql}) AS "combined"'  # noqa: S608 - what Django wrote
+        if sql.startswith("SELECT (SELECT "):
+            sql = sql.replace("SELECT ", "SELECT ALL ", 1)
+        return sql, params
+
+    def pre_sql_setup(self, *args: Any, **kwargs: Any) -> Any:
+        setup = super().pre_sql_setup(*args, **kwargs)
+        selected = [column for column, _, _ in self.select or ()]
+        if self.query.group_by is not None or any(column.contains_aggregate for column in selected):
+            check_beside_aggregates([*selected, self.having])  # type: ignore[attr-defined]  # not in the stubs
+        return setup
+
+    def collapse_group_by(self, expressions: Any, having: Any) -> Any:
+        grouped: Any = super().collapse_group_by(expressions, having)
+        check_grouped(grouped)
+        return grouped
 
 
 def _is_update_or_create() -> bool:

@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.postgres.functions import RandomUUID
 from django.db import NotSupportedError
-from django.db.models import Value, functions
-from django.db.models.expressions import Window
+from django.db.models import Aggregate, Value, functions
+from django.db.models.expressions import Col, Subquery, Window
 from django.db.models.fields.json import HasKeyLookup, KeyTransform
+from django.db.models.fields.tuple_lookups import TupleExact, TupleIn, TupleIsNull, TupleLookupMixin
 from django.db.models.functions.mixins import FixDecimalInputMixin
 from django.db.models.functions.text import ConcatPair, PostgreSQLSHAMixin
 from django.db.models.functions.window import LagLeadFunction
 from django.db.models.lookups import IntegerFieldOverflow, PostgresOperatorLookup
+from django.db.models.sql import Query
 
 from django_risingwave.keys import holds_keys
+from django_risingwave.subqueries import aggregate_as_risingwave
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +72,10 @@ def register_functions() -> None:
         _refuse("RisingWave has no GEN_RANDOM_UUID(). Make the UUID in Python: default=uuid.uuid4."),
     )
     written: dict[Any, Any] = {
+        Aggregate: aggregate_as_risingwave,
         IntegerFieldOverflow: _integer_lookup,
+        TupleLookupMixin: _tuple_lookup,
+        TupleIsNull: TupleIsNull.as_sql,
         PostgreSQLSHAMixin: _sha,
         LagLeadFunction: _lag_or_lead,
         Window: _window,
@@ -150,6 +156,32 @@ def _sha(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **contex
         raise NotSupportedError("PostgreSQL, which is in RisingWave's place, has no SHA1(). Use SHA256.")
     template = "ENCODE(%(function)s(CONVERT_TO(%(expressions)s, 'UTF8')), 'hex')"
     return node.as_sql(compiler, connection, template=template, **context)
+
+
+def _tuple_lookup(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
+    """Write (a, b) = (c, d) as Django does for databases without rows, and with a subquery as EXISTS.
+
+    There a subquery returns one column only (src/frontend/planner_test/tests/testdata/output/
+    subquery_expr_correlated.yaml), and rows of values are compared as structs, in which NULL is a value.
+    EXISTS is false, not NULL, where the subquery has no row.
+    """
+    if not isinstance(node.rhs, Query | Subquery):
+        return node.get_fallback_sql(compiler, connection)
+    columns = [_column("_tuples", number, column.output_field) for number, column in enumerate(node.lhs)]
+    compare = (TupleExact if isinstance(node, TupleIn) else type(node))(node.lhs, columns)
+    condition, params = compare.get_fallback_sql(compiler, connection)
+    query, query_params = node.process_rhs(compiler, connection)
+    names = ", ".join(f'"{column.target.column}"' for column in columns)
+    return (
+        f'EXISTS (SELECT 1 FROM {query} AS "_tuples" ({names}) WHERE {condition})',  # noqa: S608 - Django's
+        (*query_params, *params),
+    )
+
+
+def _column(table: str, number: int, field: Any) -> Col:
+    column = copy(field)
+    column.column = f"column{number}"
+    return Col(table, column, field)
 
 
 def _window(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:

@@ -10,8 +10,7 @@ is no grammar: words that make no sense at all are not found. UNSUPPORTED is wha
 binder, the planner or the handler then refuses: read in the source of v3.0.3 and confirmed by no server.
 
 No rule sees the catalog, so none can tell an UPDATE of a primary key, a RETURNING of a table with generated
-columns, an operator or a function without an overload for its operands' types, or a subquery beside an
-aggregate that is correlated.
+columns, or an operator or a function without an overload for its operands' types.
 
 Paths are those of github.com/risingwavelabs/risingwave at v3.0.3; the parser's are under src/sqlparser/src.
 """
@@ -72,6 +71,12 @@ _MISSING_FUNCTIONS = _words(
     "UNACCENT HOST TO_TSVECTOR TO_TSQUERY"
 )
 
+# AggCall in proto/expr.proto, as far as Django or its users would call them.
+_AGGREGATES = _words(
+    "COUNT SUM AVG MIN MAX STDDEV_POP STDDEV_SAMP VAR_POP VAR_SAMP STRING_AGG ARRAY_AGG JSONB_AGG "
+    "JSONB_OBJECT_AGG BOOL_AND BOOL_OR BIT_AND BIT_OR BIT_XOR"
+)
+
 # src/common/src/session_config/mod.rs; any other is an "unrecognized configuration parameter".
 _SETTINGS = _words(
     "APPLICATION_NAME BACKGROUND_DDL BACKFILL_RATE_LIMIT BATCH_EXPR_STRICT_MODE BATCH_PARALLELISM "
@@ -85,6 +90,9 @@ _SETTINGS = _words(
 _AFTER_JOIN = _words(
     "JOIN INNER LEFT RIGHT FULL CROSS WHERE GROUP ORDER HAVING LIMIT UNION INTERSECT EXCEPT WINDOW RETURNING"
 )
+_SET_OPERATORS = _words("UNION INTERSECT EXCEPT")
+_CLAUSES = _words("FROM WHERE GROUP HAVING WINDOW ORDER LIMIT OFFSET FETCH")
+_NAMED = re.compile(_NAME)
 _EXPLAINABLE = _words("SELECT WITH VALUES INSERT UPDATE DELETE CREATE ( DECLARE FETCH")
 _NO_COLUMN = _words("CONSTRAINT PRIMARY UNIQUE CHECK FOREIGN EXCLUDE LIKE WATERMARK")
 
@@ -161,6 +169,59 @@ class Statement:
             if self._depths[i] == depth and self.words[i] in clauses:
                 return self.words[i]
         return ""
+
+    def select(self, index: int) -> int:
+        """Return the SELECT whose own word this is, not that of a query in it; -1 if there is none."""
+        depth = self._depths[index]
+        for i in range(index - 1, -1, -1):
+            depth = min(depth, self._depths[i])
+            if self.words[i] == "SELECT" and self._depths[i] == depth:
+                return i
+        return -1
+
+    def clauses(self, select: int) -> dict[str, range]:
+        """Return what belongs to the SELECT at this index, by the words that its clauses begin with."""
+        depth, end = self._depths[select], select + 1
+        starts = [select]
+        while end < len(self.words) and self._depths[end] >= depth:
+            if self._depths[end] == depth:
+                if self.words[end] in _SET_OPERATORS:
+                    break
+                if self.words[end] in _CLAUSES:
+                    starts.append(end)
+            end += 1
+        return {
+            self.words[start]: range(start + 1, stop)
+            for start, stop in zip(starts, [*starts[1:], end], strict=True)
+        }
+
+    def parts(self, clause: range) -> list[range]:
+        """Return what stands between the commas of a clause."""
+        depth = min((self._depths[i] for i in clause), default=0)
+        commas = [i for i in clause if self.words[i] == "," and self._depths[i] == depth]
+        starts, stops = [clause.start, *(i + 1 for i in commas)], [*commas, clause.stop]
+        return [range(start, stop) for start, stop in zip(starts, stops, strict=True)]
+
+    def is_correlated(self, index: int) -> bool:
+        """Tell whether the query in the parenthesis that opens here names tables that it has not itself."""
+        inside = range(index + 1, self.closing(index))
+        names = [
+            self.written[i].strip('"').upper()
+            for i in inside
+            # A relation, or the alias after it.
+            if _NAMED.fullmatch(self.words[i])
+            and (
+                self.word(i - 1) in {"FROM", "JOIN", "AS", ","}
+                or _NAMED.fullmatch(self.word(i - 1))
+                or self.word(i - 1) == ")"
+            )
+            and self.word(i + 1) != "."
+        ]
+        return any(
+            self.word(i + 1) == "." and self.written[i].strip('"').upper() not in names
+            for i in inside
+            if _NAMED.fullmatch(self.words[i]) and self.word(i - 1) != "."
+        )
 
     def condition(self, index: int) -> tuple[str, ...]:
         """Return the words of the join condition that follows the ON at `index`."""
@@ -400,6 +461,57 @@ def _subquery_in_filter(statement: Statement) -> bool:
     )
 
 
+def _subquery_in_aggregate(statement: Statement) -> bool:
+    return any(
+        statement.words[index] in _AGGREGATES
+        and "SELECT" in statement.words[index : (end := statement.closing(index + 1))]
+        and statement.word(end + 1) != "OVER"
+        for index in statement.calls
+    )
+
+
+def _subquery_in_group_by(statement: Statement) -> bool:
+    for select in statement.places("SELECT"):
+        clauses = statement.clauses(select)
+        selected = statement.parts(clauses["SELECT"])
+        for part in statement.parts(clauses.get("GROUP", range(0))):
+            # GROUP BY 2 is the second of what is selected.
+            place = statement.written[part.stop - 1] if len(part) <= 2 else ""
+            if place.isdigit() and int(place) <= len(selected):
+                part = selected[int(place) - 1]  # noqa: PLW2901 - what it stands for
+            if "SELECT" in statement.words[part.start : part.stop]:
+                return True
+    return False
+
+
+def _correlated_beside_aggregate(statement: Statement) -> bool:
+    for select in statement.places("SELECT"):
+        clauses = statement.clauses(select)
+        aggregates = [
+            range(index, statement.closing(index + 1))
+            for index in statement.calls
+            if statement.words[index] in {*_AGGREGATES, "FILTER"}
+            and statement.word(statement.closing(index + 1) + 1) != "OVER"
+        ]
+        looked_at = [clauses[word] for word in ("SELECT", "HAVING", "ORDER") if word in clauses]
+        if not {"GROUP", "HAVING"} & clauses.keys() and not any(
+            call.start in clause and statement.select(call.start) == select
+            for call in aggregates
+            for clause in looked_at
+        ):
+            continue
+        for clause in looked_at:
+            for inner in clause:
+                if (
+                    statement.word(inner) == "("
+                    and statement.word(inner + 1) == "SELECT"
+                    and not any(inner in call for call in aggregates)
+                    and statement.is_correlated(inner)
+                ):
+                    return True
+    return False
+
+
 def _rank_without_order(statement: Statement) -> bool:
     return any(
         "ORDER" not in statement.words[over : statement.closing(over + 1)]
@@ -511,7 +623,7 @@ SYNTAX: tuple[Rule, ...] = (
     _text("ISNULL, NOTNULL", r" (?<!AS )(?<!\. )(?:ISNULL|NOTNULL)\b"),
     _text(
         "ANY, SOME, ALL of a subquery",
-        r" (?<!UNION )(?<!INTERSECT )(?<!EXCEPT )(?:ANY|SOME|ALL) (?:\( )+SELECT ",
+        r" (?<!SELECT )(?<!UNION )(?<!INTERSECT )(?<!EXCEPT )(?:ANY|SOME|ALL) (?:\( )+SELECT ",
     ),
     _text("IN of an empty list", r" IN \( \)"),
     _text("IGNORE NULLS, RESPECT NULLS", r" \) (?:IGNORE|RESPECT) NULLS "),
@@ -676,6 +788,10 @@ UNSUPPORTED: tuple[Rule, ...] = (
     # src/frontend/src/binder/expr/function/window.rs, src/expr/core/src/window_function/kind.rs.
     Rule("FILTER with OVER is not implemented", _filter_over),
     Rule("a subquery in FILTER is not implemented", _subquery_in_filter),
+    # src/frontend/src/optimizer/plan_node/logical_agg.rs.
+    Rule("a subquery in an aggregate is not implemented", _subquery_in_aggregate),
+    Rule("a subquery in GROUP BY is not implemented", _subquery_in_group_by),
+    Rule("a correlated subquery beside an aggregate is not implemented", _correlated_beside_aggregate),
     Rule("rank() and dense_rank() need ORDER BY", _rank_without_order),
     _text("frames in GROUPS are not implemented", r" GROUPS (?:BETWEEN|UNBOUNDED|CURRENT|0) "),
     _text("EXCLUDE GROUP, EXCLUDE TIES are not implemented", r" EXCLUDE (?:GROUP|TIES)\b"),

@@ -112,6 +112,8 @@ AS_POSTGRESQL = {
     "supports_subqueries_in_group_by",
     "supports_temporal_subtraction",
     "supports_timezones",
+    "supports_tuple_comparison_against_subquery",
+    "supports_tuple_lookups",
     "supports_unlimited_charfield",
     "supports_unspecified_pk",
     "test_db_allows_multiple_connections",

@@ -58,7 +58,10 @@ EXAMPLES = {
     "UNION DISTINCT": ("SELECT 1 UNION DISTINCT SELECT 2", "SELECT 1 UNION SELECT DISTINCT a FROM t"),
     "BETWEEN SYMMETRIC": ("SELECT a BETWEEN SYMMETRIC 1 AND 2", "SELECT a BETWEEN 1 AND 2"),
     "ISNULL, NOTNULL": ("SELECT a ISNULL FROM t", "SELECT a IS NULL AS isnull FROM t"),
-    "ANY, SOME, ALL of a subquery": ("SELECT a = ANY (SELECT 1)", "SELECT 1 UNION ALL (SELECT 2)"),
+    "ANY, SOME, ALL of a subquery": (
+        "SELECT a = ANY (SELECT 1)",
+        "SELECT 1 UNION ALL (SELECT ALL (SELECT 2))",
+    ),
     "IN of an empty list": ("SELECT a FROM t WHERE a IN ()", "SELECT a FROM t WHERE a IN (%s)"),
     "IGNORE NULLS, RESPECT NULLS": (
         "SELECT lag(a) IGNORE NULLS OVER (ORDER BY b) FROM t",
@@ -307,6 +310,18 @@ EXAMPLES = {
         "SELECT SUM(a) FILTER (WHERE EXISTS(SELECT 1 FROM u)) FROM t",
         "SELECT SUM(a) FILTER (WHERE b = 'SELECT'), (SELECT 1) FROM t",
     ),
+    "a subquery in an aggregate is not implemented": (
+        "SELECT COUNT((SELECT 1)) FROM t",
+        "SELECT COUNT(a), (SELECT 1) FROM t",
+    ),
+    "a subquery in GROUP BY is not implemented": (
+        "SELECT a, EXISTS(SELECT 1) AS b FROM t GROUP BY a, 2",
+        "SELECT EXISTS(SELECT 1) AS b, a FROM t GROUP BY 2 ORDER BY 1",
+    ),
+    "a correlated subquery beside an aggregate is not implemented": (
+        "SELECT COUNT(*), (SELECT U0.a FROM u U0 WHERE U0.b = t.b LIMIT 1) AS c FROM t GROUP BY t.b",
+        "SELECT COUNT(*) FROM (SELECT (SELECT U0.a FROM u U0 WHERE U0.b = t.b LIMIT 1) FROM t) s",
+    ),
     "rank() and dense_rank() need ORDER BY": (
         "SELECT RANK() OVER (PARTITION BY a) FROM t ORDER BY b",
         "SELECT RANK() OVER (ORDER BY a) FROM t",
@@ -370,6 +385,9 @@ def test_what_the_parser_takes_and_the_server_does_not_is_counted() -> None:
         "there is no current_date, current_time, localtime, localtimestamp": 4,
         "FILTER with OVER is not implemented": 1,
         "a subquery in FILTER is not implemented": 1,
+        "a subquery in an aggregate is not implemented": 1,
+        "a subquery in GROUP BY is not implemented": 10,
+        "a correlated subquery beside an aggregate is not implemented": 6,
         "EXCLUDE GROUP, EXCLUDE TIES are not implemented": 2,
     }
 
