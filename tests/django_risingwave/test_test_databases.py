@@ -1,0 +1,193 @@
+"""Projects that use this alias can be tested: `manage.py test` makes, keeps and drops their databases."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+
+from tests import processes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from django_risingwave.base import DatabaseWrapper
+
+    Run = Callable[..., subprocess.CompletedProcess[str]]
+
+DATABASE = f"test_project_{os.getpid()}"
+FILES = {
+    "settings.py": f"""
+import environ
+env = environ.Env()
+SECRET_KEY = "x"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "django_risingwave", "shop"]
+DATABASES = {{
+    "default": env.db_url("DATABASE_URL"),
+    "risingwave": env.db_url("RISINGWAVE_URL", engine="django_risingwave"),
+}}
+for alias, database in DATABASES.items():
+    database["TEST"] = {{"NAME": "{DATABASE}_" + alias}}
+DATABASES["risingwave"]["OPTIONS"]["implicit_flush"] = True
+DATABASE_ROUTERS = ["django_risingwave.routers.RisingWaveRouter"]
+""",
+    # Users, content types and all on RisingWave.
+    "settings_alone.py": """
+from settings import *
+DATABASES = {"default": DATABASES["risingwave"]}
+DATABASE_ROUTERS = []
+""",
+    "shop/__init__.py": "",
+    "shop/models.py": """
+from django.db import models
+from django_risingwave.models import RisingWaveModel
+
+class Customer(models.Model):
+    name = models.CharField(max_length=20, unique=True)
+
+class Item(RisingWaveModel):
+    name = models.CharField(max_length=20)
+    parent = models.ForeignKey("self", models.CASCADE, null=True)
+
+    class Meta(RisingWaveModel.Meta):
+        pass
+""",
+    "shop/tests.py": """
+from django.conf import settings
+from django.test import TestCase, TransactionTestCase
+from shop.models import Customer, Item
+
+class Rows(TestCase):
+    databases = set(settings.DATABASES)
+
+    @classmethod
+    def setUpTestData(cls):
+        cls.item = Item.objects.create(name="A")
+        cls.customer = Customer.objects.create(name="A")
+
+    def test_of_the_class_are_there(self):
+        self.assertEqual(Item.objects.get(), self.item)
+        self.assertEqual(Customer.objects.get(), self.customer)
+        Item.objects.create(name="B", parent=self.item)
+        self.item.delete()
+        Customer.objects.create(name="B")
+
+    def test_of_the_class_are_there_again(self):
+        self.assertEqual(Item.objects.get(), self.item)
+        self.assertEqual(Customer.objects.get(), self.customer)
+        Item.objects.update(name="C")
+
+class Flushed(TransactionTestCase):
+    databases = set(settings.DATABASES)
+
+    def test_rows_of_others_are_gone(self):
+        self.assertFalse(Item.objects.exists())
+        self.assertFalse(Customer.objects.exists())
+        Item.objects.create(name="A")
+
+    def test_rows_of_others_are_gone_again(self):
+        self.test_rows_of_others_are_gone()
+""",
+    # What was there when the database was made, by migrations say, is there for each test.
+    "shop/tests_serialized.py": """
+from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
+from django.test import TransactionTestCase
+
+class Serialized(TransactionTestCase):
+    databases = set(settings.DATABASES)
+    serialized_rollback = True
+
+    def test_one(self):
+        self.assertEqual(ContentType.objects.filter(app_label="shop").count(), 2)
+        ContentType.objects.all().delete()
+
+    test_two = test_one
+""",
+}
+
+
+@pytest.fixture
+def run(connection: DatabaseWrapper, tmp_path: Path) -> Iterator[Run]:
+    """Call it to run `manage.py test` in a project of its own."""
+    for name, text in FILES.items():
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join((str(tmp_path), str(processes.ROOT))),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "DATABASE_URL": processes.database_url(connections["default"]),
+        "RISINGWAVE_URL": processes.database_url(connection),
+    }
+
+    def run(*arguments: str, settings: str = "settings") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "django", "test", "--noinput", *arguments],
+            cwd=tmp_path,
+            env=environment | {"DJANGO_SETTINGS_MODULE": settings},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    yield run
+    with connection._nodb_cursor() as cursor:
+        for name in databases(connection):
+            cursor.execute(f'DROP DATABASE "{name}"')
+
+
+def databases(connection: DatabaseWrapper) -> list[str]:
+    with connection._nodb_cursor() as cursor:
+        cursor.execute("SELECT datname FROM pg_catalog.pg_database ORDER BY datname")
+        return [name for (name,) in cursor.fetchall() if name.startswith(DATABASE)]
+
+
+@pytest.mark.parametrize("settings", ["settings", "settings_alone"])
+def test_tests_run(run: Run, connection: DatabaseWrapper, settings: str) -> None:
+    for tests, count in (("shop.tests", 4), ("shop.tests_serialized", 2)):
+        done = run(tests, settings=settings)
+        assert done.returncode == 0, done.stderr
+        assert f"Ran {count} tests" in done.stderr
+    assert databases(connection) == []
+
+
+def test_databases_are_kept(run: Run, connection: DatabaseWrapper) -> None:
+    for _ in range(2):
+        done = run("shop.tests", "--keepdb")
+        assert done.returncode == 0, done.stderr
+        assert f"{DATABASE}_risingwave" in databases(connection)
+    # A run without it finds what is there, and begins anew.
+    done = run("shop.tests")
+    assert done.returncode == 0, done.stderr
+    assert "Destroying old test database for alias 'risingwave'" in done.stderr
+    assert databases(connection) == []
+
+
+def test_a_parallel_run_is_refused_in_a_line(run: Run, connection: DatabaseWrapper) -> None:
+    done = run("shop.tests", "--parallel", "2", settings="settings_alone")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "CommandError: RisingWave can't copy a database, and each process of a parallel run needs a copy of "
+        "'default': run the tests without --parallel."
+    )
+    assert "Traceback" not in done.stderr
+    assert databases(connection) == []
+
+
+@pytest.mark.parametrize("name", ["CHARSET", "COLLATION", "TEMPLATE"])
+def test_what_create_database_lacks_is_refused(
+    connection: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setitem(connection.settings_dict["TEST"], name, "x")
+    with pytest.raises(ImproperlyConfigured, match=f"remove '{name}' from TEST of 'risingwave'"):
+        connection.creation.sql_table_creation_suffix()
