@@ -87,7 +87,46 @@ REPORTS: list[tuple[str, type[DatabaseError]]] = [
     (caused_by("Expr error", "Casting to i16 out of range"), DataError),
     (caused_by("Expr error", "Parse error: invalid digit found in string"), DataError),
     (caused_by("Expr error", "cannot cast jsonb string to type number"), DataError),
+    (
+        caused_by(
+            "Expr error",
+            "error while evaluating expression `map_from_key_values('{1,1}', '{2,3}')`",
+            "map keys must be unique",
+        ),
+        DataError,
+    ),
+    (
+        caused_by(
+            "Failed to bind expression: NULL + '1'",
+            "Bind error: function add(unknown, unknown) is not unique",
+        ),
+        ProgrammingError,
+    ),
+    (caused_by('Invalid input syntax: column "foo" specified more than once'), ProgrammingError),
+    (
+        caused_by('Protocol error: Column "foo" is defined in SQL but not found in the source'),
+        ProgrammingError,
+    ),
+    (
+        caused_by(
+            "Failed to get or set session config",
+            "Invalid value `60000` for `statement_timeout`",
+            "time unit is required",
+        ),
+        ProgrammingError,
+    ),
+    (
+        caused_by("Invalid input syntax: ALTER MATERIALIZED VIEW SET SOURCE_RATE_LIMIT is not supported"),
+        NotSupportedError,
+    ),
     (caused_by("Scheduler error", "Query cancelled: timeout"), OperationalError),
+    (
+        caused_by(
+            "Scheduler error", "Reject query: the Distributed query number reaches the limit: 1. Use `SHOW"
+        ),
+        OperationalError,
+    ),
+    ("terminating connection due to idle-in-transaction timeout", OperationalError),
     (
         caused_by("Scheduler error", "Task got killed because compute node running out of memory"),
         OperationalError,
