@@ -25,7 +25,7 @@ class DatabaseCreation(PostgreSQLDatabaseCreation):
         """Refuse, after taking back the database that would be copied: CREATE DATABASE has no TEMPLATE."""
         self.connection.close()
         if not keepdb:
-            self._destroy_test_db(self.connection.settings_dict["NAME"], verbosity)
+            self._destroy_test_db(self.connection.settings_dict["NAME"], verbosity)  # type: ignore[attr-defined]  # not in the stubs
         raise CommandError(
             f"RisingWave can't copy a database, and each process of a parallel run needs a copy of "
             f"{self.connection.alias!r}: run the tests without --parallel."

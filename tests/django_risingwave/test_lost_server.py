@@ -72,7 +72,7 @@ def test_a_server_that_dies_is_noticed_and_found_again(
     server.wait(PATIENCE)
     with pytest.raises(OperationalError) as caught:
         select_one(connection)
-    assert isinstance(caught.value.__cause__, connection.Database.Error)  # type: ignore[attr-defined]  # not in the stubs
+    assert isinstance(caught.value.__cause__, connection.Database.Error)
     assert str(caught.value) == str(caught.value.__cause__)
     assert connection.errors_occurred
     # As at the end of each request.

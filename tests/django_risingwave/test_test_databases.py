@@ -112,6 +112,101 @@ class Serialized(TransactionTestCase):
 
     test_two = test_one
 """,
+    # What a team does on its first day.
+    "shop/tests_everyday.py": """
+import io, tempfile, threading
+from django.core.cache import caches
+from django.core.management import call_command
+from django.db import NotSupportedError, ProgrammingError, connection, connections
+from django.test import TransactionTestCase, override_settings
+from tests.django_risingwave.watch import Watch
+from shop.models import Customer, Item
+
+watch = Watch()
+watch.start()
+connection.close()
+
+def command(*arguments):
+    out = io.StringIO()
+    call_command(*arguments, stdout=out)
+    return out.getvalue()
+
+class Everyday(TransactionTestCase):
+    def tearDown(self):
+        self.assertEqual(watch.take(__name__), [])
+
+    def test_fixtures(self):
+        item = Item.objects.create(name="A")
+        Item.objects.create(name="B", parent=item)
+        with tempfile.NamedTemporaryFile(suffix=".json") as file:
+            command("dumpdata", "shop", "--output", file.name)
+            command("flush", "--no-input")
+            self.assertFalse(Item.objects.exists())
+            for _ in range(2):
+                self.assertIn("Installed 2 object(s)", command("loaddata", file.name))
+        self.assertEqual(Item.objects.get(name="B").parent, item)
+        self.assertEqual(Item.objects.count(), 2)
+
+    def test_commands(self):
+        command("check", "--database", "default")
+        self.assertIn("No planned migration operations", command("migrate", "--plan"))
+        self.assertIn("[X] 0001_initial", command("showmigrations", "auth"))
+        self.assertIn('CREATE TABLE "auth_user"', command("sqlmigrate", "auth", "0001"))
+        self.assertIn('DELETE FROM "shop_item";', command("sqlflush"))
+        command("sqlsequencereset", "shop")
+        command("remove_stale_contenttypes", "--no-input")
+
+    @override_settings(CACHES={"default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache",
+        "OPTIONS": {"MAX_ENTRIES": 5},
+    }})
+    def test_cache(self):
+        command("createcachetable")
+        command("createcachetable")
+        cache = caches["default"]
+        cache.set("a", 1)
+        self.assertFalse(cache.add("a", 2))
+        self.assertEqual(cache.incr("a"), 2)
+        cache.set_many({str(number): number for number in range(10)})
+        self.assertLessEqual(len(cache.get_many(map(str, range(10)))), 6)
+        cache.clear()
+        self.assertIsNone(cache.get("a"))
+
+    def test_cursors(self):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT %(a)s || '%%' || %(b)s", {"a": "x", "b": "y"})
+            self.assertEqual(cursor.fetchall(), [("x%y",)])
+            cursor.execute("SELECT 'a' LIKE '%a'")
+            self.assertEqual(cursor.fetchall(), [(True,)])
+            cursor.executemany("INSERT INTO shop_item VALUES (%s, %s)", [(1, "A"), (2, "B")])
+            cursor.callproc("version")
+            self.assertIn("PostgreSQL", cursor.fetchone()[0])
+            with self.assertRaises(NotSupportedError):
+                cursor.callproc("version", (), {"a": 1})
+            with self.assertRaises(ProgrammingError):
+                cursor.callproc("nothing")
+        names = [item.name for item in Item.objects.raw("SELECT * FROM shop_item WHERE name > %s", ["A"])]
+        self.assertEqual(names, ["B"])
+
+    async def test_asynchronously(self):
+        item = await Item.objects.acreate(name="A")
+        await Item.objects.aupdate_or_create(name="A", defaults={"name": "B"})
+        self.assertEqual([row async for row in Item.objects.aiterator(chunk_size=1)], [item])
+        await item.adelete()
+        self.assertEqual(await Item.objects.acount(), 0)
+
+    def test_in_threads(self):
+        def write(number):
+            Item.objects.create(name=str(number))
+            connections.close_all()
+
+        threads = [threading.Thread(target=write, args=(number,)) for number in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(Item.objects.count(), 5)
+""",
 }
 
 
@@ -159,6 +254,12 @@ def test_tests_run(run: Run, connection: DatabaseWrapper, settings: str) -> None
         assert done.returncode == 0, done.stderr
         assert f"Ran {count} tests" in done.stderr
     assert databases(connection) == []
+
+
+def test_what_a_team_does_on_its_first_day(run: Run) -> None:
+    done = run("shop.tests_everyday", settings="settings_alone")
+    assert done.returncode == 0, done.stderr
+    assert "Ran 6 tests" in done.stderr
 
 
 def test_databases_are_kept(run: Run, connection: DatabaseWrapper) -> None:
