@@ -168,6 +168,10 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
             from django_risingwave.psycopg3 import adapt  # noqa: PLC0415 - imports psycopg 3
 
             adapt(connection)
+        else:
+            from django_risingwave.psycopg2 import Cursor  # noqa: PLC0415 - imports psycopg2
+
+            connection.cursor_factory = Cursor
         return connection
 
     def init_connection_state(self) -> None:

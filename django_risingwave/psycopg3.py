@@ -6,6 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.backends.postgresql.psycopg_any import TextLoader
 from django.utils.dateparse import parse_duration
+from psycopg.types.numeric import (  # type: ignore[import-not-found]  # the other driver is linted
+    FloatDumper as PsycopgFloatDumper,
+)
+
+from django_risingwave.literals import float_literal
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -22,11 +27,22 @@ class IntervalLoader(TextLoader):  # type: ignore[misc]  # Any, in the stubs
         return duration
 
 
+class FloatDumper(PsycopgFloatDumper):  # type: ignore[misc]  # Any, without psycopg
+    """Writes a float that RisingWave reads as the same."""
+
+    def quote(self, obj: float) -> Any:
+        literal = float_literal(obj)
+        return super().quote(obj) if literal is None else literal.encode()
+
+
 def adapt(connection: Any) -> None:
-    """Let intervals be read: psycopg's own loader won't unless the server reports its IntervalStyle.
+    """Let floats be written as they are, and intervals be read.
+
+    psycopg's own loader reads no interval unless the server reports its IntervalStyle.
 
     RisingWave doesn't report it (src/utils/pgwire/src/pg_protocol.rs at v3.0.3), and writes in PostgreSQL's
     default one (src/common/src/types/interval.rs).
     """
+    connection.adapters.register_dumper(float, FloatDumper)
     if not connection.info.parameter_status("IntervalStyle"):
         connection.adapters.register_loader("interval", IntervalLoader)
