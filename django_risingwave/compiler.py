@@ -12,7 +12,9 @@ from django.db.backends.postgresql.compiler import SQLDeleteCompiler as PostgreS
 from django.db.backends.postgresql.compiler import SQLUpdateCompiler as PostgreSQLUpdateCompiler
 from django.db.models import QuerySet
 from django.db.models.sql.compiler import SQLInsertCompiler as BaseSQLInsertCompiler
+from django.utils.functional import cached_property
 
+from django_risingwave.columns import guard, guarded
 from django_risingwave.fields import RowIdField
 from django_risingwave.keys import make_key
 from django_risingwave.models import ReadOnlyError, ReadOnlyModel
@@ -113,6 +115,18 @@ class SQLInsertCompiler(BaseSQLInsertCompiler):
             return make_key()
         return value
 
+    @cached_property
+    def _guards(self) -> dict[Any, Any]:
+        return {field: guard(field) for field in self.query.fields}
+
+    def prepare_value(self, field: Field[Any, Any], value: Any) -> Any:
+        """Refuse or round what PostgreSQL's column would: columns.py."""
+        value = super().prepare_value(field, value)
+        see_to = self._guards.get(field)
+        if see_to is None or value is None or hasattr(value, "resolve_expression"):
+            return value
+        return see_to(value)
+
     def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
         """Return a row for each object: bulk_create() asserts it, even of a model that returns nothing."""
         rows: Any = super().execute_sql(*args, **kwargs)
@@ -120,10 +134,12 @@ class SQLInsertCompiler(BaseSQLInsertCompiler):
 
 
 class SQLUpdateCompiler(PostgreSQLUpdateCompiler):
-    """Refuses to change what can only be read."""
+    """Refuses to change what can only be read, and values that the columns can't hold."""
 
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         _check_writable(self.query, "UPDATE")
+        query: Any = self.query
+        query.values = [(field, model, guarded(field, value)) for field, model, value in query.values]
         return super().as_sql(*args, **kwargs)
 
 

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from django.db import NotSupportedError
+from django.db import DataError, NotSupportedError
 from django.db.backends.postgresql.operations import DatabaseOperations as PostgreSQLDatabaseOperations
+from django.db.backends.postgresql.operations import get_json_dumps
+from django.db.backends.postgresql.psycopg_any import Jsonb
+
+from django_risingwave.columns import kept_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,6 +94,23 @@ class DatabaseOperations(PostgreSQLDatabaseOperations):
 
     def adapt_ipaddressfield_value(self, value: str | None) -> str | None:
         return value or None
+
+    def adapt_datetimefield_value(self, value: Any) -> Any:
+        """Return the same moment in UTC: RisingWave knows no offset with seconds, as zones had before 1970.
+
+        FromStr of src/common/src/types/timestamptz.rs at v3.0.3. Raise DataError for a moment that in UTC is
+        outside of the years 1 to 9999, which couldn't be read.
+        """
+        if not isinstance(value, datetime) or value.tzinfo is None:
+            return value
+        try:
+            return value.astimezone(UTC)
+        except OverflowError:
+            raise DataError(f"{value} is outside of the years 1 to 9999 in UTC.") from None
+
+    def adapt_json_value(self, value: Any, encoder: Any) -> Any:
+        """Refuse numbers that jsonb would change: columns.py."""
+        return Jsonb(value, dumps=kept_json(get_json_dumps(encoder)))
 
     def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:
         # PostgreSQL's backend wraps an inet into HOST().
