@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import subprocess
+import sys
 import time
+import uuid
 import warnings
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.db import IntegrityError, models
+from django.test.utils import isolate_apps
+from hypothesis import given
+from hypothesis import strategies as st
 
 from django_risingwave.keys import EPOCH_MS, LOW_BITS, KeyMaker, make_key
+from tests.django_risingwave.models import Base
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Callable
+
+    from django_risingwave.base import DatabaseWrapper
 
 
 def test_a_key_has_63_bits_and_begins_with_the_time() -> None:
@@ -65,3 +78,207 @@ def test_a_forked_child_makes_keys_of_its_own(monkeypatch: pytest.MonkeyPatch) -
     os.waitpid(child, 0)
     with os.fdopen(read) as pipe:
         assert int(pipe.read()) != make_key()
+
+
+# Between processes ---------------------------------------------------------------------------------------
+
+
+MAKE = "from django_risingwave.keys import make_key; print(*(make_key() for _ in range(5_000)))"
+
+
+def test_processes_never_make_the_same_key() -> None:
+    command = [sys.executable, "-c", MAKE]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    made = [int(key) for process in processes for key in process.communicate()[0].split()]
+    assert len(made) == len(set(made)) == 20_000
+    assert all(0 < key < 2**63 for key in made)
+
+
+def test_forked_processes_never_make_the_same_key() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        with ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("fork")) as pool:
+            made = [key for keys in pool.map(_make, [5_000] * 4, chunksize=1) for key in keys]
+    assert len(set(made)) == 20_000
+
+
+def _make(count: int) -> list[int]:
+    return [make_key() for _ in range(count)]
+
+
+@given(st.lists(st.integers(-10_000, 10_000), min_size=1, max_size=300))
+def test_keys_rise_whatever_the_clock_does(steps: list[int]) -> None:
+    maker, clock, made = KeyMaker(), time.time_ns() // 1_000_000, []
+    with pytest.MonkeyPatch.context() as patch:
+        for step in steps:
+            clock += step
+            patch.setattr(time, "time_ns", lambda now=clock: now * 1_000_000)
+            made.append(maker.make())
+    assert made == sorted(set(made))
+    assert made[-1] < 2**63
+
+
+# In the database -----------------------------------------------------------------------------------------
+
+with isolate_apps("django_risingwave"):
+
+    class Small(Base):
+        id = models.SmallAutoField(primary_key=True)
+        parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="children")
+
+        class Meta(Base.Meta):
+            app_label = "django_risingwave"
+
+    class Middle(Base):
+        id = models.AutoField(primary_key=True)
+        small = models.OneToOneField(Small, models.CASCADE, null=True)
+        smalls = models.ManyToManyField(Small, related_name="middles")
+
+        class Meta(Base.Meta):
+            app_label = "django_risingwave"
+
+    class Child(Middle):
+        name = models.CharField(max_length=10)
+
+        class Meta(Base.Meta):
+            app_label = "django_risingwave"
+
+    class Named(Base):
+        id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+        name = models.CharField(max_length=10)
+
+        class Meta(Base.Meta):
+            app_label = "django_risingwave"
+
+    class Line(Base):
+        pk = models.CompositePrimaryKey("order", "number")
+        order = models.BigIntegerField()
+        number = models.SmallIntegerField()
+        text = models.CharField(max_length=10)
+
+        class Meta(Base.Meta):
+            app_label = "django_risingwave"
+
+
+@pytest.fixture
+def tables(connection: DatabaseWrapper) -> DatabaseWrapper:
+    with connection.schema_editor() as editor:
+        for model in (Small, Middle, Child, Named, Line):
+            editor.create_model(model)
+    return connection
+
+
+def test_every_column_that_holds_keys_is_bigint(tables: DatabaseWrapper) -> None:
+    through: Any = Middle._meta.get_field("smalls").remote_field.through
+    columns = {
+        (model._meta.model_name, field.column): field.db_type(tables)
+        for model in (Small, Middle, Child, through)
+        for field in model._meta.local_concrete_fields
+        if field.name != "name"
+    }
+    assert len(columns) == 8
+    assert set(columns.values()) == {"bigint"}
+    with tables.cursor() as cursor:
+        cursor.execute(
+            "SELECT column_name FROM information_schema.columns "
+            "WHERE data_type IN ('integer', 'smallint') AND table_name LIKE %s",
+            ["django_risingwave_%"],
+        )
+        assert cursor.fetchall() == [("number",)]
+
+
+@pytest.mark.parametrize("model", [Small, Middle])
+def test_an_automatic_key_is_looked_up_as_63_bits(tables: DatabaseWrapper, model: Any) -> None:
+    low, key, high = 7, 2**40, 2**63 - 1
+    for pk in (low, key, high):
+        model.objects.create(pk=pk)
+    tables.flush()
+    pks = model.objects.order_by("pk").values_list("pk", flat=True)
+    assert list(pks.filter(pk=key)) == [key]
+    assert list(pks.filter(pk__in=[key, high])) == [key, high]
+    assert list(pks.filter(pk__gt=key)) == [high]
+    assert list(pks.filter(pk__gte=key)) == [key, high]
+    assert list(pks.filter(pk__lt=key)) == [low]
+    assert list(pks.filter(pk__range=(key, high))) == [key, high]
+    assert list(pks.exclude(pk=key)) == [low, high]
+    # Beyond 63 bits there are none.
+    assert not pks.filter(pk=2**63)
+    assert not pks.filter(pk__gt=2**64)
+    assert list(pks.filter(pk__lt=2**64)) == [low, key, high]
+    assert set(model.objects.in_bulk([key, high])) == {key, high}
+
+
+def test_what_refers_to_automatic_keys_is_looked_up_by_them(tables: DatabaseWrapper) -> None:
+    small = Small.objects.create()
+    child = Small.objects.create(parent=small)
+    middle = Middle.objects.create(small=small)
+    tables.flush()
+    middle.smalls.add(small, child)
+    tables.flush()
+    assert small.pk > 2**31
+    assert Small.objects.get(parent=small.pk) == Small.objects.get(parent__gte=small.pk) == child
+    assert Small.objects.get(parent_id__in=[small.pk]) == small.children.get() == child
+    assert Middle.objects.get(small_id=small.pk) == small.middle == middle
+    assert set(middle.smalls.filter(pk__gte=small.pk)) == {small, child}
+    assert Middle.objects.filter(smalls=child.pk).get() == child.middles.get() == middle
+
+
+def test_a_child_has_its_parents_key(tables: DatabaseWrapper) -> None:
+    child = Child.objects.create(name="A")
+    tables.flush()
+    read = Child.objects.get(name="A")
+    assert child.pk == read.pk == read.middle_ptr_id == Middle.objects.get().pk
+
+
+def test_a_uuid_key_is_made_by_its_default(tables: DatabaseWrapper) -> None:
+    one = Named.objects.create(name="A")
+    two, _ = Named.objects.bulk_create([Named(name="B"), Named(name="C")])
+    tables.flush()
+    three, created = Named.objects.get_or_create(name="D")
+    tables.flush()
+    assert created
+    assert type(one.pk) is uuid.UUID
+    assert {row.name: row.pk for row in Named.objects.filter(pk__in=[one.pk, two.pk, three.pk])} == {
+        "A": one.pk,
+        "B": two.pk,
+        "D": three.pk,
+    }
+    one.name = "E"
+    one.save()
+    tables.flush()
+    assert Named.objects.get(pk=str(one.pk)).name == "E"
+    assert Named.objects.count() == 4
+
+
+def test_a_key_of_several_columns(tables: DatabaseWrapper) -> None:
+    Line.objects.bulk_create([Line(order=2**40, number=n, text=str(n)) for n in range(3)])
+    tables.flush()
+    line = Line.objects.get(pk=(2**40, 1))
+    line.text = "changed"
+    line.save()
+    tables.flush()
+    assert Line.objects.filter(pk__in=[(2**40, 0), (2**40, 1), (1, 1)]).count() == 2
+    assert list(Line.objects.order_by("pk").values_list("text", flat=True)) == ["0", "changed", "2"]
+    line.delete()
+    tables.flush()
+    assert Line.objects.count() == 2
+
+
+@pytest.mark.parametrize("how", ["create", "force_insert", "bulk_create"])
+def test_the_stand_in_refuses_a_key_that_is_there(standin: DatabaseWrapper, how: str) -> None:
+    """RisingWave overwrites the row, and says nothing."""
+    with standin.schema_editor() as editor:
+        editor.create_model(Named)
+    first = Named.objects.create(name="A")
+    again = Named(pk=first.pk, name="B")
+    writes: dict[str, Callable[[], Any]] = {
+        "create": lambda: Named.objects.create(pk=first.pk, name="B"),
+        "force_insert": lambda: again.save(force_insert=True),
+        "bulk_create": lambda: Named.objects.bulk_create([again]),
+    }
+    with pytest.raises(IntegrityError, match="duplicate key"):
+        writes[how]()
+    assert Named.objects.get().name == "A"
+    # Of a row that is there save() makes an UPDATE, on either server.
+    again.save(force_update=True)
+    assert Named.objects.get().name == "B"
