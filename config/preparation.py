@@ -11,6 +11,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.contrib.staticfiles.finders import get_finders
@@ -22,8 +23,8 @@ from django.db.migrations.executor import MigrationExecutor
 from config import folder
 from config.options import DemoError
 from config.processes import signals_held
-from live.management.servers import address, reason
-from live.models import Order
+from live.shop.management.servers import address, reason
+from live.shop.models import Order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,9 +97,7 @@ def migrate(alias: str, where: str, say: Say) -> None:
     for squashed in loader.replacements.values():
         known.update(squashed.replaces)
     # A database may be shared with other projects, whose applications aren't installed here.
-    unknown = [
-        key for key in loader.applied_migrations if key not in known and key[0] in loader.migrated_apps
-    ]
+    unknown = [key for key in loader.applied_migrations if key not in known and key[0] in apps.app_configs]
     if unknown:
         app, name = unknown[-1]
         raise DemoError(
@@ -126,6 +125,6 @@ def make_login() -> str | None:
         folder.write_secret(folder.PASSWORD, password)
     with transaction.atomic():
         user = User.objects.create_user(USERNAME, password=password, is_staff=True)
-        permission = Permission.objects.get(content_type__app_label="live", codename="view_order")
+        permission = Permission.objects.get(content_type__app_label="shop", codename="view_order")
         user.user_permissions.add(permission)
     return password

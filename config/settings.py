@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_risingwave",
     "live",
+    "live.shop",
 ]
 
 MIDDLEWARE = [

@@ -98,8 +98,7 @@ class Feed(threading.Thread):
         check = CHECK if listener.start() else POLL
         with connections[self.alias].cursor() as cursor:
             cursor.execute(f"SET statement_timeout = '{READ_TIMEOUT}'")
-        by_view = {ranking.model._meta.db_table: ranking for ranking in self.rankings}
-        everything = set(by_view)
+        everything = {ranking.model._meta.db_table for ranking in self.rankings}
         dirty, may_read_at, check_at = everything, 0.0, 0.0
         while not self._stopping:
             now = time.monotonic()
@@ -109,7 +108,7 @@ class Feed(threading.Thread):
                 if dirty == everything:
                     # Before the read: what is asked for while it runs is read again.
                     self._read_wanted, check_at = False, now + check
-                self._read([by_view[view] for view in by_view if view in dirty])
+                self._read([ranking for ranking in self.rankings if ranking.model._meta.db_table in dirty])
                 dirty, may_read_at = set(), now + GATHER
             until = may_read_at if dirty or self._read_wanted else check_at
             dirty = dirty | (listener.wait(until - time.monotonic(), self._wake) & everything)

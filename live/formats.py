@@ -7,6 +7,11 @@ from datetime import UTC, datetime
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
+def key(value: object) -> str:
+    """A key as it is, or a word for none."""
+    return "(none)" if value is None else str(value)
+
+
 def money(value: float) -> str:
     """Whole dollars: $1,234,567."""
     return f"{'-' if value < 0 else ''}${abs(value):,.0f}"

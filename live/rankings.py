@@ -1,16 +1,16 @@
-"""The rankings, each declared once. docs/rankings.md tells how to add one."""
+"""What a ranking is, and the list of them. docs/rankings.md tells how to declare one."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import F, FloatField
 from django.db.models.functions import Cast
 
 from live import formats
-from live.catalogue import product_name
-from live.models import ItemAverageQuantity, ItemQuantity, ItemTurnover, StateTurnover
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from django_risingwave.models import MaterializedView
-
-
-def state_name(state: str | None) -> str:
-    """The state as it is stored, or words for none."""
-    return "(no state)" if state is None else state
 
 
 @dataclass(frozen=True)
@@ -36,9 +31,9 @@ class Ranking:
     key: str
     measure: str
     #: The key as people read it.
-    name: Callable[[Any], str]
+    name: Callable[[Any], str] = formats.key
     #: The measure as people read it.
-    display: Callable[[float], str]
+    display: Callable[[float], str] = formats.quantity
     size: int = 5
 
     @property
@@ -63,47 +58,28 @@ class UnknownRankingError(LookupError):
         super().__init__(f"unknown ranking {slug[:60]!r}; there are: {', '.join(RANKINGS)}")
 
 
-RANKINGS: dict[str, Ranking] = {
-    ranking.slug: ranking
-    for ranking in (
-        Ranking(
-            slug="states-by-turnover",
-            title="states by turnover",
-            model=StateTurnover,
-            key="state",
-            measure="turnover",
-            name=state_name,
-            display=formats.money,
-        ),
-        Ranking(
-            slug="products-by-average-quantity",
-            title="products by average quantity",
-            model=ItemAverageQuantity,
-            key="itemid",
-            measure="average_quantity",
-            name=product_name,
-            display=formats.average,
-        ),
-        Ranking(
-            slug="products-by-quantity",
-            title="products by quantity",
-            model=ItemQuantity,
-            key="itemid",
-            measure="quantity",
-            name=product_name,
-            display=formats.quantity,
-        ),
-        Ranking(
-            slug="products-by-turnover",
-            title="products by turnover",
-            model=ItemTurnover,
-            key="itemid",
-            measure="turnover",
-            name=product_name,
-            display=formats.money,
-        ),
-    )
-}
+#: All rankings by slug, in the order of INSTALLED_APPS; each app's `rankings.py` registers its own.
+RANKINGS: dict[str, Ranking] = {}
+#: A slug stands in URLs, in lists separated by commas, and in elements' ids.
+SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
+
+
+def register(*rankings: Ranking) -> None:
+    """Add rankings, for page, socket, JSON and widget.
+
+    Raises ImproperlyConfigured for a slug that is taken or isn't one, and FieldDoesNotExist if the model
+    has no such key or measure.
+    """
+    for ranking in rankings:
+        if not SLUG.fullmatch(ranking.slug):
+            raise ImproperlyConfigured(
+                f"{ranking.slug!r} is no slug of a ranking: a-z, 0-9 and single hyphens between them"
+            )
+        if RANKINGS.get(ranking.slug, ranking) != ranking:
+            raise ImproperlyConfigured(f"there are two rankings {ranking.slug!r}")
+        for field in (ranking.key, ranking.measure):
+            ranking.model._meta.get_field(field)
+        RANKINGS[ranking.slug] = ranking
 
 
 def select(slugs: Iterable[str]) -> list[Ranking]:

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db import NotSupportedError
 
-from live.models import ItemAverageQuantity, Order, StateTurnover
+from live.shop.models import ItemAverageQuantity, Order, StateTurnover
 from tests.django_risingwave.models import Author, Event
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def test_the_server_is_known(risingwave: DatabaseWrapper) -> None:
 
 
 def test_materialized_views_follow_their_source(risingwave: DatabaseWrapper) -> None:
-    call_command("migrate", "live", database="risingwave", verbosity=0)
+    call_command("migrate", "shop", database="risingwave", verbosity=0)
     Order.objects.bulk_create(
         [
             Order(orderid=1, itemid=1, qty=2, price=1.5, state="CA"),
@@ -37,12 +37,12 @@ def test_materialized_views_follow_their_source(risingwave: DatabaseWrapper) -> 
     Order.objects.filter(state="CA").delete()
     risingwave.flush()
     assert dict(StateTurnover.objects.values_list("state", "turnover")) == {None: None}
-    call_command("migrate", "live", "zero", database="risingwave", verbosity=0)
+    call_command("migrate", "shop", "zero", database="risingwave", verbosity=0)
     assert "orders" not in risingwave.introspection.table_names(include_views=True)
 
 
 def test_a_materialized_view_can_not_be_written_to(risingwave: DatabaseWrapper) -> None:
-    call_command("migrate", "live", database="risingwave", verbosity=0)
+    call_command("migrate", "shop", database="risingwave", verbosity=0)
     with (
         risingwave.cursor() as cursor,
         pytest.raises(Exception, match=r"(?i)materialized view|not supported"),

@@ -33,3 +33,7 @@ def test_quantities_are_grouped_and_averages_have_three_decimals():
 )
 def test_an_age_is_told_in_its_largest_whole_unit(seconds, text):
     assert formats.age(NOW - timedelta(seconds=seconds), NOW) == text
+
+
+def test_a_key_is_shown_as_it_is_and_none_by_a_word():
+    assert [formats.key(key) for key in ("Ohio", 7, None)] == ["Ohio", "7", "(none)"]

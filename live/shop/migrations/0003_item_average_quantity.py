@@ -5,7 +5,7 @@ from django_risingwave.migration_operations import CreateMaterializedView
 
 
 class Migration(migrations.Migration):
-    dependencies = [("live", "0002_state_turnover")]
+    dependencies = [("shop", "0002_state_turnover")]
 
     operations = [
         migrations.CreateModel(

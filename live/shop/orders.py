@@ -8,7 +8,7 @@ from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from live.catalogue import PRODUCTS, STATES, Product
+from live.shop.catalogue import PRODUCTS, STATES, Product
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -5,21 +5,21 @@ from django_risingwave.migration_operations import CreateMaterializedView
 
 
 class Migration(migrations.Migration):
-    dependencies = [("live", "0004_item_quantity")]
+    dependencies = [("shop", "0003_item_average_quantity")]
 
     operations = [
         migrations.CreateModel(
-            name="ItemTurnover",
+            name="ItemQuantity",
             fields=[
                 ("itemid", models.IntegerField(primary_key=True, serialize=False, verbose_name="item")),
-                ("turnover", models.DecimalField(decimal_places=10, max_digits=28)),
+                ("quantity", models.BigIntegerField()),
             ],
-            options={"db_table": "item_turnover", "managed": False, "required_db_vendor": "risingwave"},
+            options={"db_table": "item_quantity", "managed": False, "required_db_vendor": "risingwave"},
         ),
         CreateMaterializedView(
-            "item_turnover",
+            "item_quantity",
             source="orders",
             group_by=["itemid"],
-            measures={"turnover": Sum("(qty * price)::numeric")},
+            measures={"quantity": Sum("qty")},
         ),
     ]

@@ -5,7 +5,7 @@ from django_risingwave.migration_operations import CreateMaterializedView
 
 
 class Migration(migrations.Migration):
-    dependencies = [("live", "0001_orders")]
+    dependencies = [("shop", "0001_orders")]
 
     operations = [
         migrations.CreateModel(

@@ -9,8 +9,8 @@ from django.core.management.base import CommandError
 from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError, connections, router
 from django.db.models import Max
 
-from live.management.servers import address, reason
-from live.models import Order
+from live.shop.management.servers import address, reason
+from live.shop.models import Order
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,9 +16,9 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 
 from config import standin
-from live.management.pace import TICK, Pace
-from live.models import Order
-from live.orders import OrderLine
+from live.shop.management.pace import TICK, Pace
+from live.shop.models import Order
+from live.shop.orders import OrderLine
 from tests.conftest import BOTH
 from tests.processes import ROOT, database_url, wait_until
 

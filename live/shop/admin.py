@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.core.paginator import Paginator
 from django.utils.functional import cached_property
 
-from live.models import Order
+from live.shop.models import Order
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

@@ -7,9 +7,9 @@ from itertools import groupby, islice, pairwise
 import pytest
 from django.db import connections
 
-from live.catalogue import PRODUCTS, STATES, product_name
-from live.models import Order
-from live.orders import LARGEST_INT, OrderLine, generate, insert_statement
+from live.shop.catalogue import PRODUCTS, STATES, product_name
+from live.shop.models import Order
+from live.shop.orders import LARGEST_INT, OrderLine, generate, insert_statement
 from tests.conftest import BOTH
 
 DAY = date(2026, 1, 31)

@@ -5,21 +5,21 @@ from django_risingwave.migration_operations import CreateMaterializedView
 
 
 class Migration(migrations.Migration):
-    dependencies = [("live", "0003_item_average_quantity")]
+    dependencies = [("shop", "0004_item_quantity")]
 
     operations = [
         migrations.CreateModel(
-            name="ItemQuantity",
+            name="ItemTurnover",
             fields=[
                 ("itemid", models.IntegerField(primary_key=True, serialize=False, verbose_name="item")),
-                ("quantity", models.BigIntegerField()),
+                ("turnover", models.DecimalField(decimal_places=10, max_digits=28)),
             ],
-            options={"db_table": "item_quantity", "managed": False, "required_db_vendor": "risingwave"},
+            options={"db_table": "item_turnover", "managed": False, "required_db_vendor": "risingwave"},
         ),
         CreateMaterializedView(
-            "item_quantity",
+            "item_turnover",
             source="orders",
             group_by=["itemid"],
-            measures={"quantity": Sum("qty")},
+            measures={"turnover": Sum("(qty * price)::numeric")},
         ),
     ]

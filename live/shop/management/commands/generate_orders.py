@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
-from live.management.orders_table import OrdersTable
-from live.management.pace import Pace
-from live.management.progress import Progress
-from live.management.servers import reason
-from live.orders import LARGEST_INT, OrderLine, generate, insert_statement
+from live.shop.management.orders_table import OrdersTable
+from live.shop.management.pace import Pace
+from live.shop.management.progress import Progress
+from live.shop.management.servers import reason
+from live.shop.orders import LARGEST_INT, OrderLine, generate, insert_statement
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
