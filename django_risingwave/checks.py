@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
+from django.contrib.postgres.indexes import OpClass, PostgresIndex
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as CheckWarning
-from django.db import connections
-from django.db.models import DecimalField, GeneratedField
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections, router
+from django.db.models import DecimalField, GeneratedField, Value
+from django.db.models.functions import Now
 
+from django_risingwave.columns import NUMERIC_DIGITS
 from django_risingwave.fields import RowIdField
 from django_risingwave.models import MaterializedView, ReadOnlyModel, RisingWaveModel
 from django_risingwave.routers import VENDOR
@@ -20,8 +24,6 @@ if TYPE_CHECKING:
     from django.apps import AppConfig
     from django.db.models import Field, Model
 
-# https://docs.risingwave.com/sql/data-types/overview
-NUMERIC_DIGITS = 28
 # Those of Django's fields, and those of PostgreSQL that RisingWave has besides: src/frontend/src/binder/expr/
 # mod.rs (bind_data_type) at v3.0.3.
 _COLUMN_TYPES = frozenset(
@@ -72,14 +74,25 @@ def check_databases(app_configs: Sequence[AppConfig] | None = None, **kwargs: An
 
 
 def _check_model(model: type[Model]) -> list[CheckMessage]:
-    if not issubclass(model, RisingWaveModel) or model._meta.proxy:
+    if model._meta.proxy or not _is_on_risingwave(model):
         return []
-    messages = list(_check_meta(model))
+    messages = list(_check_meta(model)) if issubclass(model, RisingWaveModel) else []
     if not issubclass(model, ReadOnlyModel):
         messages += _check_constraints(model)
+        messages += _check_indexes(model)
         for field in model._meta.local_fields:
             messages += _check_field(field)
     return messages
+
+
+def _is_on_risingwave(model: type[Model]) -> bool:
+    """Tell whether it is a model of RisingWave's, or one that the project's routers send there."""
+    if issubclass(model, RisingWaveModel) or model._meta.required_db_vendor == VENDOR:
+        return True
+    try:
+        return connections[router.db_for_write(model)].vendor == VENDOR
+    except ImproperlyConfigured:
+        return False
 
 
 def _check_meta(model: type[RisingWaveModel]) -> Iterator[CheckMessage]:
@@ -118,6 +131,25 @@ def _check_constraints(model: type[Model]) -> Iterator[CheckMessage]:
         )
 
 
+def _check_indexes(model: type[Model]) -> Iterator[CheckMessage]:
+    """Refuse what CREATE INDEX can't make, src/frontend/src/handler/create_index.rs at v3.0.3."""
+    for index in model._meta.indexes:
+        if isinstance(index, PostgresIndex):
+            found, hint = f"is a {type(index).__name__}", "models.Index, which names no method"
+        elif index.opclasses or any(isinstance(part, OpClass) for part in index.expressions):
+            found, hint = "has opclasses", "models.Index without them: strings compare by their bytes"
+        elif index.condition is not None:
+            found, hint = "has a condition", "models.Index without one, or a materialized view with WHERE"
+        else:
+            continue
+        yield Error(
+            f"The index {index.name} {found}, which RisingWave hasn't.",
+            hint=f"Use {hint}.",
+            obj=model,
+            id="django_risingwave.E006",
+        )
+
+
 def _is_unique(field: Field[Any, Any]) -> bool:
     return field.unique and not field.primary_key
 
@@ -148,6 +180,7 @@ def _check_field(field: Field[Any, Any]) -> Iterator[CheckMessage]:
             obj=field,
             id="django_risingwave.E004",
         )
+    yield from _check_definition(field)
     # src/frontend/src/catalog/mod.rs (check_column_name_not_reserved) at v3.0.3
     if not isinstance(field, RowIdField) and (field.column or "").startswith(("_row_id", "_rw_")):
         yield Error(
@@ -155,6 +188,32 @@ def _check_field(field: Field[Any, Any]) -> Iterator[CheckMessage]:
             hint="Use another db_column; for _row_id itself, RowIdField().",
             obj=field,
             id="django_risingwave.E005",
+        )
+
+
+def _check_definition(field: Any) -> Iterator[CheckMessage]:
+    """Refuse what a column can't be defined with, src/frontend/src/handler/create_table.rs at v3.0.3."""
+    if getattr(field, "db_collation", None) not in (None, "C", "POSIX"):
+        yield Error(
+            f"RisingWave has no collation but C, which is by bytes: {field.db_collation} isn't there.",
+            hint="Leave db_collation out, and order by Lower() or in Python.",
+            obj=field,
+            id="django_risingwave.E004",
+        )
+    if field.has_db_default() and not isinstance(field._db_default_expression, Value | Now):
+        yield Error(
+            "A default in RisingWave is a constant or Now(), no other expression.",
+            hint="Use default=, which Python computes.",
+            obj=field,
+            id="django_risingwave.E004",
+        )
+    on_delete = getattr(field.remote_field, "on_delete", None)
+    if type(on_delete).__name__ == "DatabaseOnDelete":
+        yield Error(
+            f"RisingWave has no foreign keys, which {on_delete} would be of.",
+            hint="Use models.CASCADE and the like, which Django does.",
+            obj=field,
+            id="django_risingwave.E004",
         )
 
 

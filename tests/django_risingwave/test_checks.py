@@ -8,8 +8,13 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.contrib.postgres import fields as postgres
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.indexes import BTreeIndex, GinIndex, OpClass
 from django.core.checks import CheckMessage, Error, registry
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, models
+from django.db.models import Value
+from django.db.models.functions import Lower, Now
 from django.test.utils import isolate_apps
 
 from django_risingwave import checks
@@ -221,6 +226,152 @@ def test_what_is_only_read_need_not_be_kept() -> None:
             app_label = "django_risingwave"
 
     assert check(View) == []
+
+
+DATABASE_ON_DELETE = getattr(models, "DB_CASCADE", None)  # of Django 6.1
+
+
+@pytest.mark.parametrize(
+    ("field", "message", "hint"),
+    [
+        (models.TextField(db_collation="de-x-icu"), "no collation but C", "db_collation"),
+        (models.TextField(db_default=Lower(Value("A"))), "a constant or Now()", "default="),
+        pytest.param(
+            models.ForeignKey(User, DATABASE_ON_DELETE or models.CASCADE),
+            "no foreign keys",
+            "models.CASCADE",
+            marks=pytest.mark.skipif(DATABASE_ON_DELETE is None, reason="is Django 6.1's"),
+        ),
+        (postgres.ArrayField(postgres.HStoreField()), "no type hstore[]", "JSONField"),
+    ],
+)
+def test_a_definition_that_risingwave_has_not_is_refused(
+    field: models.Field[Any, Any], message: str, hint: str
+) -> None:
+    (error,) = check_field(field)
+    assert error.id == "django_risingwave.E004"
+    assert error.is_serious()
+    assert message in error.msg
+    assert hint in (error.hint or "")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        models.TextField(db_collation="C"),
+        models.TextField(db_default="a"),
+        models.IntegerField(db_default=Value(7)),
+        models.DateTimeField(db_default=Now()),
+        models.TextField(db_comment="a", db_index=True),
+        models.ForeignKey(User, models.SET_NULL, null=True, db_constraint=False),
+        models.IntegerField(db_column="row_id"),
+    ],
+)
+def test_a_definition_that_risingwave_has_is_not_refused(field: models.Field[Any, Any]) -> None:
+    assert check_field(field) == []
+
+
+# Indexes -------------------------------------------------------------------------------------------------
+
+
+def check_index(index: models.Index) -> list[CheckMessage]:
+    with isolate_apps("django_risingwave"):
+
+        class Indexed(RisingWaveModel):
+            a = models.TextField()
+            b = models.IntegerField()
+
+            class Meta(RisingWaveModel.Meta):
+                app_label = "django_risingwave"
+                indexes = (index,)
+
+        return check(Indexed)
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        (GinIndex(fields=["a"], name="i"), "is a GinIndex"),
+        (BTreeIndex(fields=["a"], name="i"), "is a BTreeIndex"),
+        (models.Index(fields=["a"], name="i", opclasses=["text_pattern_ops"]), "has opclasses"),
+        (models.Index(OpClass(Lower("a"), "text_pattern_ops"), name="i"), "has opclasses"),
+        (models.Index(fields=["a"], name="i", condition=models.Q(b=1)), "has a condition"),
+    ],
+)
+def test_an_index_that_risingwave_has_not_is_refused(index: models.Index, message: str) -> None:
+    (error,) = check_index(index)
+    assert error.id == "django_risingwave.E006"
+    assert error.is_serious()
+    assert message in error.msg
+    assert "models.Index" in (error.hint or "")
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        models.Index(fields=["a", "-b"], name="i"),
+        models.Index(fields=["a"], include=["b"], name="i"),
+        models.Index(Lower("a"), name="i"),
+    ],
+)
+def test_an_index_that_risingwave_has_is_not_refused(index: models.Index) -> None:
+    assert check_index(index) == []
+
+
+# Which models --------------------------------------------------------------------------------------------
+
+
+class ToRisingWave:
+    """A project that has its models on RisingWave, whatever they are."""
+
+    def db_for_write(self, model: type[models.Model], **hints: Any) -> str:
+        return "risingwave"
+
+
+class ToNowhere:
+    def db_for_write(self, model: type[models.Model], **hints: Any) -> str:
+        raise ImproperlyConfigured("There is no such database.")
+
+
+def test_models_that_a_router_keeps_elsewhere_are_not_checked(settings: Any) -> None:
+    assert checks._check_model(User) == []
+    settings.DATABASE_ROUTERS = []
+    assert checks.check_models() == []
+    settings.DATABASE_ROUTERS = [ToNowhere()]
+    assert checks._check_model(User) == []
+
+
+def test_models_that_a_router_sends_to_risingwave_are_checked(settings: Any) -> None:
+    settings.DATABASE_ROUTERS = [ToRisingWave()]
+    (warning,) = checks._check_model(User)
+    assert warning.id == "django_risingwave.W001"
+    assert "unique=True of username" in warning.msg
+
+
+@isolate_apps("django_risingwave")
+def test_models_that_say_so_themselves_are_checked() -> None:
+    class Plain(models.Model):  # noqa: DJ008 - nobody prints it
+        name = models.CharField(max_length=10, unique=True)
+
+        class Meta:
+            app_label = "django_risingwave"
+            required_db_vendor = "risingwave"
+
+    assert [warning.id for warning in check(Plain)] == ["django_risingwave.W001"]
+
+
+@isolate_apps("django_risingwave")
+def test_a_constraint_of_postgresqls_is_warned_of() -> None:
+    class Booked(RisingWaveModel):
+        room = models.IntegerField()
+
+        class Meta(RisingWaveModel.Meta):
+            app_label = "django_risingwave"
+            constraints = (ExclusionConstraint(name="one", expressions=[("room", "=")]),)
+
+    (warning,) = check(Booked)
+    assert warning.id == "django_risingwave.W001"
+    assert "ExclusionConstraint one" in warning.msg
 
 
 # Registered ----------------------------------------------------------------------------------------------
