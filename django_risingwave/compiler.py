@@ -74,7 +74,9 @@ class SQLCompiler(PostgreSQLCompiler):
 def _is_update_or_create() -> bool:
     """Tell whether it is QuerySet.update_or_create() that locks, as it does on any database.
 
-    It asks for the same query as a user would, so nothing but the call stack tells the two apart.
+    It asks for the same query as a user would, inside atomic() as a user must, and of any manager: no flag of
+    the query, of the connection or of a QuerySet of ours tells the two apart. So the call stack has to. It is
+    looked at only where a query locks.
     """
     frame = sys._getframe()
     while frame := frame.f_back:  # type: ignore[assignment]  # None ends the loop

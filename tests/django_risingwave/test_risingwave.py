@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from io import StringIO
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management import call_command
-from django.db import NotSupportedError
+from django.db import NotSupportedError, OperationalError
+from django.test.utils import isolate_apps
 
+from django_risingwave.fields import RowIdField
 from live.shop.models import ItemAverageQuantity, Order, StateTurnover
 from tests.django_risingwave.models import Author, Event
 
@@ -94,3 +97,50 @@ def test_cursors_outlive_the_statements_in_between(risingwave: DatabaseWrapper) 
         risingwave.flush()
     assert seen == made
     assert set(Author.objects.values_list("name", flat=True)) == {"old"}
+
+
+@pytest.mark.parametrize("kind", [None, "text", "json", "xml", "yaml", "dot"])
+@pytest.mark.parametrize("option", [None, "verbose", "logical", "physical"])
+def test_risingwave_explains(risingwave: DatabaseWrapper, kind: str | None, option: str | None) -> None:
+    with risingwave.schema_editor() as editor:
+        editor.create_model(Author)
+    assert Author.objects.all().explain(format=kind, **({option: True} if option else {}))
+    assert Author.objects.all().explain(trace=True, distsql=True)
+
+
+def test_a_query_that_takes_too_long_ends(
+    risingwave: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(risingwave.settings_dict["OPTIONS"], "statement_timeout", 1)
+    risingwave.close()
+    with risingwave.cursor() as cursor:
+        with pytest.raises(OperationalError):
+            cursor.execute("SELECT count(*) FROM generate_series(1, 1000000000000)")
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone()[0] in ("1s", "1000ms", "1")
+
+
+def test_inspectdb_finds_what_there_is(risingwave: DatabaseWrapper) -> None:
+    call_command("migrate", "shop", database="risingwave", verbosity=0)
+    with risingwave.cursor() as cursor:
+        cursor.execute("CREATE VIEW states AS SELECT state FROM orders")
+        cursor.execute(
+            "CREATE SOURCE clicks (page varchar) WITH (connector = 'datagen') FORMAT PLAIN ENCODE JSON"
+        )
+    out = StringIO()
+    call_command("inspectdb", database="risingwave", stdout=out)
+    module: dict[str, Any] = {"__name__": "django_risingwave.written"}
+    with isolate_apps("django_risingwave"):
+        exec(compile(out.getvalue(), "written.py", "exec"), module)
+    bases = {
+        name: module[name].__mro__[1].__name__ for name in ("Clicks", "Orders", "StateTurnover", "States")
+    }
+    assert bases == {
+        "Clicks": "ReadOnlyModel",
+        "Orders": "RisingWaveModel",
+        "StateTurnover": "MaterializedView",
+        "States": "ReadOnlyModel",
+    }
+    assert isinstance(module["Orders"]._meta.pk, RowIdField)
+    for name in ("Orders", "StateTurnover", "States"):
+        assert list(module[name].objects.using("risingwave")) == []
