@@ -114,9 +114,11 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
 
     @property
     def supported_explain_formats(self) -> set[str]:  # type: ignore[override]  # as MySQL's in Django
-        """PostgreSQL's, and RisingWave's own: sqlparser/src/parser.rs (parse_explain_options)."""
-        formats = set(PostgreSQLDatabaseFeatures.supported_explain_formats)
-        return formats | {"DOT"} if self.connection.is_risingwave else formats
+        """PostgreSQL's, and RisingWave's own: sqlparser/src/parser.rs (parse_explain), where 2.1 has none."""
+        server = self.connection.server_version
+        if not server.is_risingwave:
+            return set(PostgreSQLDatabaseFeatures.supported_explain_formats)
+        return {"DOT", "JSON", "TEXT", "XML", "YAML"} if server.numbers >= (2, 2) else set()
 
     @cached_property
     def introspected_field_types(self) -> dict[str, str]:  # type: ignore[override]  # as Django's own

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from django.db import DatabaseError, NotSupportedError
 
+from django_risingwave.version import ServerVersion
 from tests.django_risingwave.models import Author
 
 if TYPE_CHECKING:
@@ -84,3 +85,10 @@ def test_what_the_stand_in_lacks_is_refused(authors: Any, standin: DatabaseWrapp
         authors.explain(**{option: True})
     with pytest.raises(ValueError, match="DOT is not a recognized format"):
         authors.explain(format="dot")
+
+
+def test_the_oldest_risingwave_has_no_formats(authors: Any, disguise: Disguise) -> None:
+    disguise.connection._server_version = ServerVersion(is_risingwave=True, version="2.1.4")
+    assert authors.explain(verbose=True)
+    with pytest.raises(ValueError, match="RisingWave does not support any formats"):
+        authors.explain(format="json")
