@@ -87,6 +87,8 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
             return super().get_table_description(cursor, table_name)
         cursor.execute(_NULLABLE, [table_name])
         nullable = dict(cursor.fetchall())
+        # RisingWave leaves it to who declares the table whether a key may be NULL; in Django it may not.
+        key = self.get_primary_key_columns(cursor, table_name) or ()
         cursor.execute(f"SELECT * FROM {self.connection.ops.quote_name(table_name)} LIMIT 1")  # noqa: S608 - quoted
         return [
             FieldInfo(
@@ -96,7 +98,7 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
                 internal_size=column.internal_size,
                 precision=None,
                 scale=None,
-                null_ok=nullable.get(column.name, True),
+                null_ok=nullable.get(column.name, True) and column.name not in key,
                 default=None,
                 collation=None,
                 is_autofield=False,

@@ -127,6 +127,9 @@ CREATE VIEW rw_catalog.rw_relations AS
 CREATE VIEW rw_catalog.rw_columns AS
     SELECT attrelid AS relation_id, attname AS name, attnum::int AS position, EXISTS (
         SELECT FROM pg_index WHERE indrelid = attrelid AND indisprimary AND attnum = ANY (indkey)
+    ) OR EXISTS (
+        -- As if the first column were what a materialized view is grouped by.
+        SELECT FROM pg_class WHERE oid = attrelid AND relkind = 'm' AND attnum = 1
     ) AS is_primary_key, attname = '_row_id' AS is_hidden
     FROM pg_attribute WHERE attnum > 0;
 CREATE VIEW rw_catalog.rw_indexes AS

@@ -127,6 +127,16 @@ def test_what_can_not_be_written_refuses_it(written: dict[str, Any]) -> None:
     assert written["Events"].objects.count() == 2
 
 
+def test_a_key_is_taken_where_it_is_known(tables: DatabaseWrapper) -> None:
+    remark = "  # No key is known: name the column that tells the rows apart."
+    text = inspect("kinds", "authors", "events", "visits")
+    assert f"    name = models.TextField(primary_key=True){remark}\n" in text
+    known = "" if tables.is_risingwave else remark
+    assert f"    kind = models.TextField(primary_key=True){known}\n" in text
+    assert "    row_id = RowIdField()\n" in text
+    assert "    pk = models.CompositePrimaryKey('day', 'page')\n    day = models.DateField()\n" in text
+
+
 def test_names_choose_and_bookkeeping_is_left_out(tables: DatabaseWrapper) -> None:
     assert "django_migrations" not in inspect()
     assert "class DjangoMigrations(RisingWaveModel):" in inspect("django_migrations")
