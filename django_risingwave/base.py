@@ -135,7 +135,8 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
 
     def check_database_version_supported(self) -> None:
         """Raise NotSupportedError for a server older than version.py's floors."""
-        self.server_version.check_supported()
+        if self.features.minimum_database_version is not None:
+            self.server_version.check_supported()
 
     # Connecting ---------------------------------------------------------------------------------------
 

@@ -49,13 +49,14 @@ class SQLCompiler(PostgreSQLCompiler):
                 "Leave it out, or keep what must be locked in another database."
             )
         sql, params = super().as_sql(*args, **kwargs)
+        # Where an expression begins, what is in parentheses is a query only if it begins with SELECT or WITH;
+        # and not if it begins with `SELECT (SELECT`, for "select" can be a function's name
+        # (src/sqlparser/src/parser.rs, parse_prefix and parse_wildcard_or_expr, at v3.0.3).
         if self.query.subquery and self.query.combinator:
-            # Where an expression begins, what is in parentheses is no query if it doesn't begin with SELECT
-            # or WITH; and so it is with `(SELECT (SELECT …`, since "select" can be a function's name
-            # (src/sqlparser/src/parser.rs, parse_prefix and parse_wildcard_or_expr, at v3.0.3).
-            sql = f'SELECT * FROM ({sql}) AS "combined"'  # noqa: S608 - what Django wrote
-        if sql.startswith("SELECT (SELECT "):
-            sql = sql.replace("SELECT ", "SELECT ALL ", 1)
+            sql = f'SELECT "combined".* FROM ({sql}) AS "combined"'  # noqa: S608 - what Django wrote
+        elif self.query.subquery and sql.startswith("SELECT (SELECT "):
+            _, (first, _), _ = self.select[0]
+            sql = sql.replace(first, f"COALESCE({first})", 1)
         return sql, params
 
     def pre_sql_setup(self, *args: Any, **kwargs: Any) -> Any:

@@ -61,8 +61,6 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
     test_collations = BaseDatabaseFeatures.test_collations
     # pg_attrdef is empty.
     can_introspect_default = False
-    # A default must fold to a constant.
-    supports_expression_defaults = False
     # `GENERATED ALWAYS AS (…) STORED` is a syntax error; RisingWave writes `column type AS expression`.
     supports_stored_generated_columns = False
     supports_virtual_generated_columns = False
@@ -99,9 +97,7 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
     # (frontend/planner_test/tests/testdata/output/agg.yaml).
     allows_group_by_selected_pks = False
 
-    # "not implemented": EXCLUDE GROUP and TIES (frontend/src/binder/expr/function/window.rs), the default of
-    # lag() and lead() (frontend/src/expr/window_function.rs).
-    supports_frame_exclusion = False
+    # "not implemented" (frontend/src/expr/window_function.rs).
     supports_default_in_lead_lag = False
 
     # No sequences.
@@ -187,14 +183,28 @@ _DJANGO_TEST_SKIPS = {
         schema.tests.SchemaTests test_remove_unique_together_does_not_remove_meta_constraints
         schema.tests.SchemaTests test_unique_and_reverse_m2m test_unique_constraint
         schema.tests.SchemaTests test_unique_constraint_field_and_expression test_unique_together
-    """),
+    """)
+    | _tests(
+        """
+        migrations.test_operations.OperationTests test_alter_unique_together_deferred
+        migrations.test_operations.OperationTests test_alter_unique_together_deferred_overlapping_columns
+        migrations.test_operations.OperationTests test_alter_index_together_deferred_overlapping_columns
+        """,
+        since=(6, 1),
+    ),
     "RisingWave has no CHECK.": _tests("""
         model_fields.test_integerfield.PositiveIntegerFieldTests test_negative_values
     """),
     "RisingWave has no FOREIGN KEY.": _tests("""
         fixtures_regress.tests.TestFixtures test_loaddata_raises_error_when_fixture_has_invalid_foreign_key
         inspectdb.tests.InspectDBTestCase test_same_relations
-    """),
+    """)
+    | _tests(
+        """
+        migrations.test_operations.OperationTests test_rename_model_with_self_referential_fk_collect_sql
+        """,
+        since=(6, 1),
+    ),
     "RisingWave has no sequences: SQL that is written by hand must name the key.": _tests("""
         backends.tests.BackendTestCase test_cursor_execute_with_pyformat test_cursor_executemany test_queries
         backends.tests.BackendTestCase test_cursor_executemany_with_iterator
@@ -230,6 +240,10 @@ _DJANGO_TEST_SKIPS = {
         expressions_window.tests.WindowFunctionTests test_cume_dist test_nth_returns_null test_nthvalue
         expressions_window.tests.WindowFunctionTests test_ntile test_percent_rank
     """),
+    "RisingWave has no EXCLUDE GROUP, EXCLUDE TIES.": _tests("""
+        expressions_window.tests.WindowFunctionTests test_row_range_rank_exclude_group
+        expressions_window.tests.WindowFunctionTests test_row_range_rank_exclude_ties
+    """),
     "RisingWave has no subquery in an aggregate or GROUP BY, nor a correlated one beside it.": _tests("""
         aggregation.test_filter_argument.FilteredAggregateTests test_filtered_aggregate_on_exists
         aggregation.tests.AggregateTestCase test_aggregation_exists_multivalued_outeref
@@ -248,9 +262,6 @@ _DJANGO_TEST_SKIPS = {
     """),
     "RisingWave has no WHERE in CREATE INDEX.": _tests("""
         indexes.tests.CoveringIndexTests test_covering_partial_index
-    """),
-    "RisingWave takes only constants for defaults.": _tests("""
-        field_defaults.tests.DefaultTests test_full_clean
     """),
     "RisingWave has no transactions, nothing rolls back, and atomic() logs nothing.": _tests("""
         backends.base.test_base.DatabaseWrapperLoggingTests test_commit_debug_log test_rollback_debug_log

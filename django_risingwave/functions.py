@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.postgres.functions import RandomUUID
 from django.db import NotSupportedError
 from django.db.models import Aggregate, Value, functions
-from django.db.models.expressions import Col, Subquery, Window
+from django.db.models.expressions import Col, Subquery, Window, WindowFrame, WindowFrameExclusion
 from django.db.models.fields.json import HasKeyLookup, KeyTransform
 from django.db.models.fields.tuple_lookups import TupleExact, TupleIn, TupleIsNull, TupleLookupMixin
 from django.db.models.functions.mixins import FixDecimalInputMixin
@@ -79,6 +79,7 @@ def register_functions() -> None:
         PostgreSQLSHAMixin: _sha,
         LagLeadFunction: _lag_or_lead,
         Window: _window,
+        WindowFrame: _window_frame,
         functions.Cast: _cast,
         functions.Collate: _collate,
         functions.Log: _log,
@@ -190,5 +191,14 @@ def _window(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **con
         raise NotSupportedError(
             "RisingWave has no FILTER in a window. Put the condition into the aggregate: "
             "Sum(Case(When(condition, then=...)))."
+        )
+    return node.as_sql(compiler, connection, **context)
+
+
+def _window_frame(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
+    """Refuse what is "not supported yet": src/frontend/src/binder/expr/function/window.rs."""
+    if node.exclusion in (WindowFrameExclusion.GROUP, WindowFrameExclusion.TIES):
+        raise NotSupportedError(
+            f"RisingWave has no EXCLUDE {node.exclusion.value}, only EXCLUDE CURRENT ROW and NO OTHERS."
         )
     return node.as_sql(compiler, connection, **context)

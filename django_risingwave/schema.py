@@ -7,6 +7,7 @@ from django.db import NotSupportedError
 from django.db.backends.ddl_references import Statement
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor as PostgreSQLDatabaseSchemaEditor
 from django.db.models import CompositePrimaryKey
+from django.db.models.functions import Random
 
 from django_risingwave.fields import RowIdField
 
@@ -249,6 +250,12 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
             elif (effective_default := self.effective_default(new_field)) is not None:
                 value, params = f"coalesce({value}, %s)", [effective_default]
         return value, list(params)
+
+    def db_default_sql(self, field: Any) -> Any:
+        """Refuse what RisingWave can't evaluate beforehand (src/frontend/src/handler/create_table.rs)."""
+        if any(isinstance(part, Random) for part in field._db_default_expression.flatten()):
+            raise NotSupportedError(f"The default of {field} must be constant but for NOW(), and is random.")
+        return super().db_default_sql(field)
 
     # Materialized views --------------------------------------------------------------------------------
 

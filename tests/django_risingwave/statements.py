@@ -623,7 +623,7 @@ SYNTAX: tuple[Rule, ...] = (
     _text("ISNULL, NOTNULL", r" (?<!AS )(?<!\. )(?:ISNULL|NOTNULL)\b"),
     _text(
         "ANY, SOME, ALL of a subquery",
-        r" (?<!SELECT )(?<!UNION )(?<!INTERSECT )(?<!EXCEPT )(?:ANY|SOME|ALL) (?:\( )+SELECT ",
+        r" (?<!UNION )(?<!INTERSECT )(?<!EXCEPT )(?:ANY|SOME|ALL) (?:\( )+SELECT ",
     ),
     _text("IN of an empty list", r" IN \( \)"),
     _text("IGNORE NULLS, RESPECT NULLS", r" \) (?:IGNORE|RESPECT) NULLS "),

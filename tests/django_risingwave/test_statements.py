@@ -60,7 +60,7 @@ EXAMPLES = {
     "ISNULL, NOTNULL": ("SELECT a ISNULL FROM t", "SELECT a IS NULL AS isnull FROM t"),
     "ANY, SOME, ALL of a subquery": (
         "SELECT a = ANY (SELECT 1)",
-        "SELECT 1 UNION ALL (SELECT ALL (SELECT 2))",
+        "SELECT 1 UNION ALL (SELECT 2)",
     ),
     "IN of an empty list": ("SELECT a FROM t WHERE a IN ()", "SELECT a FROM t WHERE a IN (%s)"),
     "IGNORE NULLS, RESPECT NULLS": (
