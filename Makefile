@@ -6,7 +6,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test matrix conformance lint lock bench clean
+.PHONY: help demo test matrix conformance lint lock lock-peers bench bench-peers clean
 
 help:
 	@echo "make demo          run the dashboard at http://127.0.0.1:8000, with made-up orders; Ctrl-C ends it"
@@ -19,7 +19,9 @@ help:
 	@echo "make conformance   run Django's own tests on the backend: docs/conformance.md; APP=\"basic lookup\" some"
 	@echo "make lint          check style and types"
 	@echo "make bench         measure: start-up, loading, cost, latency, the backend next to Django's"
+	@echo "make bench-peers   measure the dashboard beside what people would use instead: docs/benchmarks.md"
 	@echo "make lock          pin the dependencies anew, as pyproject.toml allows"
+	@echo "make lock-peers    the same for what people would use instead"
 	@echo "make clean         remove all that make made, the demo's data too"
 
 # exec: Ctrl-C and SIGTERM reach the supervisor itself, not a shell around it.
@@ -49,6 +51,9 @@ bench: $(VENV)/dev
 	$(VENV)/bin/python -m benchmarks.latency
 	$(VENV)/bin/python -m benchmarks.backend
 
+bench-peers: $(VENV)/dev
+	$(VENV)/bin/python -m benchmarks.peers $(ARGS)
+
 # The oldest Python that a Django takes gets the widest range of versions: its markers cover the newer ones.
 # Where the files overlap, they agree.
 UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --upgrade \
@@ -67,8 +72,16 @@ lock: $(VENV)/dev
 	$(UV_COMPILE) --python-version 3.12 $(LOCK_DJANGO) --group django60 --output-file requirements/django-6.0.txt
 	$(UV_COMPILE) --python-version 3.12 $(LOCK_DJANGO) --group django61 --output-file requirements/django-6.1.txt
 
+# What the dashboard is measured beside, each in an environment of its own.
+PEERS := benchmarks/peers/requirements
+lock-peers: $(VENV)/dev
+	for peer in groups eventstream dash streamlit plot; do \
+	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	    --custom-compile-command "make lock-peers" $(PEERS)-$$peer.in --output-file $(PEERS)-$$peer.txt || exit; \
+	done
+
 clean:
-	rm -rf $(VENV) .tox .demo .conformance staticfiles .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
+	rm -rf $(VENV) .tox .demo .conformance .peers staticfiles .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The files $(VENV)/demo and $(VENV)/dev say when requirements/demo.txt and dev.txt were installed.

@@ -1,0 +1,139 @@
+"""The same rankings in this dashboard and in what people would use instead: python -m benchmarks.peers.
+
+One after another, each in one process and an environment of its own (.peers), on the same stand-in and rows.
+The server has a core to itself, the viewers and PostgreSQL share the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack, closing
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from playwright.sync_api import sync_playwright
+
+from benchmarks.peers import environments, report
+from benchmarks.peers.browser import browse
+from benchmarks.peers.contestants import CONTESTANTS, Contestant
+from benchmarks.peers.meters import QueryLog, on_core
+from benchmarks.peers.trial import VIEWERS_CORE, Orders, Plan, Result, measure
+from benchmarks.server import ROOT, manage, migrated_standin
+from tests.processes import CHROMIUM
+
+DOCUMENT, PLOT = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "peers.svg"
+QUICK = Plan(repeats=1, idle=1, commits=2, spacing=1, connect=20, warm_up=0.5, page_commits=2)
+
+
+def arguments() -> argparse.Namespace:
+    names = [contestant.name for contestant in CONTESTANTS]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=names, default=names, help="these peers")
+    parser.add_argument("--viewers", type=int, nargs="+", help="so many; by default 10, 100 and 1,000")
+    parser.add_argument("--quick", action="store_true", help="few viewers, a few seconds: does it work?")
+    parser.add_argument("--here", action="store_true", help="in the Python that runs this, not in .peers")
+    parser.add_argument("--write", action="store_true", help="put tables and plot into docs/")
+    return parser.parse_args()
+
+
+def run(
+    options: argparse.Namespace, plan: Plan, stack: ExitStack
+) -> tuple[list[str], dict[str, list[Result]]]:
+    """Measure each peer before each number of viewers; give how each was run, too."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    contestants = [contestant for contestant in CONTESTANTS if contestant.name in options.only]
+    pythons = {
+        contestant: Path(sys.executable)
+        if options.here
+        else environments.python(contestant.environment or contestant.name)
+        for contestant in contestants
+    }
+    stack.enter_context(on_core(VIEWERS_CORE))
+    stack.enter_context(migrated_standin())
+    os.environ |= {"LIVE_OPEN": "true", "STATIC_ROOT": str(folder / "static")}
+    manage("migrate", "--verbosity", "0")
+    manage("collectstatic", "--no-input", "--verbosity", "0")
+    manage("generate_orders", "--count", "100000", "--seed", "1", "--verbosity", "0")
+    connection = stack.enter_context(closing(psycopg2.connect(os.environ["RISINGWAVE_URL"])))
+    connection.autocommit = True
+    cursor = connection.cursor()
+    queries, orders = QueryLog(cursor), Orders(cursor)
+    counts = options.viewers or ([3] if options.quick else [10, 100, 1000])
+    watch = partial(browse, chromium(stack)) if CHROMIUM else None
+    hows: list[str] = []
+    results: dict[str, list[Result]] = {}
+    for contestant in contestants:
+        title, versions = name_with_versions(contestant, pythons[contestant])
+        print(f"{title} ({versions}): {contestant.how}", file=sys.stderr, flush=True)
+        hows.append(f"- {title} ({versions}): {contestant.how}.")
+        results[title] = []
+        for count in counts:
+            print(f"  {count:,} ", end="", file=sys.stderr, flush=True)
+            result = measure(
+                contestant,
+                count,
+                plan=plan,
+                orders=orders,
+                queries=queries,
+                pythons=(pythons[contestant], pythons[contestant]),
+                log=folder / f"{contestant.name}.log",
+                browse=watch if count == counts[0] and contestant.page else None,
+            )
+            results[title].append(result)
+            print(file=sys.stderr, flush=True)
+            if not result.p50 or result.not_shown[-1] > 0.01:
+                break
+    return hows, results
+
+
+def chromium(stack: ExitStack) -> Any:
+    playwright = stack.enter_context(sync_playwright())
+    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    stack.callback(browser.close)
+    return browser
+
+
+def name_with_versions(contestant: Contestant, python: Path) -> tuple[str, str]:
+    versions = environments.versions(python, contestant.packages)
+    if contestant.own_version:
+        name = f"{contestant.title} {versions.pop(contestant.packages[0])}"
+    else:
+        name = contestant.title
+    return name, ", ".join(f"{package} {version}" for package, version in versions.items())
+
+
+def write(section: str, results: dict[str, list[Result]]) -> None:
+    """Put the section in the place of the one that is there, or at the end, and draw the plot."""
+    before, _, rest = DOCUMENT.read_text().partition(f"{report.TITLE}\n")
+    _, heading, after = rest.partition("\n## ")
+    DOCUMENT.write_text(f"{before.rstrip()}\n\n{section.rstrip()}\n{heading}{after}")
+    data = {title: [asdict(result) for result in some] for title, some in results.items()}
+    command = [str(environments.python("plot")), "-m", "benchmarks.peers.plot", str(PLOT)]
+    subprocess.run(command, cwd=ROOT, input=json.dumps(data), text=True, check=True)
+
+
+def main() -> None:
+    options = arguments()
+    # As on Ctrl-C: what was started is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    plan = QUICK if options.quick else Plan()
+    with ExitStack() as stack:
+        hows, results = run(options, plan, stack)
+    section = report.section(hows, results, plan)
+    print(section)
+    if options.write:
+        write(section, results)
+
+
+if __name__ == "__main__":
+    main()

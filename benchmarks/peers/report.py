@@ -1,0 +1,112 @@
+"""The results as a section of docs/benchmarks.md: a table for each number of viewers."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from benchmarks.peers.trial import Plan, Result
+
+#: From here on a core is full: what a viewer costs then is what was left for it.
+FULL = 0.95
+#: Of a line of the document.
+WIDTH = 120
+TITLE = "## Beside what people would use instead"
+INTRODUCTION = (Path(__file__).parent / "introduction.md").read_text()
+HEAD = (
+    "| | commit to viewer, p50 ms | p95 ms | CPU per viewer and commit, µs | core, % | "
+    "idle CPU per viewer, µs/s | memory per viewer, KiB | SELECTs/s idle | with commits |"
+)
+
+
+def spread(figures: Sequence[float], plan: Plan, digits: int = 0) -> str:
+    """The median of the repeats, the least and the most."""
+
+    def number(figure: float) -> str:
+        return f"> {plan.patience * 1000:,.0f}" if math.isinf(figure) else f"{figure:,.{digits}f}"
+
+    low, middle, high = (number(f) for f in (min(figures), statistics.median(figures), max(figures)))
+    return middle if low == high else f"{middle} ({low} – {high})"
+
+
+def row(title: str, result: Result, plan: Plan) -> str:
+    """A line of a table."""
+    if not result.p50:
+        reason = f"{result.open:,} of {result.wanted:,} connected within {plan.connect:.0f} s"
+        return f"| {title} | {reason} |" + " |" * 7
+    if result.lost:
+        title += f", {result.lost:,} connections lost"
+    cells = [
+        title,
+        spread(result.p50, plan),
+        spread(result.p95, plan),
+        spread(result.cpu, plan),
+        spread([100 * load for load in result.load], plan) + ("‡" if full(result) else ""),
+        spread(result.idle_cpu, plan),
+        spread(result.memory, plan) if result.memory else "–",
+        spread(result.idle_queries, plan, 1),
+        spread(result.queries, plan, 1),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def full(result: Result) -> bool:
+    return statistics.median(result.load) >= FULL
+
+
+def section(hows: Sequence[str], results: Mapping[str, Sequence[Result]], plan: Plan) -> str:
+    """All that is said of the peers."""
+    introduction = INTRODUCTION.format(
+        hows="\n".join(
+            textwrap.fill(how, WIDTH, subsequent_indent="  ", break_on_hyphens=False) for how in hows
+        ),
+        spacing=plan.spacing,
+        repeats=plan.repeats,
+        commits=plan.commits,
+        idle=plan.idle,
+    )
+    return f"{TITLE}\n\n{introduction}\n{tables(results, plan)}"
+
+
+def tables(results: Mapping[str, Sequence[Result]], plan: Plan) -> str:
+    """All tables."""
+    lines = []
+    for count in dict.fromkeys(result.wanted for some in results.values() for result in some):
+        lines += [
+            f"{count:,} viewers:" if count != 1 else "1 viewer:",
+            "",
+            HEAD,
+            "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        ]
+        for title, some in results.items():
+            lines += [row(title, result, plan) for result in some if result.wanted == count]
+        lines.append("")
+    return "\n".join(lines + browser_table(results))
+
+
+def browser_table(results: Mapping[str, Sequence[Result]]) -> list[str]:
+    """The wire beside the page."""
+    lines = []
+    for title, some in results.items():
+        for result in some:
+            if result.browser and result.p50:
+                wire = f"{statistics.median(result.p50):,.0f} | {statistics.median(result.p95):,.0f}"
+                ordered = sorted(result.browser)
+                page = f"{statistics.median(ordered):,.0f} | {ordered[-1]:,.0f}"
+                lines.append(f"| {title} | {wire} | {page} |")
+    if not lines:
+        return []
+    return [
+        "Commit to the document of a page in Chromium, beside the viewers on the wire, ms:",
+        "",
+        "| | wire p50 | p95 | Chromium p50 | most |",
+        "|---|---:|---:|---:|---:|",
+        *lines,
+        "",
+    ]

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import math
+import re
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.peers import environments, report
+from benchmarks.peers.contestants import CONTESTANTS
+from benchmarks.peers.trial import Plan, Result
+from tests.processes import ROOT
+
+TITLES = {contestant.name: contestant.title for contestant in CONTESTANTS}
+
+
+def measure(*names: str, here: bool = False) -> None:
+    command = [sys.executable, "-m", "benchmarks.peers", "--quick", "--only", *names]
+    command += ["--here"] if here else []
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    assert ended.returncode == 0, ended.stderr
+    for name in names:
+        row = rf"^\| {TITLES[name]}[\d. ]* \| [\d,]+ \| [\d,]+ \|"
+        assert re.search(row, ended.stdout, re.MULTILINE), ended.stdout
+
+
+def test_the_dashboard_and_groups_show_what_is_committed():
+    measure("dashboard", "programs", "groups", here=True)
+
+
+@pytest.mark.parametrize("name", ["eventstream", "dash", "streamlit"])
+def test_a_peer_shows_what_is_committed(name):
+    if not environments.is_made(name):
+        pytest.skip(f"no environment: python -m benchmarks.peers --quick --only {name}")
+    measure(name)
+
+
+def test_a_figure_is_the_median_with_the_least_and_the_most():
+    assert report.spread([30, 1000, 20, 2000, 5], Plan()) == "30 (5 – 2,000)"
+    assert report.spread([7, 7, 7], Plan(), digits=1) == "7.0"
+    assert report.spread([1, math.inf, math.inf], Plan(patience=10)) == "> 10,000 (1 – > 10,000)"
+
+
+def test_a_peer_that_does_not_get_there_says_so():
+    cells = report.row("Peer", Result(wanted=1000, open=612), Plan(connect=60))
+    assert cells.startswith("| Peer | 612 of 1,000 connected within 60 s |")
+    assert cells.count("|") == report.HEAD.count("|")
