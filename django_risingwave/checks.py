@@ -10,8 +10,8 @@ from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, router
-from django.db.models import DecimalField, GeneratedField, Value
-from django.db.models.functions import Now
+from django.db.models import DecimalField, GeneratedField
+from django.db.models.functions import Random
 
 from django_risingwave.columns import NUMERIC_DIGITS
 from django_risingwave.fields import RowIdField
@@ -200,9 +200,11 @@ def _check_definition(field: Any) -> Iterator[CheckMessage]:
             obj=field,
             id="django_risingwave.E004",
         )
-    if field.has_db_default() and not isinstance(field._db_default_expression, Value | Now):
+    if field.has_db_default() and any(
+        isinstance(part, Random) for part in field._db_default_expression.flatten()
+    ):
         yield Error(
-            "A default in RisingWave is a constant or Now(), no other expression.",
+            "A default in RisingWave must be constant but for Now(), and this one is random.",
             hint="Use default=, which Python computes.",
             obj=field,
             id="django_risingwave.E004",
