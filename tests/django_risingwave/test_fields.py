@@ -19,6 +19,8 @@ from tests.django_risingwave.models import Author, Book, Event, Everything
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
 
+pytestmark = pytest.mark.risingwave
+
 
 @pytest.fixture
 def tables(connection: DatabaseWrapper) -> DatabaseWrapper:

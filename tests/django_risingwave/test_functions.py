@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from django_risingwave.base import DatabaseWrapper
 
+pytestmark = pytest.mark.risingwave
+
 
 # Decisions -----------------------------------------------------------------------------------------------
 
