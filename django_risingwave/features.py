@@ -192,9 +192,6 @@ _DJANGO_TEST_SKIPS = {
         """,
         since=(6, 1),
     ),
-    "RisingWave has no CHECK.": _tests("""
-        model_fields.test_integerfield.PositiveIntegerFieldTests test_negative_values
-    """),
     "RisingWave has no FOREIGN KEY.": _tests("""
         fixtures_regress.tests.TestFixtures test_loaddata_raises_error_when_fixture_has_invalid_foreign_key
         inspectdb.tests.InspectDBTestCase test_same_relations
@@ -221,6 +218,7 @@ _DJANGO_TEST_SKIPS = {
     "Automatic keys, and what refers to them, are bigint, which the test isn't made for.": _tests("""
         aggregation_regress.tests.AggregationTests test_aggregation_with_generic_reverse_relation
         filtered_relation.tests.FilteredRelationTests test_union
+        fixtures.tests.ForwardReferenceTests test_forward_reference_m2m_natural_key
         generic_relations.tests.GenericRelationsTests test_queries_content_type_restriction
         model_fields.test_integerfield.IntegerFieldTests test_rel_db_type
         model_fields.test_integerfield.SmallIntegerFieldTests test_rel_db_type
@@ -295,6 +293,13 @@ _DJANGO_TEST_SKIPS = {
     """)
     | _tests(
         "annotations.tests.AliasTests test_alias_filtered_relation_sql_injection_dollar_sign", before=(6, 1)
+    )
+    | _tests(
+        """
+        composite_pk.test_filter.CompositePKFilterTupleLookupFallbackTests
+        test_outer_ref_pk_filter_on_pk_comparison_unsupported
+        """,
+        since=(6, 0),
     ),
     "PostgreSQL, which is in RisingWave's place, has no SHA1().": _tests("""
         db_functions.text.test_sha1.SHA1Tests test_basic test_transform

@@ -108,7 +108,12 @@ class Runs:
             print(f"{app}: {self.of(app, HERE).summary()}", flush=True)  # noqa: T201 - says how far it is
 
         with ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(run, apps))
+            try:
+                list(pool.map(run, apps))
+            except BaseException:
+                # Ctrl-C ends the run, not only what is running.
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def _results(self, app: str, engine: str) -> Path:
         return self._folder / f"{app}.{engine}.jsonl"
