@@ -9,6 +9,7 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.template.loader import render_to_string
 
 if TYPE_CHECKING:
@@ -91,4 +92,7 @@ def error(code: int, reason: str) -> str:
 
 
 def _message(kind: str, **fields: Any) -> str:
-    return json.dumps({"type": kind, **fields}, separators=(",", ":"), ensure_ascii=False)
+    # Keys may be dates and the like; JsonResponse writes them the same way.
+    return json.dumps(
+        {"type": kind, **fields}, separators=(",", ":"), ensure_ascii=False, cls=DjangoJSONEncoder
+    )

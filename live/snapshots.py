@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from django.core.serializers.json import DjangoJSONEncoder
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -43,7 +45,7 @@ class Snapshot:
     @cached_property
     def etag(self) -> str:
         """Hash of the ranking and its rows: processes that see the same rows agree on it."""
-        text = json.dumps([self.ranking.slug, self.values], separators=(",", ":"))
+        text = json.dumps([self.ranking.slug, self.values], separators=(",", ":"), cls=DjangoJSONEncoder)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from uuid import UUID
 
+from live import frames
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot, combined_etag
 
@@ -41,3 +45,11 @@ def test_rows_are_ranked_named_formatted_and_measured_against_the_first():
 def test_a_bar_is_never_negative_and_never_divides_by_zero():
     assert [row.share for row in snapshot(("Ohio", 0.0), ("Utah", -3.0)).rows] == [0, 0]
     assert snapshot().rows == ()
+
+
+def test_keys_of_any_kind_can_be_told_to_programs():
+    keys = [date(2026, 11, 23), Decimal("1.50"), UUID(int=7)]
+    some = snapshot(*((key, 1.0) for key in keys))
+    assert len(some.etag) == 16
+    rows = json.loads(frames.update(some))["rows"]
+    assert [row["key"] for row in rows] == ["2026-11-23", "1.50", "00000000-0000-0000-0000-000000000007"]
