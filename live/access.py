@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def is_open() -> bool:
-    """Whether everyone may look."""
-    return bool(settings.LIVE_OPEN)
+    """Whether everyone may look: the setting LIVE_OPEN, by default not."""
+    return bool(getattr(settings, "LIVE_OPEN", False))
 
 
 async def may_look(request: HttpRequest) -> bool:

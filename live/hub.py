@@ -93,7 +93,7 @@ class Hub:
 
     def is_stale(self, rankings: Sequence[Ranking]) -> bool:
         """Whether one of these rankings could not be read for STALE_AFTER."""
-        return (datetime.now(UTC) - self.oldest_check(rankings)).total_seconds() > STALE_AFTER
+        return is_old(self.oldest_check(rankings))
 
     def subscribe(self, subscriber: Subscriber, rankings: Sequence[Ranking]) -> None:
         """Hand each new snapshot of these rankings, and each ping, to `subscriber` until unsubscribed.
@@ -197,6 +197,11 @@ class Hub:
                 logger.exception("A subscriber failed")
 
 
+def is_old(checked_at: datetime) -> bool:
+    """Whether what was read then is to be called stale."""
+    return (datetime.now(UTC) - checked_at).total_seconds() > STALE_AFTER
+
+
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
 
@@ -206,3 +211,15 @@ def get_hub() -> Hub:
     if loop not in _hubs:
         _hubs[loop] = Hub()
     return _hubs[loop]
+
+
+def last(ranking: Ranking) -> tuple[Snapshot, datetime] | None:
+    """The newest snapshot of this process, and when it was read; None before the first. From any thread."""
+    slug = ranking.slug
+    known = [
+        (hub.checked_at[slug], hub.snapshots[slug]) for hub in list(_hubs.values()) if slug in hub.snapshots
+    ]
+    if not known:
+        return None
+    checked_at, snapshot = max(known, key=lambda pair: pair[0])
+    return snapshot, checked_at

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponse, HttpResponseNotModified, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import render, resolve_url
 from django.urls import reverse
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
+from django_htmx.middleware import HtmxDetails
 
-from live import access, frames, hub, parameters
+from live import access, frames, hub, pages, parameters
 from live.rankings import RANKINGS, Ranking, UnknownRankingError, select
+from live.reading import Reading, read
 from live.snapshots import combined_etag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from django.http import HttpRequest as DjangoHttpRequest
-    from django.http import HttpResponseBase
-    from django_htmx.middleware import HtmxDetails
-
-    from live.snapshots import Snapshot
-
-    class HttpRequest(DjangoHttpRequest):
-        """As HtmxMiddleware leaves it."""
-
-        htmx: HtmxDetails
+    from django.http import HttpRequest, HttpResponseBase
 
     View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
     Refusal = Callable[[HttpRequest, int, str], HttpResponseBase]
@@ -87,7 +79,12 @@ def as_page(request: HttpRequest, status: int, message: str) -> HttpResponseBase
 
 def as_widget(request: HttpRequest, status: int, message: str) -> HttpResponseBase:
     """A refusal inside somebody's frame, where the login page can't be shown."""
-    context = {"status": status, "message": message, "retry_after": RETRY_AFTER}
+    context = {
+        "status": status,
+        "message": message,
+        "retry_after": RETRY_AFTER,
+        "login_url": resolve_url(settings.LOGIN_URL),
+    }
     return _framed(render(request, "live/widget_refusal.html", context, status=status))
 
 
@@ -97,9 +94,10 @@ async def dashboard(request: HttpRequest) -> HttpResponseBase:
     """All rankings, moving by themselves."""
     parameters.check_known(request.GET, ())
     rankings = list(RANKINGS.values())
-    context = await _page_context(rankings)
+    context = await _page_context(request, rankings)
     # Fetched here, since templates can't wait for it.
     context["user"] = await request.auser()
+    context["login_page"] = resolve_url(settings.LOGIN_URL)
     context["snippets"] = [
         (ranking, request.build_absolute_uri(reverse("live:embed", args=[ranking.slug])))
         for ranking in rankings
@@ -113,15 +111,15 @@ async def cards(request: HttpRequest) -> HttpResponseBase:
     """What a page polls: the cards, or 304 if they are those of the HX-PTag sent."""
     parameters.check_known(request.GET, ("rankings",))
     rankings = parameters.rankings(request.GET)
-    snapshots = await hub.get_hub().current(rankings)
-    tag = combined_etag(snapshots)
+    reading = await read(request, rankings)
+    tag = combined_etag(reading.snapshots)
     response: HttpResponse
-    if request.htmx.ptag == tag:
+    if HtmxDetails(request).ptag == tag:
         response = HttpResponseNotModified()
     else:
-        response = HttpResponse("".join(frames.card(snapshot) for snapshot in snapshots))
+        response = HttpResponse("".join(frames.card(snapshot) for snapshot in reading.snapshots))
     response.headers["HX-PTag"] = tag
-    return _checked(response, rankings)
+    return _checked(response, reading)
 
 
 @require_safe
@@ -130,10 +128,9 @@ async def api_rankings(request: HttpRequest) -> HttpResponseBase:
     """All rankings, or those of `?rankings=`, as JSON."""
     parameters.check_known(request.GET, ("rankings",))
     rankings = parameters.rankings(request.GET)
-    snapshots = await hub.get_hub().current(rankings)
-    return _json(
-        request, rankings, snapshots, {"rankings": [frames.payload(snapshot) for snapshot in snapshots]}
-    )
+    reading = await read(request, rankings)
+    body = {"rankings": [frames.payload(snapshot) for snapshot in reading.snapshots]}
+    return _json(request, reading, body)
 
 
 @require_safe
@@ -141,9 +138,8 @@ async def api_rankings(request: HttpRequest) -> HttpResponseBase:
 async def api_ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
     """One ranking as JSON."""
     parameters.check_known(request.GET, ())
-    rankings = select([slug])
-    snapshots = await hub.get_hub().current(rankings)
-    return _json(request, rankings, snapshots, frames.payload(snapshots[0]))
+    reading = await read(request, select([slug]))
+    return _json(request, reading, frames.payload(reading.snapshots[0]))
 
 
 @require_safe
@@ -153,7 +149,7 @@ async def embed(request: HttpRequest, slug: str) -> HttpResponseBase:
     """One ranking as a page made for an iframe; `?theme=` light, dark or as the viewer's system."""
     parameters.check_known(request.GET, ("theme",))
     theme = parameters.one_of(request.GET, "theme", ("auto", "light", "dark"))
-    context = await _page_context(select([slug]))
+    context = await _page_context(request, select([slug]))
     return _framed(_fresh(render(request, "live/embed.html", {**context, "theme": theme})))
 
 
@@ -163,36 +159,26 @@ async def healthz(_request: HttpRequest) -> HttpResponseBase:
     return JsonResponse({"status": "ok"})
 
 
-async def _page_context(rankings: Sequence[Ranking]) -> dict[str, Any]:
-    the_hub = hub.get_hub()
-    snapshots = await the_hub.current(rankings)
-    query = f"?rankings={','.join(ranking.slug for ranking in rankings)}"
-    return {
-        "snapshots": snapshots,
-        "source": snapshots[0].source,
-        "ptag": combined_etag(snapshots),
-        "cards_url": reverse("live:cards") + query,
-        "socket_url": "/ws/rankings/" + query,
-        "now": frames.isoformat(datetime.now(UTC)),
-        "checked_at": the_hub.oldest_check(rankings),
-        "stale": the_hub.is_stale(rankings),
-        "poll_interval": hub.POLL_INTERVAL,
-        "stale_after": hub.STALE_AFTER,
+async def _page_context(request: HttpRequest, rankings: Sequence[Ranking]) -> dict[str, Any]:
+    reading = await read(request, rankings)
+    updates = pages.updates(rankings, ptag=combined_etag(reading.snapshots), checked_at=reading.checked_at)
+    return updates | {
+        "snapshots": reading.snapshots,
+        "source": reading.snapshots[0].source,
+        "stale": reading.stale,
         "retry_after": RETRY_AFTER,
     }
 
 
-def _json(
-    request: HttpRequest, rankings: Sequence[Ranking], snapshots: Sequence[Snapshot], body: dict[str, Any]
-) -> HttpResponseBase:
-    etag = f'"{combined_etag(snapshots)}"'
+def _json(request: HttpRequest, reading: Reading, body: dict[str, Any]) -> HttpResponseBase:
+    etag = f'"{combined_etag(reading.snapshots)}"'
     response = JsonResponse(body, headers={"ETag": etag})
-    return _checked(get_conditional_response(request, etag=etag, response=response) or response, rankings)
+    return _checked(get_conditional_response(request, etag=etag, response=response) or response, reading)
 
 
-def _checked(response: HttpResponseBase, rankings: Sequence[Ranking]) -> HttpResponseBase:
+def _checked(response: HttpResponseBase, reading: Reading) -> HttpResponseBase:
     """Say how fresh the answer is, also where it is 304."""
-    response.headers["Checked-At"] = frames.isoformat(hub.get_hub().oldest_check(rankings))
+    response.headers["Checked-At"] = frames.isoformat(reading.checked_at)
     return _fresh(response)
 
 
@@ -203,7 +189,14 @@ def _fresh(response: HttpResponseBase) -> HttpResponseBase:
 
 
 def _framed(response: HttpResponseBase) -> HttpResponseBase:
-    """Let the sites of LIVE_FRAME_ANCESTORS put the page into a frame."""
-    # What django-csp's decorator csp_replace does, which does not await asynchronous views (4.0).
-    response._csp_replace = {"frame-ancestors": settings.LIVE_FRAME_ANCESTORS}  # type: ignore[attr-defined]
+    """Let the sites of LIVE_FRAME_ANCESTORS put the page into a frame, and no other: by default this one."""
+    ancestors = getattr(settings, "LIVE_FRAME_ANCESTORS", ["'self'"])
+    if "csp.middleware.CSPMiddleware" in settings.MIDDLEWARE:
+        # What django-csp's decorator csp_replace does, which does not await asynchronous views (4.0).
+        response._csp_replace = {"frame-ancestors": ancestors}  # type: ignore[attr-defined]
+    elif "django.middleware.csp.ContentSecurityPolicyMiddleware" in settings.MIDDLEWARE:
+        # Django's csp_override: https://docs.djangoproject.com/en/6.0/ref/csp/
+        response._csp_config = {**settings.SECURE_CSP, "frame-ancestors": ancestors}  # type: ignore[attr-defined]
+    else:
+        response.headers["Content-Security-Policy"] = f"frame-ancestors {' '.join(ancestors)}"
     return response

@@ -2,9 +2,9 @@
 (() => {
   "use strict";
 
-  const stage = document.getElementById("stage");
+  const stage = document.getElementById("live-updates");
   if (!stage) return;
-  const cards = document.getElementById("cards");
+  const cards = document.getElementById("live-polls");
   const badge = document.getElementById("badge");
   const badgeState = document.getElementById("badge-state");
   const badgeSince = document.getElementById("badge-since");
@@ -37,8 +37,9 @@
   }
 
   function tellAges() {
-    for (const card of cards.querySelectorAll("[data-ranking]")) {
+    for (const card of document.querySelectorAll("[data-ranking]")) {
       const time = card.querySelector("time");
+      if (!time) continue;
       write(time, age(Date.parse(time.dateTime)));
       const checked = Math.max(checkedAt.get(card.dataset.ranking) ?? 0, checkedAll);
       const stale = card.querySelector(".stale");
@@ -64,6 +65,8 @@
   }
 
   function tellState() {
+    // A page of somebody else's has none.
+    if (!badge) return;
     if (state() !== shown) {
       shown = state();
       since = now();
@@ -83,13 +86,28 @@
 
   document.addEventListener("htmx:ws:after:connection", () => setSocket("open"));
   document.addEventListener("htmx:ws:close", (event) => {
-    if (event.detail.code === LOGIN) location.reload();
+    if (event.detail.code === LOGIN) askForLogin();
     // A hidden tab's socket is closed by htmx and comes back with the tab.
     setSocket(document.hidden ? "opening" : "closed");
   });
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && socket !== "open") setSocket("opening");
   });
+
+  // A page that couldn't tell who is looking would come back the same.
+  function askForLogin() {
+    if (!stage.dataset.login) {
+      location.reload();
+      return;
+    }
+    notBefore = Infinity;
+    for (const place of document.querySelectorAll(".live-card .placeholder")) {
+      const link = document.createElement("a");
+      link.href = stage.dataset.login;
+      link.textContent = "Log in";
+      place.replaceChildren(link, " to see this ranking.");
+    }
+  }
 
   // ---- frames: pings are for us, cards for htmx
 
@@ -129,7 +147,7 @@
     const { ctx } = event.detail;
     if (ctx.sourceElement !== cards) return;
     const { status, headers } = ctx.response ?? {};
-    if (status === 401) location.reload();
+    if (status === 401) askForLogin();
     if (status === 200) pushed = false;
     polled = status === 200 || status === 304;
     if (headers?.has("Checked-At")) checkedAll = Date.parse(headers.get("Checked-At"));
@@ -158,7 +176,7 @@
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   let places = new Map();
 
-  const rows = () => cards.querySelectorAll(".row");
+  const rows = () => document.querySelectorAll(".live-card .live-row");
 
   document.addEventListener("htmx:before:swap", () => {
     places = new Map();

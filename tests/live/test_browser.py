@@ -85,7 +85,7 @@ def test_an_order_is_inserted_and_the_page_changes_by_itself(page, server, order
     badge(page, "live")
     shows(page, "$6")
     page.evaluate("window.mark = 'not reloaded'")
-    row = page.locator(f"{STATES} .row").first.element_handle()
+    row = page.locator(f"{STATES} .live-row").first.element_handle()
     polls: list[str] = []
     page.on("request", lambda request: polls.append(request.url))
     orders((1, 10, 10.0, "Utah"))

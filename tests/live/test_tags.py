@@ -1,0 +1,145 @@
+"""The template tags, in templates of any project."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import AnonymousUser, User
+from django.template import Context, Engine, RequestContext, TemplateSyntaxError
+from django.test import AsyncRequestFactory, RequestFactory
+
+from live import hub
+from live.rankings import RANKINGS
+from live.snapshots import Snapshot
+
+FIRST, SECOND = "states-by-turnover", "products-by-quantity"
+ONE, OTHER = '{% live_ranking "states-by-turnover" %}', '{% live_ranking "products-by-quantity" %}'
+PAGE = "{% live_head %}" + ONE + OTHER + "{% live_scripts %}"
+
+
+def render(text: str, request=None, **context) -> str:
+    template = Engine.get_default().from_string("{% load live %}" + text)
+    return template.render(RequestContext(request or RequestFactory().get("/page/?a=b"), context))
+
+
+@pytest.fixture(autouse=True)
+def static_files(settings):
+    """Nothing is collected here."""
+    backend = "django.contrib.staticfiles.storage.StaticFilesStorage"
+    settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": backend}}
+
+
+@pytest.fixture
+async def memory(monkeypatch):
+    """A hub that has read the first ranking, and no other one in the process."""
+    monkeypatch.setattr(hub, "_hubs", type(hub._hubs)())
+    the_hub = hub.get_hub()
+    now = datetime.now(UTC)
+    rows = (("Ohio", 6.0),)
+    the_hub.snapshots[FIRST] = Snapshot(RANKINGS[FIRST], rows, changed_at=now, source="PostgreSQL")
+    the_hub.checked_at[FIRST] = now
+    return the_hub
+
+
+async def test_what_is_in_memory_is_painted_at_once_and_the_rest_has_a_place(memory):
+    html = render(PAGE)
+    assert "Ohio" in html
+    assert html.index('id="ranking-states-by-turnover"') < html.index('id="ranking-products-by-quantity"')
+    assert html.count("Loading") == 1
+
+
+async def test_memory_is_found_from_a_thread_as_of_a_synchronous_view(memory):
+    assert "Ohio" in await sync_to_async(render)(PAGE)
+
+
+async def test_rows_that_are_old_are_painted_and_called_stale(memory):
+    memory.checked_at[FIRST] -= timedelta(hours=1)
+    assert "stale: last read 1 h ago" in render(PAGE)
+
+
+async def test_all_rankings_of_a_page_share_one_socket_and_one_poll(memory):
+    html = render(PAGE)
+    assert re.findall(r'hx-ws:connect="([^"]*)"', html) == [f"/ws/rankings/?rankings={FIRST},{SECOND}"]
+    assert re.findall(r'hx-get="([^"]*)"', html) == [f"/partials/rankings/?rankings={FIRST},{SECOND}"]
+    assert len(re.findall(r"<script ", html)) == 4
+
+
+def test_nothing_is_inline():
+    assert not re.search(r"\son\w+=|\sstyle=|<style|<script(?![^>]*\ssrc=)", render(PAGE))
+
+
+def test_a_page_with_an_htmx_of_its_own_gets_no_second_one():
+    html = render("{% live_head htmx=False %}" + ONE + "{% live_scripts htmx=False %}")
+    assert "htmx.min.js" not in html
+    assert "hx-ws.min.js" in html
+    assert "htmx-config" not in html
+
+
+def test_a_page_without_rankings_loads_nothing():
+    assert render("{% live_scripts %}") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{% live_ranking "nonsense" %}', "'nonsense'; there are: states-by-turnover, products-by-"),
+        ("{% live_ranking %}", "did not receive value"),
+        ("{% live_scripts %}" + ONE, "live_scripts comes after all rankings"),
+        (ONE + ONE, "the page shows 'states-by-turnover' already"),
+    ],
+)
+def test_a_mistake_is_explained(text, message):
+    with pytest.raises(TemplateSyntaxError, match=message):
+        render(text)
+
+
+def test_a_template_without_a_request_is_refused():
+    template = Engine.get_default().from_string("{% load live %}" + ONE)
+    with pytest.raises(TemplateSyntaxError, match="needs the request"):
+        template.render(Context())
+
+
+# ---- for those who have logged in
+
+
+@pytest.fixture
+def closed(settings):
+    """As in a project that says nothing of LIVE_OPEN."""
+    del settings.LIVE_OPEN
+
+
+async def test_a_stranger_is_asked_to_log_in_and_gets_neither_rows_nor_socket(memory, closed):
+    request = RequestFactory().get("/page/?a=b")
+    request.user = AnonymousUser()
+    for stranger in (request, RequestFactory().get("/page/?a=b")):  # without AuthenticationMiddleware
+        html = render(PAGE, stranger)
+        assert "Ohio" not in html
+        assert html.count('<a href="/login/?next=%2Fpage%2F%3Fa%3Db">Log in</a>') == 2
+        assert "hx-ws:connect" not in html
+        assert "<script" not in html
+
+
+async def test_who_has_logged_in_sees_the_rows(memory, closed):
+    request = RequestFactory().get("/")
+    request.user = User(username="ann")
+    html = render(PAGE, request)
+    assert "Ohio" in html
+    assert "data-login" not in html
+
+
+async def test_where_the_user_cannot_be_looked_up_the_browser_asks(memory, closed, monkeypatch):
+    from django.contrib.auth import get_user
+    from django.contrib.sessions.backends.db import SessionStore
+    from django.utils.functional import SimpleLazyObject
+
+    monkeypatch.delenv("DJANGO_ALLOW_ASYNC_UNSAFE", raising=False)
+    request = AsyncRequestFactory().get("/")
+    request.session = SessionStore("a" * 32)
+    request.user = SimpleLazyObject(lambda: get_user(request))  # type: ignore[assignment]
+    html = render(PAGE, request, user=User(username="somebody the template shows"))
+    assert "Ohio" not in html
+    assert 'data-login="/login/?next=%2F"' in html
+    assert "hx-ws:connect" in html
