@@ -1,0 +1,53 @@
+import os
+from pathlib import Path
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+SECRET_KEY = os.environ.get("SECRET_KEY", "only-for-this-example")
+DEBUG = True
+ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
+
+INSTALLED_APPS = [
+    "daphne",  # runserver with sockets; without it, pages poll
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django_risingwave",
+    "live",  # live
+    "library",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {"default-src": ["'none'"], "script-src": ["'self'"], "style-src": ["'self'"]}
+    | {"img-src": ["'self'"], "connect-src": ["'self'"], "form-action": ["'self'"]}
+}
+ROOT_URLCONF = "website.urls"
+ASGI_APPLICATION = "website.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    }
+]
+
+DATABASES = {
+    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"},
+    "risingwave": environ.Env().db_url("RISINGWAVE_URL", engine="django_risingwave"),
+}
+DATABASE_ROUTERS = ["django_risingwave.routers.RisingWaveRouter"]
+USE_TZ = True
+STATIC_URL = "static/"
+
+LIVE_OPEN = True  # live: the ranking is for everybody. Left out, it is for those who have logged in.
