@@ -27,11 +27,12 @@ def adapt(value: Any) -> Any:
 
 
 def _adapt_all(parameters: Any) -> Any:
-    if not parameters:
-        return parameters
+    # Django's are a tuple, or a list for many rows: asked first, for an abstract class takes longer to tell.
+    if isinstance(parameters, tuple | list):
+        return [adapt(value) if isinstance(value, _ADAPTED) else value for value in parameters]
     if isinstance(parameters, Mapping):
         return {name: adapt(value) for name, value in parameters.items()}
-    return [adapt(value) if isinstance(value, _ADAPTED) else value for value in parameters]
+    return parameters and [*map(adapt, parameters)]
 
 
 class Cursor(cursor):
