@@ -1,4 +1,4 @@
-"""What a real RisingWave has to confirm: the list at the end of docs/backend.md.
+"""What a real RisingWave has to confirm: docs/backend/unconfirmed.md.
 
 `pytest -m risingwave` with its URL in RISINGWAVE_URL runs these, and other modules that are marked so. On the
 stand-in the same tests run, but for those that only a RisingWave can tell, which are skipped.
