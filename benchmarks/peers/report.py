@@ -25,13 +25,15 @@ HEAD = (
 )
 
 
+def number(figure: float, plan: Plan, digits: int = 0) -> str:
+    """A figure, or that a commit has not been shown in time."""
+    return f"> {plan.patience * 1000:,.0f}" if math.isinf(figure) else f"{figure:,.{digits}f}"
+
+
 def spread(figures: Sequence[float], plan: Plan, digits: int = 0) -> str:
     """The median of the repeats, the least and the most."""
-
-    def number(figure: float) -> str:
-        return f"> {plan.patience * 1000:,.0f}" if math.isinf(figure) else f"{figure:,.{digits}f}"
-
-    low, middle, high = (number(f) for f in (min(figures), statistics.median(figures), max(figures)))
+    three = min(figures), statistics.median(figures), max(figures)
+    low, middle, high = (number(figure, plan, digits) for figure in three)
     return middle if low == high else f"{middle} ({low} – {high})"
 
 
@@ -87,19 +89,19 @@ def tables(results: Mapping[str, Sequence[Result]], plan: Plan) -> str:
         for title, some in results.items():
             lines += [row(title, result, plan) for result in some if result.wanted == count]
         lines.append("")
-    return "\n".join(lines + browser_table(results))
+    return "\n".join(lines + browser_table(results, plan))
 
 
-def browser_table(results: Mapping[str, Sequence[Result]]) -> list[str]:
+def browser_table(results: Mapping[str, Sequence[Result]], plan: Plan) -> list[str]:
     """The wire beside the page."""
     lines = []
     for title, some in results.items():
         for result in some:
             if result.browser and result.p50:
-                wire = f"{statistics.median(result.p50):,.0f} | {statistics.median(result.p95):,.0f}"
-                ordered = sorted(result.browser)
-                page = f"{statistics.median(ordered):,.0f} | {ordered[-1]:,.0f}"
-                lines.append(f"| {title} | {wire} | {page} |")
+                wire = statistics.median(result.p50), statistics.median(result.p95)
+                page = statistics.median(result.browser), max(result.browser)
+                cells = [title, *(number(figure, plan) for figure in (*wire, *page))]
+                lines.append(f"| {' | '.join(cells)} |")
     if not lines:
         return []
     return [

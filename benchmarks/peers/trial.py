@@ -197,8 +197,7 @@ class Trial:
         self.wait_for(crowd, self.orders.turnover)
         for _ in range(self.plan.repeats):
             self.idle(result)
-            commits = self.active(result)
-            self.wait_for(crowd, self.orders.turnover)
+            commits = self.active(crowd, result)
             self.latency(crowd, commits, result)
             if result.open >= ENOUGH:
                 result.memory.append((self.server.memory() - empty) / 1024 / result.open)
@@ -224,14 +223,18 @@ class Trial:
         result.idle_cpu.append((self.server.cpu() - cpu) / seconds / result.open * 1e6)
         result.idle_queries.append(self.queries.count(position, self.queries.position()) / seconds)
 
-    def active(self, result: Result) -> list[tuple[int, float]]:
-        """Measure while there are commits."""
+    def active(self, crowd: Viewers, result: Result) -> list[tuple[int, float]]:
+        """Measure while there are commits, and until all have seen the last."""
         cpu, began, position = self.server.cpu(), time.monotonic(), self.queries.position()
         commits = self.commits()
-        cpu, seconds = self.server.cpu() - cpu, time.monotonic() - began
+        ended = time.monotonic()
+        result.queries.append(self.queries.count(position, self.queries.position()) / (ended - began))
+        self.wait_for(crowd, self.orders.turnover)
+        # What it costs to be late counts; that it goes on polling meanwhile does not.
+        idle = result.idle_cpu[-1] * result.open / 1e6 * (time.monotonic() - ended)
+        cpu = max(self.server.cpu() - cpu - idle, 0.0)
         result.cpu.append(cpu / len(commits) / result.open * 1e6)
-        result.load.append(cpu / seconds)
-        result.queries.append(self.queries.count(position, self.queries.position()) / seconds)
+        result.load.append(cpu / (ended - began))
         return commits
 
     def wait_for(self, crowd: Viewers, turnover: int) -> None:
@@ -241,7 +244,7 @@ class Trial:
             seen = crowd.collect()["seen"]
             if all(viewer and viewer[-1][0] >= turnover for viewer in seen):
                 return
-            time.sleep(0.5)
+            time.sleep(0.2)
 
     def latency(self, crowd: Viewers, commits: list[tuple[int, float]], result: Result) -> None:
         """From each commit to each viewer that is shown it, or more than it."""
