@@ -49,6 +49,7 @@ bench: $(VENV)/dev
 	$(VENV)/bin/python -m benchmarks.load
 	$(VENV)/bin/python -m benchmarks.cost
 	$(VENV)/bin/python -m benchmarks.latency
+	$(VENV)/bin/python -m benchmarks.frames
 	$(VENV)/bin/python -m benchmarks.backend
 
 bench-peers: $(VENV)/dev
