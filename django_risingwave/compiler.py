@@ -61,8 +61,9 @@ class SQLCompiler(PostgreSQLCompiler):
 
     def pre_sql_setup(self, *args: Any, **kwargs: Any) -> Any:
         setup = super().pre_sql_setup(*args, **kwargs)
-        selected = [column for column, _, _ in self.select or ()]
-        if self.query.group_by is not None or any(column.contains_aggregate for column in selected):
+        annotations = self.query.annotation_select.values()
+        if self.query.group_by is not None or any(each.contains_aggregate for each in annotations):
+            selected = [column for column, _, _ in self.select or ()]
             check_beside_aggregates([*selected, self.having])  # type: ignore[attr-defined]  # not in the stubs
         return setup
 
