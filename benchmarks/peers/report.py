@@ -88,6 +88,8 @@ def tables(results: Mapping[str, Sequence[Result]], plan: Plan) -> str:
         ]
         for title, some in results.items():
             lines += [row(title, result, plan) for result in some if result.wanted == count]
+            if some[-1].wanted < count:
+                lines.append(f"| {title} | not tried: {some[-1].wanted:,} are too many |" + " |" * 7)
         lines.append("")
     return "\n".join(lines + browser_table(results, plan))
 

@@ -46,3 +46,14 @@ def test_a_peer_that_does_not_get_there_says_so():
     cells = report.row("Peer", Result(wanted=1000, open=612), Plan(connect=60))
     assert cells.startswith("| Peer | 612 of 1,000 connected within 60 s |")
     assert cells.count("|") == report.HEAD.count("|")
+
+
+def test_a_peer_that_had_too_many_viewers_is_not_left_out():
+    results = {"One": [Result(10, open=10), Result(100, open=70)], "Other": [Result(10, open=3)]}
+    lines = report.tables(results, Plan()).splitlines()
+    assert [line.split(" |")[:2] for line in lines if line.startswith("| O")] == [
+        ["| One", " 10 of 10 connected within 60 s"],
+        ["| Other", " 3 of 10 connected within 60 s"],
+        ["| One", " 70 of 100 connected within 60 s"],
+        ["| Other", " not tried: 10 are too many"],
+    ]
