@@ -192,6 +192,13 @@ _DJANGO_TEST_SKIPS = {
         """,
         since=(6, 1),
     ),
+    "RisingWave has no CHECK.": _tests("""
+        model_fields.test_integerfield.PositiveIntegerFieldTests test_negative_values
+    """),
+    "A numeric of RisingWave has 28 digits.": _tests("""
+        model_fields.test_decimalfield.DecimalFieldTests test_fetch_from_db_without_float_rounding
+        model_fields.test_decimalfield.DecimalFieldTests test_save_without_float_conversion
+    """),
     "RisingWave has no FOREIGN KEY.": _tests("""
         fixtures_regress.tests.TestFixtures test_loaddata_raises_error_when_fixture_has_invalid_foreign_key
         inspectdb.tests.InspectDBTestCase test_same_relations
