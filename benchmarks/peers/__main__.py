@@ -31,6 +31,7 @@ from benchmarks.server import ROOT, manage, migrated_standin
 from tests.processes import CHROMIUM
 
 DOCUMENT, PLOT = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "peers.svg"
+RESULTS = environments.FOLDER / "results.json"
 QUICK = Plan(repeats=1, idle=1, commits=2, spacing=1, connect=20, warm_up=0.5, page_commits=2)
 
 
@@ -113,13 +114,17 @@ def name_with_versions(contestant: Contestant, python: Path) -> tuple[str, str]:
 
 
 def write(section: str, results: dict[str, list[Result]]) -> None:
-    """Put the section in the place of the one that is there, or at the end, and draw the plot."""
+    """Put the section in the place of the one that is there, or at the end, and draw the plot.
+
+    What it is drawn from is kept in .peers/results.json.
+    """
+    data = {title: [asdict(result) for result in some] for title, some in results.items()}
+    RESULTS.write_text(json.dumps(data))
     before, _, rest = DOCUMENT.read_text().partition(f"{report.TITLE}\n")
     _, heading, after = rest.partition("\n## ")
     DOCUMENT.write_text(f"{before.rstrip()}\n\n{section.rstrip()}\n{heading}{after}")
-    data = {title: [asdict(result) for result in some] for title, some in results.items()}
-    command = [str(environments.python("plot")), "-m", "benchmarks.peers.plot", str(PLOT)]
-    subprocess.run(command, cwd=ROOT, input=json.dumps(data), text=True, check=True)
+    command = [str(environments.python("plot")), "-m", "benchmarks.peers.plot", str(RESULTS), str(PLOT)]
+    subprocess.run(command, cwd=ROOT, check=True)
 
 
 def main() -> None:
@@ -127,6 +132,8 @@ def main() -> None:
     # As on Ctrl-C: what was started is ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     plan = QUICK if options.quick else Plan()
+    if options.write:
+        environments.python("plot")
     with ExitStack() as stack:
         hows, results = run(options, plan, stack)
     section = report.section(hows, results, plan)

@@ -1,4 +1,4 @@
-"""Draw the results, JSON on the standard input, as an SVG that reads on light and on dark pages."""
+"""Draw the results, a file of JSON, as an SVG that reads on light and on dark pages."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import math
 import statistics
 import sys
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -32,6 +33,12 @@ STYLES = (
 GREY = "#7d8590"
 
 
+def points(some: list[dict[str, Any]], measure: str) -> list[tuple[int, float]]:
+    """Viewers and median, of what was measured and can be drawn."""
+    medians = [(result["wanted"], statistics.median(result[measure])) for result in some if result[measure]]
+    return [(viewers, median) for viewers, median in medians if 0 < median < math.inf]
+
+
 def draw(results: dict[str, list[dict[str, Any]]], path: str) -> None:
     plt.rcParams |= {
         "svg.fonttype": "none",
@@ -43,24 +50,27 @@ def draw(results: dict[str, list[dict[str, Any]]], path: str) -> None:
         ),
     }
     figure, axes = plt.subplots(2, 2, figsize=(10, 7), layout="constrained")
+    ticks = sorted({result["wanted"] for some in results.values() for result in some})
     for axis, (measure, label) in zip(axes.flat, PANELS, strict=True):
-        for (title, some), (colour, marker) in zip(results.items(), STYLES, strict=False):
-            points = [
-                (result["wanted"], statistics.median(result[measure])) for result in some if result[measure]
-            ]
-            points = [(viewers, figure) for viewers, figure in points if 0 < figure < math.inf]
-            axis.plot(
-                *zip(*points, strict=True) if points else ([], []), color=colour, marker=marker, label=title
-            )
-        axis.set(xscale="log", yscale="log", title=label, xlabel="viewers")
+        axis.set(title=label, xlabel="viewers", xscale="log")
+        axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        axis.xaxis.minorticks_off()
         axis.grid(color=GREY, alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
-        axis.set_xticks(ticks := sorted({result["wanted"] for some in results.values() for result in some}))
-        axis.set_xticklabels([f"{tick:,}" for tick in ticks])
-        axis.xaxis.minorticks_off()
-        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.yaxis.set_minor_locator(NullLocator())
-        axis.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+        for (title, some), (colour, marker) in zip(results.items(), STYLES, strict=False):
+            drawn = points(some, measure)
+            axis.plot(
+                [viewers for viewers, _ in drawn],
+                [figure for _, figure in drawn],
+                color=colour,
+                marker=marker,
+                label=title,
+            )
+            if drawn:
+                axis.set_yscale("log")
+                axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.yaxis.set_minor_locator(NullLocator())
+                axis.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
     figure.legend(
         *axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False
     )
@@ -68,4 +78,4 @@ def draw(results: dict[str, list[dict[str, Any]]], path: str) -> None:
 
 
 if __name__ == "__main__":
-    draw(json.load(sys.stdin), sys.argv[1])
+    draw(json.loads(Path(sys.argv[1]).read_text()), sys.argv[2])
