@@ -23,28 +23,32 @@ _watch.start()
 BOTH = pytest.mark.django_db(transaction=True, databases=["default", "risingwave"])
 
 
+#: Programs that tests need, by the mark of these tests.
+PROGRAMS = {"browser": ("chromium", processes.CHROMIUM), "nginx": ("nginx", processes.NGINX)}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("REQUIRE_PROGRAMS"):
+        return
     for item in items:
-        if (
-            item.get_closest_marker("browser")
-            and processes.CHROMIUM is None
-            and not os.environ.get("REQUIRE_BROWSER")
-        ):
-            item.add_marker(pytest.mark.skip(reason="no Chromium found"))
+        for mark, (program, path) in PROGRAMS.items():
+            if item.get_closest_marker(mark) and path is None:
+                item.add_marker(pytest.mark.skip(reason=f"no {program} found"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    missed = [
-        report.nodeid
-        for report in terminalreporter.stats.get("skipped", [])
-        if "no Chromium found" in str(report.longrepr)
-    ]
-    if missed:
-        terminalreporter.section("NOT TESTED IN A BROWSER", sep="!", red=True, bold=True)
-        terminalreporter.line("No Chromium was found, so these tests did not run:")
-        for nodeid in missed:
-            terminalreporter.line(f"  {nodeid}")
-        terminalreporter.line("Install Chromium (Debian: apt install chromium) and run them again.")
+    for program, _ in PROGRAMS.values():
+        missed = [
+            report.nodeid
+            for report in terminalreporter.stats.get("skipped", [])
+            if f"no {program} found" in str(report.longrepr)
+        ]
+        if missed:
+            terminalreporter.section(f"NOT TESTED WITH {program.upper()}", sep="!", red=True, bold=True)
+            terminalreporter.line(f"No {program} was found, so these tests did not run:")
+            for nodeid in missed:
+                terminalreporter.line(f"  {nodeid}")
+            terminalreporter.line(f"Install it (Debian: apt install {program}) and run them again.")
 
 
 @pytest.fixture(autouse=True)
@@ -57,8 +61,14 @@ def watch(request: pytest.FixtureRequest) -> Iterator[Watch]:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    assert processes.CHROMIUM, "REQUIRE_BROWSER is set, and there is no Chromium"
+    assert processes.CHROMIUM, "REQUIRE_PROGRAMS is set, and there is no Chromium"
     return processes.CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def nginx_program() -> str:
+    assert processes.NGINX, "REQUIRE_PROGRAMS is set, and there is no nginx"
+    return processes.NGINX
 
 
 @pytest.fixture

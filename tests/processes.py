@@ -31,6 +31,8 @@ CHROMIUM = next(
     ),
     None,
 )
+#: Debian has it where not everybody looks.
+NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -67,7 +69,12 @@ def database_url(connection: BaseDatabaseWrapper) -> str:
 
 
 @contextmanager
-def daphne(environment: dict[str, str], log: Path, port: int | None = None) -> Iterator[Server]:
+def daphne(
+    environment: dict[str, str],
+    log: Path,
+    port: int | None = None,
+    application: str = "config.asgi:application",
+) -> Iterator[Server]:
     """Run Daphne until the block ends; it answers when the block begins."""
     port = port or free_port()
     command = [
@@ -83,7 +90,7 @@ def daphne(environment: dict[str, str], log: Path, port: int | None = None) -> I
     ]
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*command, "config.asgi:application"],
+            [*command, application],
             cwd=ROOT,
             env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"} | environment,
             stdout=output,
@@ -107,7 +114,7 @@ def answers(server: Server) -> bool:
         return False
 
 
-def wait_until(condition, explain=lambda: "", seconds: float = 20) -> None:
+def wait_until(condition, explain=lambda: "", seconds: float = 60) -> None:
     """Wait for what must come; how soon it comes is for benchmarks."""
     until = time.monotonic() + seconds
     while not condition():

@@ -1,0 +1,393 @@
+"""Two processes behind nginx, as in examples/nginx/dashboard.conf, while one or the other is away."""
+
+from __future__ import annotations
+
+import datetime
+import http.cookiejar
+import ipaddress
+import os
+import random
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, Request, build_opener
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
+
+from tests import processes
+from tests.conftest import BOTH
+from tests.live.test_browser import badge, browser, patience, shows  # noqa: F401 - fixtures
+from tests.live.test_views import get, get_until
+from tests.live.test_websocket import closing, messages
+from tests.processes import ROOT, Server, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [BOTH, pytest.mark.nginx]
+EXAMPLE = ROOT / "examples" / "nginx" / "dashboard.conf"
+#: nginx itself ends TLS, and tells so.
+HTTPS = {"X_Forwarded_Proto": "https"}
+MAIN = """
+daemon off;
+{user}
+worker_processes 2;
+pid {folder}/pid;
+error_log stderr;
+events {{ worker_connections 1024; }}
+http {{
+    include /etc/nginx/mime.types;
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/dashboard.conf;
+}}
+"""
+
+
+def lasting_ports(number: int) -> list[int]:
+    """Free ones that no outgoing connection takes meanwhile: below those that Linux gives away."""
+    found = []
+    for port in random.sample(range(10_000, 32_000), 1_000):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                found.append(port)
+        if len(found) == number:
+            break
+    return found
+
+
+class Site:
+    """nginx and two processes of the dashboard; each can be ended and started again, at its port."""
+
+    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+        self.environment, self.folder = environment, folder
+        self.port, self.plain_port, *self.ports = lasting_ports(4)
+        self.url = f"https://127.0.0.1:{self.port}"
+        self.socket_url = f"wss://127.0.0.1:{self.port}/ws/rankings/"
+        self.servers: dict[int, Server] = {}
+        self.stack = ExitStack()
+
+    def start(self, which: int) -> None:
+        server = processes.daphne(self.environment, self.folder / f"log{which}", self.ports[which])
+        self.servers[which] = self.stack.enter_context(server)
+
+    def roll(self, how: str) -> Iterator[None]:
+        """End one after the other, by "kill" or "terminate"; yield while it is away, then start it again."""
+        for which in (0, 1):
+            process = self.servers[which].process
+            getattr(process, how)()
+            process.wait(20)
+            yield
+            self.start(which)
+
+
+def configure(site: Site, folder: Path) -> Path:
+    """The example with the ports and folders of this test."""
+    text = EXAMPLE.read_text()
+    for example, ours in (
+        ("listen 80;", f"listen 127.0.0.1:{site.plain_port};"),
+        ("listen 443 ssl;", f"listen 127.0.0.1:{site.port} ssl;"),
+        ("server 127.0.0.1:8001 ", f"server 127.0.0.1:{site.ports[0]} "),
+        ("server 127.0.0.1:8002 ", f"server 127.0.0.1:{site.ports[1]} "),
+        ("/etc/nginx/dashboard.crt;", f"{folder}/dashboard.crt;"),
+        ("/etc/nginx/dashboard.key;", f"{folder}/dashboard.key;"),
+        ("root /srv/dashboard;", f"root {folder};"),
+    ):
+        assert text.count(example) == 1, example
+        text = text.replace(example, ours)
+    (folder / "dashboard.conf").write_text(text)
+    (folder / "static").symlink_to(site.environment["STATIC_ROOT"])
+    main = folder / "nginx.conf"
+    # The worker has to read what root has made.
+    main.write_text(MAIN.format(folder=folder, user="user root;" if os.geteuid() == 0 else ""))
+    return main
+
+
+def certify(folder: Path) -> None:
+    """A certificate for 127.0.0.1 that is its own authority."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "dashboard")])
+    now = datetime.datetime.now(datetime.UTC)
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / "dashboard.crt").write_bytes(certificate.public_bytes(pem))
+    (folder / "dashboard.key").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+
+
+@contextmanager
+def nginx(program: str, configuration: Path, port: int) -> Iterator[None]:
+    """Run it until the block ends; it listens when the block begins."""
+    log = configuration.with_name("nginx.log")
+    with log.open("wb") as output:
+        process = subprocess.Popen([program, "-c", configuration], stderr=output)
+
+    def listens() -> bool:
+        assert process.poll() is None, log.read_text()
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    try:
+        wait_until(listens, log.read_text)
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@contextmanager
+def behind_nginx(program: str, environment: dict[str, str], folder: Path) -> Iterator[Site]:
+    """The two processes and nginx; this process and its children trust its certificate."""
+    site = Site(environment | {"HTTPS": "true"}, folder)
+    certify(folder)
+    with pytest.MonkeyPatch.context() as patch, site.stack:
+        patch.setenv("SSL_CERT_FILE", str(folder / "dashboard.crt"))
+        site.stack.enter_context(nginx(program, configure(site, folder), site.port))
+        site.start(0)
+        site.start(1)
+        yield site
+
+
+@pytest.fixture(scope="module")
+def site(
+    nginx_program: str, site_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    """Open to all. Both processes run at the end of each test."""
+    with behind_nginx(nginx_program, site_environment, tmp_path_factory.mktemp("nginx")) as running:
+        yield running
+
+
+@pytest.fixture
+def closed_site(nginx_program: str, site_environment: dict[str, str], tmp_path: Path) -> Iterator[Site]:
+    """For those who have logged in."""
+    with behind_nginx(nginx_program, site_environment | {"LIVE_OPEN": "false"}, tmp_path) as running:
+        yield running
+
+
+HOW = pytest.mark.parametrize("how", ["kill", "terminate"])
+RANKING = "?format=json&rankings=states-by-turnover"
+
+
+def frames(server: Server, kind: str) -> dict[str, str]:
+    """The text of each ranking's frame as that process sends it, by etag or by the card's id."""
+    found: dict[str, str] = {}
+    url = f"{server.socket_url}?format={kind}"
+    with connect(url, origin=Origin(f"https://{server.host}"), open_timeout=60) as socket:
+        while len(found) < 4:
+            text = str(socket.recv(timeout=20))
+            ranking = re.search(r'"type":"snapshot","ranking":"([^"]+)"|id="ranking-([^"]+)"', text)
+            if ranking:
+                found[ranking[1] or ranking[2]] = text
+    return found
+
+
+def through(site: Site, origin: str, **headers: str) -> ClientConnection:
+    """A socket to one of the processes."""
+    context = ssl.create_default_context()
+    # This client reads and writes in two threads, for which Python's ssl has no lock: while TLS 1.3's session
+    # tickets came, 2 requests of 1,500 were never sent.
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return connect(
+        site.socket_url, ssl=context, origin=Origin(origin), additional_headers=headers, open_timeout=60
+    )
+
+
+def test_the_processes_send_the_same(site, orders):
+    """To the byte, but for the moment when the one and the other first saw the rows as they are."""
+    orders((1, 2, 3.0, "Ohio"), (2, 1, 5.0, None))
+    moment = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+    answers = [
+        get_until(
+            lambda answer: "Ohio" in answer.body and "$5" in answer.body, server, "/api/rankings/", **HTTPS
+        )
+        for server in site.servers.values()
+    ]
+    one, other = answers
+    assert one.headers["ETag"] == other.headers["ETag"]
+    assert moment.sub("", one.body) == moment.sub("", other.body)
+    for kind in ("json", "html"):
+        first, second = (
+            {slug: moment.sub("", text) for slug, text in frames(server, kind).items()}
+            for server in site.servers.values()
+        )
+        assert first == second
+
+
+def test_what_one_process_has_tagged_the_other_knows(site, orders):
+    orders((1, 2, 3.0, "Ohio"))
+    one, other = site.servers.values()
+    path = "/partials/rankings/?rankings=states-by-turnover"
+    tag = get_until(lambda answer: "$6" in answer.body, one, path, **HTTPS).headers["HX-PTag"]
+    get_until(lambda answer: answer.status == 304, other, path, HX_Request="true", HX_PTag=tag, **HTTPS)
+    etag = get(one, "/api/rankings/", **HTTPS).headers["ETag"]
+    assert get(other, "/api/rankings/", If_None_Match=etag, **HTTPS).status == 304
+
+
+@HOW
+def test_a_program_goes_on_whichever_process_ends(site, orders, how):
+    orders((1, 2, 3.0, "Ohio"))
+    command = [sys.executable, "examples/subscribe.py", site.socket_url + RANKING]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        lines = iter(program.stdout.readline, "")
+        try:
+            next(line for line in lines if line.endswith("Ohio $6\n"))
+            for place, _ in enumerate(site.roll(how)):
+                orders((1, 10 + place, 100.0, f"State {place}"))
+                next(line for line in lines if f"State {place} " in line)
+            assert program.poll() is None
+        finally:
+            program.terminate()
+
+
+@HOW
+def test_every_request_is_answered_whichever_process_ends(site, orders, how):
+    orders((1, 2, 3.0, "Ohio"))
+    statuses: list[int] = []
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            statuses.append(get(site, "/partials/rankings/").status)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in site.roll(how):
+            asked = len(statuses)
+            wait_until(lambda asked=asked: len(statuses) > asked + 20)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert set(statuses) == {200}
+
+
+def test_a_login_goes_through_both_processes(closed_site, orders, django_user_model):
+    """The form from one, posted to the other, and the page from the first again."""
+    django_user_model.objects.create_user("ann", password="a-good-password")
+    cookies = http.cookiejar.CookieJar()
+    visitor = build_opener(HTTPCookieProcessor(cookies))
+    rolling = closed_site.roll("kill")
+    next(rolling)
+    with visitor.open(f"{closed_site.url}/login/", timeout=20) as page:
+        form = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.read().decode())
+        assert "max-age" in page.headers["Strict-Transport-Security"]
+    next(rolling)
+    assert form
+    fields = {"username": "ann", "password": "a-good-password", "csrfmiddlewaretoken": form[1], "next": "/"}
+    request = Request(f"{closed_site.url}/login/", urlencode(fields).encode(), {"Origin": closed_site.url})
+    with visitor.open(request, timeout=20) as page:
+        assert "Log out ann" in page.read().decode()
+    assert {cookie.name for cookie in cookies if cookie.secure} == {"csrftoken", "sessionid"}
+    assert next(rolling, "both have been away") == "both have been away"
+    next(closed_site.roll("kill"))
+    with visitor.open(f"{closed_site.url}/", timeout=20) as page:
+        assert "Log out ann" in page.read().decode()
+    session = "; ".join(f"{cookie.name}={cookie.value}" for cookie in cookies)
+    with through(closed_site, closed_site.url, Cookie=session) as socket:
+        assert next(messages(socket))["type"] == "hello"
+
+
+def test_a_foreign_page_is_refused_through_nginx_too(site):
+    with through(site, "https://evil.example") as socket:
+        assert closing(socket)[1] == 4403
+    with through(site, site.url) as socket:
+        assert next(messages(socket))["type"] == "hello"
+
+
+def test_plain_http_leads_to_https_whatever_the_client_says(site):
+    plain = Server(f"127.0.0.1:{site.plain_port}", site.servers[0].process, site.servers[0].log)
+    answer = get(plain, "/login/", **HTTPS)
+    assert (answer.status, answer.headers["Location"]) == (308, "https://127.0.0.1/login/")
+
+
+def test_nginx_serves_static_files_itself_and_they_stay_in_caches(site):
+    page = get(site, "/login/").body
+    style = re.search(r'href="(/static/[^"]+\.[0-9a-f]{12}\.css)"', page)
+    assert style
+    for server in site.servers.values():
+        server.process.kill()
+        server.process.wait(20)
+    try:
+        answer = get(site, style[1])
+        assert answer.status == 200
+        assert answer.headers["Content-Type"] == "text/css"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "max-age=315360000" in answer.headers["Cache-Control"]
+        assert get(site, "/healthz/").status == 502
+    finally:
+        site.start(0)
+        site.start(1)
+
+
+# ---- in a browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:  # noqa: F811
+    context = browser.new_context(ignore_https_errors=True)
+    context.set_default_timeout(30_000)
+    yield context.new_page()
+    context.close()
+
+
+@HOW
+@pytest.mark.browser
+def test_a_page_goes_on_whichever_process_ends(site, page, orders, how):
+    orders((1, 2, 3.0, "Ohio"))
+    page.goto(site.url)
+    badge(page, "live")
+    page.evaluate("window.mark = 'not reloaded'")
+    for place, _ in enumerate(site.roll(how)):
+        orders((1, 10 + place, 100.0, f"State {place}"))
+        shows(page, f"State {place}")
+        badge(page, "live")
+    assert page.evaluate("window.mark") == "not reloaded"
+
+
+@pytest.mark.browser
+def test_a_polling_page_notices_nothing_whichever_process_ends(site, page, orders):
+    page.route_web_socket("**", lambda socket: socket.close(code=1011))
+    orders((1, 2, 3.0, "Ohio"))
+    page.goto(site.url)
+    badge(page, "polling")
+    statuses, failed = [], []
+    page.on("response", lambda response: statuses.append(response.status))
+    page.on("requestfailed", lambda request: failed.append(request.url))
+    for place, _ in enumerate(site.roll("kill")):
+        orders((1, 10 + place, 100.0, f"State {place}"))
+        shows(page, f"State {place}")
+        with page.expect_response(lambda response: response.status == 304):
+            pass
+    badge(page, "polling")
+    assert set(statuses) == {200, 304}
+    assert failed == []
