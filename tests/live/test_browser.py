@@ -165,33 +165,71 @@ def test_without_javascript_the_page_reloads_itself(browser, server, orders):
     context.close()
 
 
+def hide(page: Page, hidden: bool) -> None:
+    """Headless Chromium hides no tab, so the page is told."""
+    page.evaluate(
+        """hidden => {
+          Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+          document.dispatchEvent(new Event('visibilitychange'));
+        }""",
+        hidden,
+    )
+
+
 def test_a_hidden_tab_asks_for_nothing_and_catches_up_when_shown(page, server, orders):
     orders((1, 2, 3.0, "Ohio"))
     page.goto(server.url)
     badge(page, "live")
-
-    def hide(hidden: bool) -> None:
-        # Headless Chromium hides no tab, so the page is told.
-        page.evaluate(
-            """hidden => {
-              Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
-              document.dispatchEvent(new Event('visibilitychange'));
-            }""",
-            hidden,
-        )
-
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     page.on("websocket", lambda socket: requests.append(socket.url))
-    hide(True)
+    hide(page, True)
     badge(page, "connecting")
     orders((1, 2, 3.0, "Utah"))
     # Two poll intervals: what must not happen has no event to wait for.
     page.wait_for_timeout(4_500)
     assert requests == []
-    hide(False)
+    hide(page, False)
     shows(page, "Utah")
     badge(page, "live")
+
+
+def test_a_hidden_tab_does_not_poll_and_catches_up_when_shown(page, server, orders):
+    page.route_web_socket("**", lambda socket: socket.close(code=1011))
+    orders((1, 2, 3.0, "Ohio"))
+    page.goto(server.url)
+    badge(page, "polling")
+    with page.expect_response("**/partials/**"):
+        pass
+    hide(page, True)
+    polls: list[str] = []
+    page.on("request", lambda request: polls.append(request.url))
+    orders((1, 2, 3.0, "Utah"))
+    page.wait_for_timeout(4_500)
+    assert polls == []
+    hide(page, False)
+    shows(page, "Utah")
+
+
+def test_polls_wait_for_as_long_as_the_server_asks(page, site_environment, tmp_path, orders):
+    page.route_web_socket("**", lambda socket: socket.close(code=1011))
+    port = processes.free_port()
+    with processes.daphne(site_environment, tmp_path / "log", port) as server:
+        page.goto(server.url)
+        badge(page, "polling")
+    nowhere = f"postgres://nobody@127.0.0.1:{processes.free_port()}/none"
+    with processes.daphne(site_environment | {"RISINGWAVE_URL": nowhere}, tmp_path / "log", port):
+        with page.expect_event("requestfinished", lambda request: request.response().status == 503) as waited:
+            pass
+        refused = waited.value
+        with page.expect_event("requestfinished", lambda request: "/partials/" in request.url) as waited:
+            pass
+        polled = waited.value
+        waits = int(refused.response().headers["retry-after"]) * 1000
+    assert waits == 5_000
+    # By the browser's clock.
+    answered = refused.timing["startTime"] + refused.timing["responseEnd"]
+    assert polled.timing["startTime"] - answered > waits * 0.95
 
 
 def test_a_paused_page_stands_still_and_catches_up_when_resumed(page, server, orders):
