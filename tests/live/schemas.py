@@ -1,0 +1,40 @@
+"""Holds messages against docs/schemas/."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker
+from referencing import Registry, Resource
+
+from live import frames
+from tests.processes import ROOT
+
+FOLDER = ROOT / "docs" / "schemas" / str(frames.VERSION)
+SCHEMAS: dict[str, dict[str, Any]] = {
+    file.stem: json.loads(file.read_text()) for file in sorted(FOLDER.glob("*.json"))
+}
+#: What is sent as a whole: a message or an answer.
+WHOLE = set(SCHEMAS) - {"types"}
+_registry = Registry().with_resources(
+    (f"{name}.json", Resource.from_contents(schema)) for name, schema in SCHEMAS.items()
+)
+# Without a checker of its own, jsonschema takes any string for a date-time.
+_formats = FormatChecker(formats=())
+
+
+@_formats.checks("date-time", raises=ValueError)
+def is_moment(value: object) -> bool:
+    return not isinstance(value, str) or bool(datetime.fromisoformat(value))
+
+
+def validator(schema: dict[str, Any]) -> Draft202012Validator:
+    return Draft202012Validator(schema, registry=_registry, format_checker=_formats)
+
+
+def faults(name: str, message: object) -> list[str]:
+    """What is wrong with it, by the schema of that name."""
+    found = validator(SCHEMAS[name]).iter_errors(message)
+    return [f"{error.json_path}: {error.message}" for error in found]
