@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from channels.auth import get_user
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
+
+from live.logins import digest, get_logins
 
 if TYPE_CHECKING:
     from channels.consumer import _ChannelScope
@@ -21,12 +24,34 @@ def is_open() -> bool:
 
 async def may_look(request: HttpRequest) -> bool:
     """Whether the request's user may see the rankings. Asks for no user while the dashboard is open."""
-    return is_open() or (await request.auser()).is_authenticated
+    if is_open():
+        return True
+
+    async def ask() -> bool:
+        return (await request.auser()).is_authenticated
+
+    session_key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    return await (get_logins().ask(digest(session_key), ask) if session_key else ask())
 
 
-async def may_subscribe(scope: _ChannelScope) -> bool:
-    """The same for a WebSocket, whose scope carries a session."""
-    return is_open() or (await get_user(scope)).is_authenticated
+async def may_subscribe(session_key: str | None) -> bool:
+    """The same for a WebSocket, by its session's key."""
+    if is_open():
+        return True
+    if not session_key:
+        return False
+
+    async def ask() -> bool:
+        # A new store each time: what one has read, it keeps.
+        session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+        return (await get_user({"session": session})).is_authenticated  # type: ignore[typeddict-item]
+
+    return await get_logins().ask(digest(session_key), ask)
+
+
+def session_key(scope: _ChannelScope) -> str | None:
+    """The key of the session that a WebSocket's cookies name."""
+    return scope["cookies"].get(settings.SESSION_COOKIE_NAME)
 
 
 def same_origin(scope: _ChannelScope, *, missing: bool) -> bool:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import TYPE_CHECKING
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import Error
 from django.http import QueryDict
 
-from live import access, frames, parameters
-from live.hub import NoDataError, Ping, TooManySubscribersError, get_hub
-from live.rankings import UnknownRankingError
+from live import access, frames, parameters, transport
+from live.hub import EndingError, NoDataError, Ping, TooManySubscribersError, get_hub
+from live.logins import digest, get_logins
+from live.rankings import RANKINGS, UnknownRankingError
 
 if TYPE_CHECKING:
     from live.rankings import Ranking
     from live.snapshots import Snapshot
 
-#: Close codes, our own: through ASGI Daphne sends only 1000 and 3000–4999.
+#: Close codes of our own. 44xx: stop. 45xx: come back.
 BAD_REQUEST, LOGIN, FORBIDDEN, UNKNOWN, FLOOD, BUSY = 4400, 4401, 4403, 4404, 4429, 4503
 #: Messages that a client may send before it is taken for a flood; none means anything yet.
 MESSAGES = 20
+#: Seconds between two looks at whether who subscribes is still logged in, for what no signal tells.
+RECHECK = 300.0
+#: Seconds after which a reader that takes nothing is dropped.
+STALLED = 30.0
 
 
 class RefusalError(Exception):
@@ -38,40 +45,73 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         """Accept, then say why if it can't be: a refused handshake looks like a network fault to browsers."""
         self.json = False
         self.received = 0
-        self._pending: dict[str, Snapshot | Ping] = {}
-        self._sent: dict[str, str] = {}
-        self._sender: asyncio.Task[None] | None = None
+        #: What the transport didn't take, by ranking and kind.
+        self._pending: dict[str, Snapshot | Ping | str] = {}
+        self._stalled: asyncio.TimerHandle | None = None
+        #: The etag that the client has, by ranking; and those it had when it came.
+        self._has: dict[str, str] = {}
+        self._had: frozenset[str] = frozenset()
+        self._session_key: str | None = None
+        self._recheck: asyncio.TimerHandle | None = None
+        self.transport = transport.in_scope(self.scope) or transport.of(self.base_send)
         await self.accept()
+        self.transport.start(self._send_pending)
         try:
             await self._subscribe(await self._admit())
         except RefusalError as refusal:
-            await self._refuse(refusal.code, refusal.reason)
+            self.leave(refusal.code, refusal.reason)
 
     async def _admit(self) -> list[Ranking]:
         """What the client asks for. Raises RefusalError."""
         query = QueryDict(self.scope["query_string"])
         try:
-            parameters.check_known(query, ("format", "rankings"))
+            parameters.check_known(query, ("format", "rankings", "seen"))
             self.json = parameters.one_of(query, "format", ("html", "json")) == "json"
             rankings = parameters.rankings(query)
+            self._had = parameters.etags(query, "seen", len(RANKINGS))
         except parameters.ParameterError as error:
             raise RefusalError(BAD_REQUEST, str(error)) from None
         except UnknownRankingError as error:
             raise RefusalError(UNKNOWN, str(error)) from None
         if not access.same_origin(self.scope, missing=self.json and access.is_open()):
             raise RefusalError(FORBIDDEN, "this page's origin may not subscribe; only pages of this site may")
-        if not await access.may_subscribe(self.scope):
-            raise RefusalError(LOGIN, "log in first")
+        await self._check_login()
         return rankings
+
+    async def _check_login(self) -> None:
+        """Make sure that the client may look, now and later. Raises RefusalError."""
+        if access.is_open():
+            return
+        self._session_key = access.session_key(self.scope)
+        if self._session_key is None or not await access.may_subscribe(self._session_key):
+            raise RefusalError(LOGIN, "log in first")
+        get_logins().hold(digest(self._session_key), self)
+        # Spread, so that those who came together don't ask together.
+        seconds = RECHECK * random.uniform(0.8, 1.2)  # noqa: S311
+        self._recheck = asyncio.get_running_loop().call_later(seconds, self._check_again)
+
+    def _check_again(self) -> None:
+        async def check() -> None:
+            try:
+                await self._check_login()
+            except RefusalError as refusal:
+                self.leave(refusal.code, refusal.reason)
+            except Error:
+                # While nobody can be asked, who is here stays.
+                self._recheck = asyncio.get_running_loop().call_later(STALLED, self._check_again)
+
+        self._checking = asyncio.create_task(check())
 
     async def _subscribe(self, rankings: list[Ranking]) -> None:
         """Subscribe first and read then, so that no change falls between."""
         hub = get_hub()
-        await self.send(frames.hello(rankings))
+        self._put("hello", frames.hello(rankings))
         try:
             hub.subscribe(self, rankings)
             for snapshot in await hub.current(rankings):
                 self.deliver(snapshot)
+        except EndingError:
+            raise RefusalError(self.transport.RESTART, "the server restarts; come back") from None
         except TooManySubscribersError:
             raise RefusalError(BUSY, "too many subscribers here; come back later") from None
         except NoDataError:
@@ -81,38 +121,68 @@ class RankingsConsumer(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Nothing is expected from a client."""
         self.received += 1
-        if self.received > MESSAGES:
-            await self._refuse(FLOOD, "too many messages")
-        else:
-            await self.send(frames.error(BAD_REQUEST, "this socket takes no messages"))
+        if self.received == MESSAGES + 1:
+            self.leave(FLOOD, "too many messages")
+        elif self.received <= MESSAGES:
+            self._put("error", frames.error(BAD_REQUEST, "this socket takes no messages"))
 
     async def disconnect(self, code: int) -> None:
-        get_hub().unsubscribe(self)
-        if self._sender is not None:
-            self._sender.cancel()
+        self._forget()
 
     def deliver(self, message: Snapshot | Ping) -> None:
-        """Send it soon; what a newer one overtakes before is never sent."""
-        self._pending["" if isinstance(message, Ping) else message.ranking.slug] = message
-        if self._sender is None or self._sender.done():
-            self._sender = asyncio.create_task(self._send_pending())
+        """Send it now, or when the transport takes it; what a newer one overtakes before is never sent."""
+        self._put("ping" if isinstance(message, Ping) else message.ranking.slug, message)
 
-    async def _send_pending(self) -> None:
-        while self._pending:
-            slug = next(iter(self._pending))
-            message = self._pending.pop(slug)
-            if isinstance(message, Ping):
-                await self.send(frames.ping(message))
-            elif self._sent.get(slug) != message.etag:
-                await self.send(self._frame(message, is_first=slug not in self._sent))
-                self._sent[slug] = message.etag
+    def log_out(self) -> None:
+        self.leave(LOGIN, "logged out")
 
-    def _frame(self, snapshot: Snapshot, *, is_first: bool) -> str:
-        if not self.json:
-            return frames.html(snapshot)
-        return frames.first(snapshot) if is_first else frames.update(snapshot)
+    def end(self) -> None:
+        self.leave(self.transport.RESTART, "the server restarts; come back")
 
-    async def _refuse(self, code: int, reason: str) -> None:
+    def leave(self, code: int, reason: str) -> None:
+        """Tell the client why, and close."""
+        self._forget()
+        self.transport.close(frames.error(code, reason), code, reason)
+
+    def _forget(self) -> None:
         get_hub().unsubscribe(self)
-        await self.send(frames.error(code, reason))
-        await self.close(code, reason)
+        self._pending.clear()
+        if self._session_key is not None:
+            get_logins().release(digest(self._session_key), self)
+        for timer in (self._stalled, self._recheck):
+            if timer is not None:
+                timer.cancel()
+
+    def _put(self, key: str, message: Snapshot | Ping | str) -> None:
+        if self._pending or not self._write(message):
+            self._pending[key] = message
+            if self._stalled is None:
+                self._stalled = asyncio.get_running_loop().call_later(STALLED, self.transport.abort)
+
+    def _send_pending(self) -> None:
+        while self._pending:
+            key = next(iter(self._pending))
+            if not self._write(self._pending[key]):
+                return
+            del self._pending[key]
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _write(self, message: Snapshot | Ping | str) -> bool:
+        """Hand it to the transport; False if that takes nothing now."""
+        if isinstance(message, str):
+            return self.transport.write(message)
+        if isinstance(message, Ping):
+            return self.transport.write(frames.ping(message))
+        slug = message.ranking.slug
+        is_first = slug not in self._has
+        if self._has.get(slug) != message.etag and not (is_first and message.etag in self._had):
+            if not self.json:
+                text = frames.html(message)
+            else:
+                text = frames.first(message) if is_first else frames.update(message)
+            if not self.transport.write(text):
+                return False
+        self._has[slug] = message.etag
+        return True

@@ -28,9 +28,10 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two reads at least: changes that come faster are gathered. People can't read faster.
 GATHER = 0.25
-#: Seconds after which all is read although nothing was told: proves that the server is alive.
+#: Seconds after which a server that tells its changes is asked whether it lives. No table is read for that.
 CHECK = 5.0
-#: The same where the server tells nothing, as RisingWave. A checkpoint a second is its default.
+#: Seconds between two reads of all where the server tells nothing, as RisingWave. Its default is a checkpoint
+#: a second.
 POLL = 1.0
 #: What a read may take; a hanging server counts as lost.
 READ_TIMEOUT = "5s"
@@ -59,6 +60,8 @@ class Feed(threading.Thread):
         self.on_failure = on_failure
         self.alias = router.db_for_read(self.rankings[0].model)
         self.failing_since: datetime | None = None
+        #: Whether the server tells what changes, and all that it told has been read.
+        self.up_to_date = False
         self._stopping = False
         self._read_wanted = False
         self._wake, self._waker = socket.socketpair()
@@ -83,36 +86,50 @@ class Feed(threading.Thread):
                 try:
                     self._watch()
                 except Error as error:
+                    self.up_to_date = False
                     delay = RETRY_FIRST if self.failing_since is None else min(delay * 2, RETRY_MOST)
                     self._failed(error)
                     self._pause(delay)
                 finally:
                     connections[self.alias].close()
         finally:
+            self.up_to_date = False
             self._wake.close()
             self._waker.close()
 
     def _watch(self) -> None:
         """Read what changes until stopped. Raises django.db.Error when the server is lost."""
         listener = ChangeListener(self.alias)
-        check = CHECK if listener.start() else POLL
+        tells = listener.start()
         with connections[self.alias].cursor() as cursor:
             cursor.execute(f"SET statement_timeout = '{READ_TIMEOUT}'")
         everything = {ranking.model._meta.db_table for ranking in self.rankings}
         dirty, may_read_at, check_at = everything, 0.0, 0.0
         while not self._stopping:
             now = time.monotonic()
-            if self._read_wanted or now >= check_at:
+            if self._read_wanted or (now >= check_at and not tells):
                 dirty = everything
+            elif now >= check_at:
+                self._check()
+                check_at = now + CHECK
             if dirty and now >= may_read_at:
                 if dirty == everything:
                     # Before the read: what is asked for while it runs is read again.
-                    self._read_wanted, check_at = False, now + check
+                    self._read_wanted, check_at = False, now + (CHECK if tells else POLL)
                 self._read([ranking for ranking in self.rankings if ranking.model._meta.db_table in dirty])
                 dirty, may_read_at = set(), now + GATHER
+                self.up_to_date = tells
             until = may_read_at if dirty or self._read_wanted else check_at
             dirty = dirty | (listener.wait(until - time.monotonic(), self._wake) & everything)
             self._drain()
+
+    def _check(self) -> None:
+        """Make sure that the server lives, and so would have told a change. Raises django.db.Error."""
+        with connections[self.alias].cursor() as cursor:
+            cursor.execute("SELECT 1")
+        now = datetime.now(UTC)
+        if not self._stopping:
+            self.on_read([], {ranking.slug: now for ranking in self.rankings})
 
     def _read(self, rankings: list[Ranking]) -> None:
         source = cast("DatabaseWrapper", connections[self.alias]).server_name

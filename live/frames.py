@@ -6,14 +6,14 @@ docs/protocol.md describes each message.
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.template.loader import render_to_string
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from live.hub import Ping
@@ -45,27 +45,37 @@ def payload(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-# The caches hold a few snapshots' frames: who subscribes gets the newest, and an older one dies with its last
-# reader. Snapshots are told apart by identity.
-@lru_cache(maxsize=64)
+def once(render: Callable[[Snapshot], str]) -> Callable[[Snapshot], str]:
+    """Render each snapshot once, and keep the text for as long as the snapshot lives."""
+
+    @wraps(render)
+    def text(snapshot: Snapshot) -> str:
+        if render.__name__ not in snapshot.rendered:
+            snapshot.rendered[render.__name__] = render(snapshot)
+        return snapshot.rendered[render.__name__]
+
+    return text
+
+
+@once
 def html(snapshot: Snapshot) -> str:
     """The ranking's card as an out-of-band swap for htmx."""
     return render_to_string("live/card.html", {"snapshot": snapshot, "oob": True})
 
 
-@lru_cache(maxsize=64)
+@once
 def card(snapshot: Snapshot) -> str:
     """The ranking's card, for the partial that pages poll."""
     return render_to_string("live/card.html", {"snapshot": snapshot})
 
 
-@lru_cache(maxsize=64)
+@once
 def update(snapshot: Snapshot) -> str:
     """The ranking has changed, as JSON."""
     return _message("update", **payload(snapshot))
 
 
-@lru_cache(maxsize=64)
+@once
 def first(snapshot: Snapshot) -> str:
     """The ranking as it is when a program subscribes, as JSON."""
     return _message("snapshot", **payload(snapshot))

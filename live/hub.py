@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
+from live import transport
 from live.feed import Feed
 from live.rankings import RANKINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from live.rankings import Ranking
     from live.snapshots import Snapshot
@@ -46,6 +48,10 @@ class TooManySubscribersError(Exception):
     """This process takes no more subscribers."""
 
 
+class EndingError(Exception):
+    """This process is about to end."""
+
+
 @dataclass(frozen=True, eq=False)
 class Ping:
     """Sent every PING_INTERVAL: the server's time, and when each ranking was last read successfully."""
@@ -55,9 +61,12 @@ class Ping:
 
 
 class Subscriber(Protocol):
-    """Who is handed snapshots and pings, on the event loop. Must neither block nor raise."""
+    """Who is handed snapshots and pings, on the event loop. Must not block; who raises is dropped."""
 
     def deliver(self, message: Snapshot | Ping) -> None: ...
+
+    def end(self) -> None:
+        """The process is about to end: come back to another one, or to the next."""
 
 
 class Hub:
@@ -67,17 +76,22 @@ class Hub:
         self.snapshots: dict[str, Snapshot] = {}
         self.checked_at: dict[str, datetime] = {}
         self._subscribers: dict[Subscriber, frozenset[str]] = {}
+        #: The same by ranking. Dictionaries keep the order, so that nobody is always the last.
+        self._watchers: defaultdict[str, dict[Subscriber, None]] = defaultdict(dict)
         self._feed: Feed | None = None
         self._failing = False
         self._read: asyncio.Future[None] | None = None
         self._used_at = 0.0
         self._pinged_at = 0.0
+        self._ending = False
+        transport.before_shutdown(self.end)
 
     async def current(self, rankings: Sequence[Ranking]) -> list[Snapshot]:
         """The snapshots of these rankings, no older than POLL_INTERVAL if the server can be read.
 
-        All who wait share one read. While the server is lost this answers at once with the last snapshots.
-        Raises NoDataError where there is none.
+        Where the server tells what changes, they are up to date and nothing is read. All who wait share one
+        read. While the server is lost this answers at once with the last snapshots. Raises NoDataError where
+        there is none.
         """
         self._watch()
         if not (self._failing or all(self._fresh(ranking.slug) for ranking in rankings)):
@@ -98,23 +112,38 @@ class Hub:
     def subscribe(self, subscriber: Subscriber, rankings: Sequence[Ranking]) -> None:
         """Hand each new snapshot of these rankings, and each ping, to `subscriber` until unsubscribed.
 
-        Raises TooManySubscribersError.
+        Raises TooManySubscribersError, EndingError.
         """
+        if self._ending:
+            raise EndingError
         if len(self._subscribers) >= MAX_SUBSCRIBERS:
             raise TooManySubscribersError
         self._subscribers[subscriber] = frozenset(ranking.slug for ranking in rankings)
+        for ranking in rankings:
+            self._watchers[ranking.slug][subscriber] = None
         self._watch()
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
         """Hand it nothing any more; no error if it gets nothing."""
-        if self._subscribers.pop(subscriber, None) is not None:
+        slugs = self._subscribers.pop(subscriber, None)
+        if slugs is not None:
+            for slug in slugs:
+                del self._watchers[slug][subscriber]
             self._used_at = asyncio.get_running_loop().time()
+
+    def end(self) -> None:
+        """Send all subscribers away, and take no more: the process is about to end."""
+        self._ending = True
+        for subscriber in list(self._subscribers):
+            subscriber.end()
 
     def ping(self) -> Ping:
         """What all subscribers are told next."""
         return Ping(datetime.now(UTC), dict(self.checked_at))
 
     def _fresh(self, slug: str) -> bool:
+        if self._feed is not None and self._feed.up_to_date and slug in self.snapshots:
+            return True
         checked_at = self.checked_at.get(slug)
         return checked_at is not None and (datetime.now(UTC) - checked_at).total_seconds() <= POLL_INTERVAL
 
@@ -165,7 +194,7 @@ class Hub:
             return
         if now - self._pinged_at >= PING_INTERVAL:
             self._pinged_at = now
-            self._hand_out(self.ping(), list(self._subscribers))
+            self._hand_out(self.ping(), self._subscribers)
         loop.call_later(1.0, self._tick)
 
     def _on_read(self, changed: list[Snapshot], read_at: dict[str, datetime]) -> None:
@@ -174,7 +203,7 @@ class Hub:
         for snapshot in changed:
             slug = snapshot.ranking.slug
             self.snapshots[slug] = snapshot
-            self._hand_out(snapshot, [s for s, slugs in self._subscribers.items() if slug in slugs])
+            self._hand_out(snapshot, self._watchers[slug])
         if len(read_at) == len(RANKINGS):
             self._read_done()
 
@@ -187,14 +216,14 @@ class Hub:
             self._read.set_result(None)
         self._read = None
 
-    @staticmethod
-    def _hand_out(message: Snapshot | Ping, subscribers: list[Subscriber]) -> None:
-        for subscriber in subscribers:
+    def _hand_out(self, message: Snapshot | Ping, subscribers: Iterable[Subscriber]) -> None:
+        for subscriber in list(subscribers):
             try:
                 subscriber.deliver(message)
             except Exception:
                 # One broken subscriber must not take the others' news away.
-                logger.exception("A subscriber failed")
+                logger.exception("A subscriber failed, and gets nothing any more")
+                self.unsubscribe(subscriber)
 
 
 def is_old(checked_at: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from live.rankings import RANKINGS, Ranking, select
@@ -29,6 +30,14 @@ def one_of(query: QueryDict, name: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise ParameterError(f"{name}={value[:60]!r} is none of: {', '.join(choices)}")
     return value
+
+
+def etags(query: QueryDict, name: str, most: int) -> frozenset[str]:
+    """The etags in a parameter, by commas, no more than `most`. Raises ParameterError."""
+    values = query.get(name, "").split(",") if query.get(name) else []
+    if len(values) > most or not all(re.fullmatch(r"[0-9a-f]{16}", value) for value in values):
+        raise ParameterError(f"{name} is to be up to {most} etags, by commas, as rankings carry them")
+    return frozenset(values)
 
 
 def rankings(query: QueryDict) -> list[Ranking]:

@@ -1,3 +1,5 @@
+"""The WebSockets' addresses, and the ASGI application that serves them."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -7,6 +9,7 @@ from channels.sessions import SessionMiddlewareStack
 from django.urls import path
 
 from live.consumers import RankingsConsumer
+from live.transport import TransportMiddleware
 
 if TYPE_CHECKING:
     from channels.routing import _ExtendedURLPattern
@@ -17,4 +20,6 @@ websocket_urlpatterns: list[_ExtendedURLPattern | URLRouter] = [
 ]
 # The consumers decide on origin and login themselves: a refused handshake looks like a network fault to a
 # browser, which then retries for ever. See docs/protocol.md.
-websocket_application = SessionMiddlewareStack(URLRouter(websocket_urlpatterns))
+websocket_application = TransportMiddleware(
+    SessionMiddlewareStack(URLRouter(websocket_urlpatterns))  # type: ignore[arg-type]
+)

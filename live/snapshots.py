@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ class Row:
     share: float
 
 
-# Compared and hashed by identity: one is made each time the rows change, and frames are kept by it.
+# Compared by identity: one is made each time the rows change.
 @dataclass(frozen=True, eq=False)
 class Snapshot:
     """One ranking's rows at one moment; immutable."""
@@ -41,6 +41,8 @@ class Snapshot:
     changed_at: datetime
     #: The server they were read from, as "RisingWave 3.0.3".
     source: str
+    #: What it has been rendered as, by the name of the variant.
+    rendered: dict[str, str] = field(default_factory=dict, repr=False)
 
     @cached_property
     def etag(self) -> str:

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
@@ -38,7 +39,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass
 class Server:
-    """A Daphne that serves the project."""
+    """A process that serves the project."""
 
     host: str
     process: subprocess.Popen[bytes]
@@ -68,29 +69,31 @@ def database_url(connection: BaseDatabaseWrapper) -> str:
     return f"postgres://{user}@{settings['HOST']}{port}/{settings['NAME']}?{urlencode(options)}"
 
 
+#: How each server is started: as docs/settings.md says.
+DAPHNE = (
+    *("daphne", "--bind", "127.0.0.1", "--port", "{port}", "--websocket_timeout", "-1"),
+    *("--websocket-max-message-size", "4096", "--websocket-max-frame-size", "4096"),
+)
+UVICORN = (
+    *("uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--ws-max-size", "4096", "--no-access-log"),
+    *("--ws-per-message-deflate", "false", "--timeout-graceful-shutdown", "3"),
+)
+
+
 @contextmanager
-def daphne(
+def serve(
+    command: tuple[str, ...],
     environment: dict[str, str],
     log: Path,
     port: int | None = None,
     application: str = "config.asgi:application",
 ) -> Iterator[Server]:
-    """Run Daphne until the block ends; it answers when the block begins."""
+    """Run a server until the block ends; it answers when the block begins."""
     port = port or free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "daphne",
-        "-b",
-        "127.0.0.1",
-        "-p",
-        str(port),
-        "--websocket_timeout",
-        "-1",
-    ]
+    arguments = [argument.format(port=port) for argument in command]
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*command, application],
+            [sys.executable, "-m", *arguments, application],
             cwd=ROOT,
             env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"} | environment,
             stdout=output,
@@ -103,6 +106,10 @@ def daphne(
     finally:
         process.terminate()
         process.wait(10)
+
+
+daphne = partial(serve, DAPHNE)
+uvicorn = partial(serve, UVICORN)
 
 
 def answers(server: Server) -> bool:

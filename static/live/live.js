@@ -84,6 +84,21 @@
     tellState();
   };
 
+  // A socket says which cards are here already, and gets only those that differ. htmx reads the URL whenever it
+  // connects, which may be seconds after it said so.
+  document.addEventListener("htmx:ws:before:connection", (event) => {
+    const { connection } = event.detail;
+    if (Object.getOwnPropertyDescriptor(connection, "url").get) return;
+    const url = new URL(connection.url);
+    Object.defineProperty(connection, "url", {
+      get() {
+        const etags = new Set(Array.from(document.querySelectorAll("[data-etag]"), (card) => card.dataset.etag));
+        url.searchParams.set("seen", [...etags].join());
+        return url.href;
+      },
+    });
+  });
+
   document.addEventListener("htmx:ws:after:connection", () => setSocket("open"));
   document.addEventListener("htmx:ws:close", (event) => {
     if (event.detail.code === LOGIN) askForLogin();

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
+from django.template.loader import render_to_string
 
 from django_risingwave.base import DatabaseWrapper
-from live import feed, hub
+from live import feed, frames, hub
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot
 from tests.conftest import BOTH
@@ -29,6 +30,10 @@ class Recorder:
     def __init__(self) -> None:
         self.snapshots: asyncio.Queue[Snapshot] = asyncio.Queue()
         self.pings: asyncio.Queue[hub.Ping] = asyncio.Queue()
+        self.ended = False
+
+    def end(self) -> None:
+        self.ended = True
 
     def deliver(self, message: Snapshot | hub.Ping) -> None:
         if isinstance(message, Snapshot):
@@ -146,11 +151,69 @@ async def test_a_broken_subscriber_does_not_take_the_others_news_away(the_hub, i
         def deliver(self, message):
             raise RuntimeError("broken")
 
+        def end(self):
+            pass
+
     recorder = Recorder()
     the_hub.subscribe(Broken(), [STATES])
     the_hub.subscribe(recorder, [STATES])
     assert await recorder.next()
-    assert "A subscriber failed" in caplog.text
+    await insert((1, 1, 1.0, "Ohio"))
+    assert await recorder.next()
+    # It was asked no second time.
+    assert caplog.text.count("A subscriber failed") == 1
+
+
+async def test_while_nothing_changes_nothing_is_read_whoever_watches_and_asks(the_hub, reads, monkeypatch):
+    monkeypatch.setattr(feed, "CHECK", 0.05)
+    monkeypatch.setattr(hub, "POLL_INTERVAL", 0.0)
+    recorder = Recorder()
+    the_hub.subscribe(recorder, [STATES])
+    await recorder.next()
+    await wait_until(lambda: the_hub._feed.up_to_date)
+    before = dict(reads)
+    # Ten proofs that the server lives, and a hundred who ask.
+    for _ in range(10):
+        checked_at = the_hub.checked_at[STATES.slug]
+        await wait_until(lambda: the_hub.checked_at[STATES.slug] > checked_at)  # noqa: B023
+        for _ in range(10):
+            await the_hub.current([STATES, ITEMS])
+    assert reads == before
+
+
+async def test_a_change_is_rendered_once_a_variant_however_many_watch(the_hub, insert, monkeypatch):
+    rendered: list[str] = []
+
+    def counting(template: str, context: dict[str, object]) -> str:
+        rendered.append(template)
+        return render_to_string(template, context)
+
+    monkeypatch.setattr(frames, "render_to_string", counting)
+
+    class Renderer(Recorder):
+        def deliver(self, message: Snapshot | hub.Ping) -> None:
+            if isinstance(message, Snapshot):
+                assert frames.html(message) is frames.html(message)
+                assert frames.update(message) is frames.update(message)
+            super().deliver(message)
+
+    recorders = [Renderer() for _ in range(50)]
+    for recorder in recorders:
+        the_hub.subscribe(recorder, [STATES])
+    await asyncio.gather(*(recorder.next() for recorder in recorders))
+    rendered.clear()
+    await insert((1, 1, 1.0, "Ohio"))
+    await asyncio.gather(*(recorder.next() for recorder in recorders))
+    assert rendered == ["live/card.html"]
+
+
+async def test_all_are_sent_away_at_the_end_and_nobody_is_taken_any_more(the_hub):
+    recorder = Recorder()
+    the_hub.subscribe(recorder, [STATES])
+    the_hub.end()
+    assert recorder.ended
+    with pytest.raises(hub.EndingError):
+        the_hub.subscribe(Recorder(), [STATES])
 
 
 async def test_unsubscribed_is_handed_nothing(the_hub, insert):

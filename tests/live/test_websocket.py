@@ -1,9 +1,10 @@
-"""Programs and pages on a real Daphne."""
+"""Programs and pages, on Daphne and on uvicorn."""
 
 from __future__ import annotations
 
 import json
 import re
+import urllib.request
 from itertools import islice
 from socket import create_connection
 from typing import TYPE_CHECKING, Any
@@ -13,14 +14,40 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
 from live.rankings import RANKINGS
+from tests import processes
 from tests.conftest import BOTH
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
     from websockets.sync.connection import Connection
 
     from tests.processes import Server
 
 pytestmark = BOTH
+
+
+@pytest.fixture(scope="module", params=["daphne", "uvicorn"])
+def serve(request: pytest.FixtureRequest) -> Callable[..., AbstractContextManager[Server]]:
+    pytest.importorskip(request.param)
+    start: Callable[..., AbstractContextManager[Server]] = getattr(processes, request.param)
+    return start
+
+
+@pytest.fixture(scope="module")
+def server(serve, site_environment, tmp_path_factory) -> Iterator[Server]:
+    """The dashboard, open to all."""
+    with serve(site_environment, tmp_path_factory.mktemp("server") / "log") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def closed_server(serve, site_environment, tmp_path_factory) -> Iterator[Server]:
+    """The dashboard, for those who have logged in."""
+    log = tmp_path_factory.mktemp("closed-server") / "log"
+    with serve(site_environment | {"LIVE_OPEN": "false"}, log) as running:
+        yield running
 
 
 def subscribe(server: Server, query: str = "", **options: Any) -> Connection:
@@ -80,7 +107,8 @@ def test_a_page_gets_cards_to_swap_out_of_band(server, orders):
     [
         ("?format=xml", 4400, "format='xml' is none of: html, json"),
         ("?rankings=", 4400, "rankings is empty"),
-        ("?ranking=x", 4400, "unknown parameter 'ranking'; there are: format, rankings"),
+        ("?ranking=x", 4400, "unknown parameter 'ranking'; there are: format, rankings, seen"),
+        ("?seen=x", 4400, "seen is to be up to 4 etags"),
         ("?rankings=nonsense", 4404, "unknown ranking 'nonsense'; there are: states-by-turnover"),
     ],
 )
@@ -90,6 +118,48 @@ def test_a_bad_request_is_told_why_and_closed_with_a_code_not_to_come_back_on(se
     assert message["type"] == "error"
     assert message["code"] == closed_with == code
     assert reason in message["reason"]
+
+
+def test_the_reason_is_in_the_close_too(server):
+    with subscribe(server, "?format=xml") as socket, pytest.raises(ConnectionClosedError) as closed:
+        list(messages(socket))
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.reason == "format='xml' is none of: html, json"
+
+
+def test_who_comes_back_gets_only_what_is_new(server, orders):
+    orders((1, 2, 3.0, "Ohio"))
+    with subscribe(server, "?format=json&rankings=states-by-turnover") as socket:
+        etag = etag_of(messages(socket), "Ohio")
+    with subscribe(server, f"?format=json&rankings=states-by-turnover&seen={etag}") as socket:
+        stream = messages(socket)
+        assert [next(stream)["type"] for _ in range(2)] == ["hello", "ping"]
+        orders((1, 2, 3.0, "Utah"))
+        assert etag_of(stream, "Ohio", "Utah") != etag
+    with subscribe(server, f"?format=json&rankings=states-by-turnover&seen={etag}") as socket:
+        etag_of(messages(socket), "Ohio", "Utah")
+
+
+def etag_of(stream, *states: str) -> str:
+    """The etag of the first message that has these states and no others."""
+    for message in stream:
+        if message.get("rows") and {row["key"] for row in message["rows"]} == set(states):
+            return str(message["etag"])
+    raise AssertionError(f"no message has {states}")
+
+
+def test_what_was_seen_and_changed_and_came_back_is_sent_again(server, orders):
+    from live.shop.models import Order
+
+    orders((1, 2, 3.0, "Ohio"))
+    with subscribe(server, "?format=json&rankings=states-by-turnover") as socket:
+        etag = etag_of(messages(socket), "Ohio")
+    with subscribe(server, f"?format=json&rankings=states-by-turnover&seen={etag}") as socket:
+        stream = messages(socket)
+        orders((1, 2, 3.0, "Utah"))
+        etag_of(stream, "Ohio", "Utah")
+        Order.objects.filter(state="Utah").delete()
+        assert next(message for message in stream if message["type"] == "update")["etag"] == etag
 
 
 @pytest.mark.parametrize(
@@ -137,6 +207,50 @@ def test_with_a_login_the_closed_dashboard_serves(closed_server, orders, client,
     ) as socket:
         kinds = {message["type"] for message in islice(messages(socket), 3)}
     assert {"hello", "snapshot"} <= kinds
+
+
+def test_a_logout_closes_the_sessions_sockets_and_no_others(closed_server, client, django_user_model):
+    user = django_user_model.objects.create_user("ann", password="a-good-password")
+    cookies = []
+    for _ in range(2):
+        client.logout()
+        client.force_login(user)
+        cookies.append(f"sessionid={client.cookies['sessionid'].value}")
+    # client.logout has ended the first one.
+    client.cookies.clear()
+    client.force_login(user)
+    cookies[0] = f"sessionid={client.cookies['sessionid'].value}"
+    sockets = [
+        subscribe(
+            closed_server, "?format=json", origin=closed_server.url, additional_headers={"Cookie": cookie}
+        )
+        for cookie in cookies
+    ]
+    for socket in sockets:
+        assert next(messages(socket))["type"] == "hello"
+    log_out(closed_server, cookies[0])
+    message, code = closing(sockets[0])
+    assert (message["reason"], code) == ("logged out", 4401)
+    with subscribe(
+        closed_server, "?format=json", origin=closed_server.url, additional_headers={"Cookie": cookies[0]}
+    ) as socket:
+        assert closing(socket)[1] == 4401
+    assert next(message for message in messages(sockets[1]) if message["type"] == "ping")
+    sockets[1].close()
+
+
+def log_out(server: Server, cookie: str) -> None:
+    """As the page's button does."""
+    token = "a" * 32
+    urllib.request.urlopen(
+        urllib.request.Request(
+            f"{server.url}/logout/",
+            data=f"csrfmiddlewaretoken={token}".encode(),
+            headers={"Cookie": f"{cookie}; csrftoken={token}"},
+            method="POST",
+        ),
+        timeout=20,
+    ).close()
 
 
 def test_a_flood_of_messages_is_closed(server):

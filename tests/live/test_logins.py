@@ -1,0 +1,134 @@
+"""How often the database is asked who has logged in."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.db.backends.utils import CursorWrapper
+from django.test import AsyncClient, RequestFactory
+
+from live import access, logins
+from tests.conftest import BOTH
+
+pytestmark = BOTH
+
+
+class Question:
+    """Counts how often it was asked."""
+
+    def __init__(self, answer: bool = True) -> None:
+        self.answer, self.asked = answer, 0
+
+    async def __call__(self) -> bool:
+        self.asked += 1
+        await asyncio.sleep(0)
+        return self.answer
+
+
+class Socket:
+    def __init__(self) -> None:
+        self.open = True
+
+    def log_out(self) -> None:
+        self.open = False
+
+
+async def test_all_who_ask_at_once_and_soon_after_share_one_answer():
+    known, question = logins.Logins(), Question()
+    assert all(await asyncio.gather(*(known.ask("a", question) for _ in range(1000))))
+    assert await known.ask("a", question)
+    assert question.asked == 1
+    assert await known.ask("b", question)
+    assert question.asked == 2
+
+
+async def test_an_answer_holds_for_some_seconds_only(monkeypatch):
+    known, question = logins.Logins(), Question()
+    monkeypatch.setattr(logins, "HOLDS", 0.0)
+    assert await known.ask("a", question)
+    question.answer = False
+    assert not await known.ask("a", question)
+    assert logins.HOLDS <= 5
+
+
+async def test_who_goes_away_takes_no_answer_along():
+    known, question = logins.Logins(), Question()
+    first = asyncio.ensure_future(known.ask("a", question))
+    second = asyncio.ensure_future(known.ask("a", question))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second
+    assert question.asked == 1
+
+
+async def test_a_question_that_fails_is_asked_again():
+    known = logins.Logins()
+
+    async def fail() -> bool:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        await known.ask("a", fail)
+    assert await known.ask("a", Question())
+
+
+async def test_no_more_answers_are_kept_than_there_is_room_for(monkeypatch):
+    monkeypatch.setattr(logins, "MOST", 10)
+    known, question = logins.Logins(), Question()
+    for number in range(100):
+        await known.ask(str(number), question)
+    assert len(known._answers) == 10
+    await known.ask("99", question)
+    assert question.asked == 100
+    await known.ask("0", question)
+    assert question.asked == 101
+
+
+async def test_a_logout_ends_the_sessions_sockets_and_the_answer_is_no_at_once():
+    known, question = logins.get_logins(), Question()
+    request = RequestFactory().get("/")
+    request.session = type("Session", (), {"session_key": "key"})()
+    mine, others = Socket(), Socket()
+    known.hold(logins.digest("key"), mine)
+    known.hold(logins.digest("other"), others)
+    assert await known.ask(logins.digest("key"), question)
+    await asyncio.to_thread(user_logged_out.send, sender=None, request=request, user=None)
+    await asyncio.sleep(0)
+    assert (mine.open, others.open) == (False, True)
+    assert not await known.ask(logins.digest("key"), question)
+    await asyncio.to_thread(logins.on_logged_in, request=request)
+    await asyncio.sleep(0)
+    assert await known.ask(logins.digest("key"), question)
+    assert user_logged_in.has_listeners()
+    known.release(logins.digest("key"), mine)
+    known.release(logins.digest("other"), others)
+    assert known._holders == {}
+
+
+async def test_polls_and_sockets_of_a_session_ask_the_database_once(
+    site_environment, settings, django_user_model, orders, monkeypatch
+):
+    settings.LIVE_OPEN = False
+    user = await django_user_model.objects.acreate_user("ann", password="a-good-password")
+    client = AsyncClient()
+    await client.aforce_login(user)
+    key = client.cookies["sessionid"].value
+    assert (await client.get("/api/rankings/")).status_code == 200
+    queries: list[str] = []
+    execute = CursorWrapper.execute
+
+    def noting(self, sql, params=None):
+        if self.db.alias == "default":
+            queries.append(sql)
+        return execute(self, sql, params)
+
+    monkeypatch.setattr(CursorWrapper, "execute", noting)
+    for _ in range(5):
+        assert (await client.get("/api/rankings/")).status_code == 200
+        assert await access.may_subscribe(key)
+    assert queries == []
+    assert not await access.may_subscribe(None)
+    assert not await access.may_subscribe("no such session")
+    assert len(queries) == 1

@@ -1,0 +1,189 @@
+"""What ASGI can't say, on Daphne, which is known, and on uvicorn, which stands for all others."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from django.db import connections
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from tests import processes
+from tests.conftest import BOTH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from websockets.sync.connection import Connection
+
+    from tests.processes import Server
+
+pytestmark = BOTH
+STATES = "/ws/rankings/?format=json&rankings=states-by-turnover"
+#: Makes frames that no kernel takes in great numbers.
+LARGE = "A state with a long name ".ljust(200_000, ".")
+HANDSHAKE = (
+    f"GET {STATES} HTTP/1.1\r\nHost: {{host}}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+)
+
+
+@pytest.fixture(params=["daphne", "uvicorn"])
+def own_server(
+    request: pytest.FixtureRequest, site_environment: dict[str, str], tmp_path: Path
+) -> Iterator[Server]:
+    """A server of this test's own, for its memory and its end."""
+    pytest.importorskip(request.param)
+    with getattr(processes, request.param)(site_environment, tmp_path / "log") as running:
+        yield running
+
+
+def insert_large() -> None:
+    """One more order of a state whose name is longer than the model allows."""
+    with connections["risingwave"].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO orders (orderid, itemid, qty, price, state) VALUES (1, 1, 1, 1, %s)", [LARGE]
+        )
+
+
+def reader_that_never_reads(server: Server) -> socket.socket:
+    host, port = server.host.split(":")
+    stalled = socket.socket()
+    stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    stalled.connect((host, int(port)))
+    stalled.sendall(HANDSHAKE.format(host=server.host).encode())
+    return stalled
+
+
+def test_who_does_not_read_costs_little_memory_and_delays_nobody(own_server, orders):
+    insert_large()
+    with connect(own_server.socket_url + "?format=json&rankings=states-by-turnover") as socket_:
+        newest_values(socket_, 1)
+        memory = psutil.Process(own_server.process.pid).memory_info().rss
+        sleepers = [reader_that_never_reads(own_server) for _ in range(20)]
+        for count in range(2, 27):
+            insert_large()
+            newest_values(socket_, count)
+        grown = psutil.Process(own_server.process.pid).memory_info().rss - memory
+    for sleeper in sleepers:
+        sleeper.close()
+    # They were offered 100 MB.
+    assert grown < 30 * 2**20
+
+
+def close_code(socket_: Connection) -> int | None:
+    """Read until the server closes."""
+    try:
+        while True:
+            socket_.recv(timeout=20)
+    except ConnectionClosed as closed:
+        return closed.rcvd.code if closed.rcvd else None
+
+
+def newest_values(socket_, value: float) -> None:
+    """Read until the first row has this value."""
+    while True:
+        message = json.loads(socket_.recv(timeout=20))
+        if message.get("rows") and message["rows"][0]["value"] == value:
+            return
+
+
+def test_who_reads_slowly_gets_the_newest_not_all(own_server, orders):
+    """Frames that a newer one has overtaken are never sent."""
+    insert_large()
+    with closing(reader_that_never_reads(own_server)) as slow:
+        with connect(own_server.socket_url + "?format=json&rankings=states-by-turnover") as other:
+            for count in range(2, 42):
+                insert_large()
+                newest_values(other, count)
+        slow.settimeout(20)
+        received = b""
+        while b'"value":41.0' not in received:
+            received += slow.recv(1_000_000)
+    assert received.count(b'"rows"') < 36
+
+
+def test_told_to_come_back_when_the_server_ends(own_server, orders):
+    orders((1, 1, 1.0, "Ohio"))
+    sockets = [connect(own_server.socket_url + "?format=json") for _ in range(10)]
+    for socket_ in sockets:
+        socket_.recv(timeout=20)
+    own_server.process.send_signal(signal.SIGTERM)
+    for socket_ in sockets:
+        assert close_code(socket_) == 1012
+    own_server.process.wait(5)
+
+
+def test_a_stalled_reader_does_not_hold_up_the_end(own_server, orders):
+    insert_large()
+    with (
+        closing(reader_that_never_reads(own_server)),
+        connect(own_server.socket_url + "?format=json&rankings=states-by-turnover") as other,
+    ):
+        for count in range(2, 12):
+            insert_large()
+            newest_values(other, count)
+        own_server.process.send_signal(signal.SIGTERM)
+        own_server.process.wait(5)
+
+
+def test_a_flood_fills_no_memory(own_server):
+    """Two million messages, as fast as they are taken, in the frames that a client masks."""
+    memory = psutil.Process(own_server.process.pid).memory_info().rss
+    with closing(reader_that_never_reads(own_server)) as flooder:
+        flooder.settimeout(5)
+        with suppress(OSError):
+            for _ in range(200):
+                flooder.sendall(b"\x81\x81\x00\x00\x00\x00x" * 10_000)
+    assert processes.answers(own_server)
+    assert psutil.Process(own_server.process.pid).memory_info().rss - memory < 30 * 2**20
+
+
+def test_a_message_over_the_limit_is_refused(own_server):
+    with connect(own_server.socket_url + "?format=json") as socket_:
+        socket_.send("x" * 5000)
+        assert close_code(socket_) == 1009
+
+
+def test_daphne_is_as_it_is_known(site_environment, tmp_path):
+    """Without what transport.py knows it by, Daphne would be served as any other server is, unbounded."""
+    program = """
+import config.asgi, live.transport as transport
+seen = []
+of = transport.of
+def noting(send):
+    found = of(send)
+    print("TRANSPORT", type(found).__name__, flush=True)
+    return found
+transport.of = noting
+from config.asgi import application
+"""
+    (tmp_path / "noting.py").write_text(program)
+    environment = site_environment | {"PYTHONPATH": str(tmp_path)}
+    with processes.serve(
+        processes.DAPHNE, environment, tmp_path / "log", application="noting:application"
+    ) as site:
+        with connect(site.socket_url + "?format=json") as socket_:
+            assert json.loads(socket_.recv(timeout=20))["type"] == "hello"
+        assert "TRANSPORT DaphneTransport" in site.log.read_text()
+
+
+def test_a_frame_is_that_of_rfc_6455():
+    from live import transport
+
+    assert transport.frame("é") == b"\x81\x02\xc3\xa9"
+    assert transport.frame("x" * 126) == b"\x81\x7e\x00\x7e" + b"x" * 126
+    assert transport.frame("x" * 65_536) == b"\x81\x7f" + (65_536).to_bytes(8, "big") + b"x" * 65_536
+
+
+def test_a_reason_is_cut_between_characters():
+    from live import transport
+
+    assert transport.shortened("é" * 100) == ("é" * 61).encode()
