@@ -1,0 +1,338 @@
+"""What it costs to tell thousands: python -m benchmarks.fanout.
+
+One stand-in, one server process at a time, and this process as all of its subscribers. Each change is an
+insert by SQL, so the figures hold all of it: the read, the rendering and the sending. CPU is the server's
+user and system time, divided by the frames that arrived; times are wall time from the commit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import resource
+import secrets
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import psycopg2
+
+from benchmarks.server import ROOT, manage, migrated_standin
+from benchmarks.sockets import Client, Clients
+from tests import processes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SERVERS = {"Daphne": processes.DAPHNE, "uvicorn": processes.UVICORN}
+STATES = "/ws/rankings/?rankings=states-by-turnover"
+TICKS = os.sysconf("SC_CLK_TCK")
+#: Never-reading sockets, their receive buffers in bytes, and what each is offered at least.
+STALLED, RECEIVE_BUFFER, OFFERED = 100, 4096, 20_000_000
+
+
+class Orders:
+    """Two states, which make a frame of 1.2 KB; every insert changes the first."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = psycopg2.connect(url)
+        self.connection.autocommit = True
+        self.insert(*((1, 1_000_000 - number, f"State number {number}") for number in range(2)))
+
+    def insert(self, *rows: tuple[int, float, str]) -> float:
+        """Commit rows of (product, price, state); give the time after it, in seconds."""
+        with self.connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO orders (orderid, itemid, qty, price, state) VALUES (1, %s, 1, %s, %s)",
+                rows or [(1, 1, "State number 0")],
+            )
+        return time.monotonic()
+
+    def rename(self, length: int) -> None:
+        """Give the states names that make a frame of some 2 times `length` bytes."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("UPDATE orders SET state = rpad(state, %s, '.')", [length])
+
+    def reads(self) -> int:
+        """How often the first ranking has been read. PostgreSQL counts a second late at most."""
+        time.sleep(1.5)
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT coalesce(sum(seq_scan + coalesce(idx_scan, 0)), 0) FROM pg_stat_user_tables"
+                " WHERE relname = 'state_turnover'"
+            )
+            [row] = cursor.fetchall()
+            return int(row[0])
+
+
+class Process:
+    """The server's figures."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def cpu(self) -> float:
+        """User and system time in seconds."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def memory(self) -> float:
+        """Resident KiB."""
+        return float(psutil.Process(self.pid).memory_info().rss / 1024)
+
+
+def quantile(figures: list[float], share: float) -> float:
+    ordered = sorted(figures)
+    return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+
+
+@contextmanager
+def site(
+    server: str, folder: Path, application: str = "config.asgi:application"
+) -> Iterator[processes.Server]:
+    with processes.serve(SERVERS[server], {}, folder / "log", application=application) as running:
+        yield running
+
+
+def fan_out(
+    name: str, running: processes.Server, orders: Orders, number: int, repeats: int, cookies: list[str]
+) -> str:
+    """One line of the first table."""
+    process = Process(running.process.pid)
+    clients = Clients(running.host, STATES, lambda opened: cookies[opened % len(cookies)] if cookies else "")
+    with closing(clients):
+        clients.open(10)
+        clients.run(1)
+        memory, cpu = process.memory(), process.cpu()
+        clients.open(number - 10)
+        handshake = (process.cpu() - cpu) / (number - 10)
+        # Everybody has had a card by now; two more, so that all that is made once has been made.
+        for _ in range(2):
+            everybody_told(clients, orders, number)
+            clients.run(0.5)
+        memory = (process.memory() - memory) / (number - 10)
+        cpu, frames, times = process.cpu(), clients.frames, []
+        for _ in range(repeats):
+            times.append(everybody_told(clients, orders, number) * 1000)
+            clients.run(random.uniform(0.3, 0.5))
+        cost = (process.cpu() - cpu) / (clients.frames - frames) * 1e6
+        size = len(next(iter(clients.by_fd.values())).last)
+    return (
+        f"| {name} | {number:,} | {cost:.1f} | {quantile(times, 0.5):.0f} | {quantile(times, 0.95):.0f}"
+        f" | {memory:.1f} | {handshake * 1000:.2f} | {size:,} |"
+    )
+
+
+def everybody_told(clients: Clients, orders: Orders, number: int) -> float:
+    """Insert, and give the seconds from the commit to the last subscriber."""
+    wanted = clients.cards + number
+    committed = orders.insert()
+    assert clients.run_until(lambda: clients.cards >= wanted, 30), "a frame was lost"
+    return time.monotonic() - committed
+
+
+def stalled(server: str, folder: Path, orders: Orders, repeats: int) -> str:
+    """One line of the second table: readers that never read next to 200 that do."""
+    with site(server, folder) as running:
+        process = Process(running.process.pid)
+        # The orders' prices move both rankings. Theirs has large frames, the others' small ones.
+        readers = Clients(running.host, "/ws/rankings/?rankings=products-by-turnover")
+        sleepers, large = Clients(running.host, STATES), Clients(running.host, STATES)
+        with closing(readers), closing(sleepers), closing(large):
+            readers.open(200)
+            orders.rename(150_000)
+            # Somebody must read the large frames for them to be made at all.
+            [awake, *_] = large.open(10)
+            ended = threading.Event()
+            thread = threading.Thread(target=large.run_until, args=(ended.is_set, 600))
+            thread.start()
+            told_times(readers, orders, 3)
+            memory, peak = process.memory(), 0.0
+            before = told_times(readers, orders, repeats)
+            for _ in range(STALLED):
+                sleepers.forget(sleepers.connect(receive_buffer=RECEIVE_BUFFER))
+            readers.run(1)
+            during: list[float] = []
+            frame = len(awake.last)
+            for _ in range(max(OFFERED // frame + 1, repeats)):
+                during += told_times(readers, orders, 1)
+                peak = max(peak, process.memory() - memory)
+            ended.set()
+            thread.join()
+            orders.rename(14)
+    return (
+        f"| {server} | {STALLED} × {(len(during) * frame) / 1e6:.0f} MB | {peak / 1024:.1f}"
+        f" | {quantile(before, 0.5):.0f} / {quantile(before, 0.99):.0f}"
+        f" | {quantile(during, 0.5):.0f} / {quantile(during, 0.99):.0f} |"
+    )
+
+
+def told_times(clients: Clients, orders: Orders, repeats: int) -> list[float]:
+    """From commits to the last of these clients, in ms."""
+    times = []
+    for _ in range(repeats):
+        times.append(everybody_told(clients, orders, len(clients.by_fd)) * 1000)
+        clients.run(0.3)
+    return times
+
+
+class Returning:
+    """A client that comes back as htmx 4.0.1 does: the delay doubles up to a most, spread by the jitter."""
+
+    def __init__(self, client: Client) -> None:
+        self.client, self.code = client, client.closed
+        self.attempts, self.due, self.live_at = 0, 0.0, 0.0
+
+    def step(self, clients: Clients) -> None:
+        now = time.monotonic()
+        if self.due and now >= self.due:
+            self.due = 0.0
+            try:
+                clients.connect(self.client)
+            except OSError:
+                self.client.closed = 1006
+        if self.client.closed is None:
+            self.live_at = now if self.client.cards and self.attempts else 0.0
+        elif not self.due:
+            self.code = self.code or self.client.closed
+            self.due = now + min(2**self.attempts, 5) * random.uniform(0.1, 1.9)
+            self.attempts += 1
+
+
+def restart(server: str, folder: Path, orders: Orders, number: int) -> str:
+    """One line of the third table: clients that come back as htmx does, with its delay and jitter."""
+    port = processes.free_port()
+    command = [argument.format(port=port) for argument in SERVERS[server]]
+
+    def start() -> subprocess.Popen[bytes]:
+        with (folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", *command, "config.asgi:application"], cwd=ROOT, stdout=log, stderr=log
+            )
+
+    process = start()
+    running = processes.Server(f"127.0.0.1:{port}", process, folder / "log")
+    processes.wait_until(lambda: processes.answers(running))
+    clients = Clients(running.host, STATES)
+    everybody = clients.open(number)
+    clients.run(0.5)
+    reads = orders.reads()
+    process.send_signal(signal.SIGTERM)
+    asked = time.monotonic()
+    while process.poll() is None:
+        clients.step(0.01)
+    ended = time.monotonic() - asked
+    process = start()
+    returning = [Returning(client) for client in everybody]
+    while away := [client for client in returning if not client.live_at]:
+        clients.step(0.005)
+        for client in away:
+            client.step(clients)
+        assert time.monotonic() - asked < 60, f"{len(away)} did not come back"
+    reads = orders.reads() - reads
+    clients.close()
+    process.terminate()
+    process.wait()
+    codes = Counter(client.code for client in returning)
+    said = ", ".join(f"{count:,} × {code}" for code, count in codes.items())
+    times = [client.live_at - asked for client in returning]
+    return (
+        f"| {server} | {number:,} | {said} | {ended:.1f} | {statistics.median(times):.1f}"
+        f" | {max(times):.1f} | {reads} |"
+    )
+
+
+def logins(number: int) -> list[str]:
+    """Cookies of so many sessions of one user."""
+    import django  # noqa: PLC0415
+
+    django.setup()
+    from datetime import timedelta  # noqa: PLC0415
+
+    from django.conf import settings  # noqa: PLC0415
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: PLC0415
+    from django.contrib.auth.models import User  # noqa: PLC0415
+    from django.contrib.sessions.backends.db import SessionStore  # noqa: PLC0415
+    from django.contrib.sessions.models import Session  # noqa: PLC0415
+    from django.db import connections  # noqa: PLC0415
+    from django.utils import timezone  # noqa: PLC0415
+
+    user = User.objects.create_user("ann", password="a-good-password")
+    data = SessionStore().encode(
+        {
+            SESSION_KEY: str(user.pk),
+            BACKEND_SESSION_KEY: settings.AUTHENTICATION_BACKENDS[0],
+            HASH_SESSION_KEY: user.get_session_auth_hash(),
+        }
+    )
+    keys = [secrets.token_hex(16) for _ in range(number)]
+    expires = timezone.now() + timedelta(days=1)
+    Session.objects.bulk_create(
+        Session(session_key=key, session_data=data, expire_date=expires) for key in keys
+    )
+    connections.close_all()
+    return [f"{settings.SESSION_COOKIE_NAME}={key}" for key in keys]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--subscribers", default="1000,2000,5000")
+    parser.add_argument("--group", default="1000,2000", help="subscribers of the group beside it")
+    parser.add_argument("--repeats", type=int, default=40)
+    parser.add_argument("--servers", default="Daphne,uvicorn")
+    parser.add_argument("--only", choices=["fanout", "stalled", "restart"])
+    parser.add_argument("--restart", type=int, default=2000, help="subscribers of the restarted server")
+    options = parser.parse_args()
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    servers = options.servers.split(",")
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        stack.enter_context(migrated_standin())
+        os.environ |= {"LIVE_OPEN": "false", "STATIC_ROOT": str(folder / "static")}
+        manage("migrate", "--verbosity", "0")
+        manage("collectstatic", "--no-input", "--verbosity", "0")
+        orders = Orders(os.environ["RISINGWAVE_URL"])
+        stack.enter_context(closing(orders.connection))
+        counts = [int(count) for count in options.subscribers.split(",")]
+        if options.only in (None, "fanout"):
+            cookies = logins(max(counts))
+            print(
+                "| | subscribers | µs a delivery | last: p50 | p95, ms | KiB each | handshake, ms | bytes |"
+            )
+            print("|---|---:|---:|---:|---:|---:|---:|---:|")
+            for server in servers:
+                for count in counts:
+                    with site(server, folder) as running:
+                        print(fan_out(server, running, orders, count, options.repeats, cookies), flush=True)
+            for count in [int(count) for count in options.group.split(",") if count]:
+                with site("Daphne", folder, "benchmarks.group:application") as running:
+                    line = fan_out("Daphne, Channels group", running, orders, count, options.repeats // 2, [])
+                    print(line, flush=True)
+            print()
+        os.environ["LIVE_OPEN"] = "true"
+        if options.only in (None, "stalled"):
+            print("| 200 readers, and | offered | memory, MiB | alone: p50 / p99, ms | beside them |")
+            print("|---|---:|---:|---:|---:|")
+            for server in servers:
+                print(stalled(server, folder, orders, options.repeats), flush=True)
+            print()
+        if options.only in (None, "restart"):
+            print("| | subscribers | closed with | ended after, s | live again: p50 | the last | reads |")
+            print("|---|---:|---:|---:|---:|---:|---:|")
+            for server in servers:
+                print(restart(server, folder, orders, options.restart), flush=True)
+
+
+if __name__ == "__main__":
+    main()
