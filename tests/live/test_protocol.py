@@ -151,9 +151,25 @@ def test_a_foreign_page_is_refused_as_the_schema_says(server):
     assert message["code"] == closed_with == 4403
 
 
+def test_a_process_that_ends_says_what_the_schema_says(site_environment, tmp_path, orders):
+    with (
+        processes.daphne(site_environment, tmp_path / "log") as server,
+        subscribe(server, "?format=json") as socket,
+    ):
+        assert next(messages(socket))["type"] == "hello"
+        server.process.terminate()
+        message, closed_with = closing(socket)
+    assert faults("error", message) == []
+    assert message["code"] == closed_with == 1012
+
+
 def test_each_code_is_tried_and_documented():
-    assert set(REFUSALS) | {4403} == CODES
-    assert {int(code) for code in re.findall(r"^\| (4\d{3}) \|", PROTOCOL, re.MULTILINE)} == CODES
+    # 4512 is for a Daphne that ends TLS itself.
+    assert set(REFUSALS) | {4403, 1012, 4512} == CODES
+    table = re.findall(r"^\| ([\d, ]+) \|.*\|$", PROTOCOL, re.MULTILINE)
+    documented = {int(code) for cell in table for code in cell.split(", ")}
+    assert documented >= CODES
+    assert {code for code in documented if code >= 4000} <= CODES
 
 
 # ---- the schemas
