@@ -28,6 +28,9 @@ contenttypes_tests sites_tests sessions_tests redirects_tests flatpages_tests au
 """
 APPS = tuple(_NAMES.split())
 
+# It compares times, none of a database's, and fails on either engine where others use the machine.
+UNCOUNTED = {"serializers.test_deserialization.TestDeserializer.test_crafted_xml_performance"}
+
 _TELLING = """
 migrations schema queries model_fields db_functions backends composite_pk expressions aggregation
 prefetch_related lookup annotations bulk_create get_or_create delete introspection inspectdb
