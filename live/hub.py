@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -36,8 +38,10 @@ STALE_AFTER = 15.0
 LINGER = 10.0
 #: Seconds a request waits for a read at most; then it gets what there is.
 WAIT = 3.0
-#: Subscribers a process takes. Each holds a socket and some 30 KiB.
+#: Subscribers a process takes. Each holds a file descriptor and some 30 KiB.
 MAX_SUBSCRIBERS = 10_000
+#: File descriptors that are left for all else: databases, requests, log.
+OTHER_FILES = 100
 
 
 class NoDataError(Exception):
@@ -84,6 +88,7 @@ class Hub:
         self._used_at = 0.0
         self._pinged_at = 0.0
         self._ending = False
+        self._room = room()
         transport.before_shutdown(self.end)
 
     async def current(self, rankings: Sequence[Ranking]) -> list[Snapshot]:
@@ -116,7 +121,7 @@ class Hub:
         """
         if self._ending:
             raise EndingError
-        if len(self._subscribers) >= MAX_SUBSCRIBERS:
+        if len(self._subscribers) >= self._room:
             raise TooManySubscribersError
         self._subscribers[subscriber] = frozenset(ranking.slug for ranking in rankings)
         for ranking in rankings:
@@ -229,6 +234,27 @@ class Hub:
 def is_old(checked_at: datetime) -> bool:
     """Whether what was read then is to be called stale."""
     return (datetime.now(UTC) - checked_at).total_seconds() > STALE_AFTER
+
+
+def room() -> int:
+    """Subscribers that this process can take, with its limit of files raised where it is too low."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard and soft < MAX_SUBSCRIBERS + OTHER_FILES:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    if soft == resource.RLIM_INFINITY:
+        return MAX_SUBSCRIBERS
+    most = max(min(MAX_SUBSCRIBERS, soft - OTHER_FILES), 0)
+    if most < MAX_SUBSCRIBERS:
+        logger.warning(
+            "There is room for %s subscribers, since this process may open no more than %s files."
+            " Raise the hard limit (ulimit -Hn) for up to %s.",
+            most,
+            soft,
+            MAX_SUBSCRIBERS,
+        )
+    return most
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

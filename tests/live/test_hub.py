@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -293,10 +295,25 @@ async def test_where_nothing_is_told_the_rankings_are_polled(the_hub, insert, mo
 
 
 async def test_no_more_subscribers_than_there_is_room_for(the_hub, monkeypatch):
-    monkeypatch.setattr(hub, "MAX_SUBSCRIBERS", 1)
+    monkeypatch.setattr(the_hub, "_room", 1)
     the_hub.subscribe(Recorder(), [STATES])
     with pytest.raises(hub.TooManySubscribersError):
         the_hub.subscribe(Recorder(), [STATES])
+
+
+def test_there_is_room_for_as_many_as_files_may_be_opened():
+    program = (
+        "import resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (100, int(sys.argv[1])))\n"
+        "from live import hub\n"
+        "print(hub.room(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    for limit, room in ((300, 200), (12_000, 10_000)):
+        found = subprocess.run(
+            [sys.executable, "-c", program, str(limit)], capture_output=True, text=True, check=True
+        )
+        assert found.stdout.split() == [str(room), str(limit), str(limit)]
+        assert ("may open no more than 300 files" in found.stderr) == (limit == 300)
 
 
 @pytest.fixture
