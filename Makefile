@@ -18,7 +18,7 @@ help:
 	@echo "make matrix        run the backend's tests on each supported Python and Django, with both drivers"
 	@echo "make conformance   run Django's own tests on the backend: docs/conformance.md; APP=\"basic lookup\" some"
 	@echo "make lint          check style and types"
-	@echo "make bench         measure: start-up, loading, cost, latency, polling, the backend next to Django's"
+	@echo "make bench         measure: start-up, loading, cost, latency, polling, fan-out, the backend next to Django's"
 	@echo "make bench-peers   measure the dashboard beside what people would use instead: docs/benchmarks.md"
 	@echo "make lock          pin the dependencies anew, as pyproject.toml allows"
 	@echo "make lock-peers    the same for what people would use instead"
@@ -49,6 +49,7 @@ bench: $(VENV)/dev
 	$(VENV)/bin/python -m benchmarks.load
 	$(VENV)/bin/python -m benchmarks.cost
 	$(VENV)/bin/python -m benchmarks.latency
+	$(VENV)/bin/python -m benchmarks.fanout
 	$(VENV)/bin/python -m benchmarks.frames
 	$(VENV)/bin/python -m benchmarks.polling
 	$(VENV)/bin/python -m benchmarks.backend
