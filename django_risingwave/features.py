@@ -186,6 +186,8 @@ _DJANGO_TEST_SKIPS = {
     """)
     | _tests(
         """
+        auth_tests.test_management.CreatesuperuserManagementCommandTestCase
+        test_swappable_user_no_natural_key_duplicate_allowed
         migrations.test_operations.OperationTests test_alter_unique_together_deferred
         migrations.test_operations.OperationTests test_alter_unique_together_deferred_overlapping_columns
         migrations.test_operations.OperationTests test_alter_index_together_deferred_overlapping_columns
