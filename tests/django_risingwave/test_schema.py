@@ -9,6 +9,7 @@ from django.core.management.color import no_style
 from django.db import NotSupportedError, models
 from django.db.migrations import operations
 from django.db.migrations.state import ModelState, ProjectState
+from django.db.models.functions import Random
 
 from tests.django_risingwave.models import Author, Book, Everything
 from tests.django_risingwave.test_migrate import REJECTED
@@ -135,6 +136,21 @@ def test_a_new_column_has_its_default_in_the_rows_there_are(thing: Table, null: 
     thing.apply(operations.AddField("Thing", "count", models.IntegerField(default=7, null=null)))
     assert rows(thing, "name", "count") == [("a", 7), ("b", 7)]
     assert thing.columns()["count"] == ("integer", null)
+
+
+def test_a_new_column_that_may_not_be_null_needs_no_default(thing: Table) -> None:
+    model = thing.model()
+    model.all().delete()
+    thing.connection.flush()
+    undo = thing.apply(operations.AddField("Thing", "size", models.IntegerField()))
+    assert thing.columns()["size"] == ("integer", False)
+    undo()
+    assert "size" not in thing.columns()
+
+
+def test_a_random_default_is_refused(thing: Table) -> None:
+    with pytest.raises(NotSupportedError, match="must be constant but for NOW"):
+        thing.apply(operations.AddField("Thing", "size", models.FloatField(db_default=Random())))
 
 
 def test_remove_a_column_and_its_index(thing: Table) -> None:
