@@ -30,6 +30,9 @@ from config.processes import Child, end_on_signals, ignore_signals, signals_held
 STARTUP = 60
 #: Seconds between two looks at what runs, and before what ended is started again.
 WATCH, AGAIN = 0.5, 5
+#: Connections that may wait to be accepted. https://docs.twisted.org/en/stable/core/howto/endpoints.html
+BACKLOG = 2048
+BACKSLASHED_COLON = "\\:"
 #: Bytes. All that a browser or a program has to say to the socket is a few words.
 LARGEST_MESSAGE = 4096
 
@@ -159,7 +162,10 @@ def load_server(ip: str, port: int) -> Child:
     """Load Daphne and the application; it listens once it is released."""
     return Child(
         "daphne",
-        *("--bind", ip, "--port", str(port), "--verbosity", "0"),
+        # The colons of IPv6 would end the argument. With Twisted's own backlog of 50, of thousands that come
+        # back at the same time most would wait for their system's next attempts.
+        *("--endpoint", f"tcp:{port}:interface={ip.replace(':', BACKSLASHED_COLON)}:backlog={BACKLOG}"),
+        *("--verbosity", "0"),
         # Sockets stay for as long as the page does. Whoever is gone is found out by Daphne's pings.
         *("--websocket_timeout", "-1"),
         *("--websocket-max-message-size", str(LARGEST_MESSAGE)),

@@ -71,7 +71,7 @@ def database_url(connection: BaseDatabaseWrapper) -> str:
 
 #: How each server is started: as docs/settings.md says.
 DAPHNE = (
-    *("daphne", "--bind", "127.0.0.1", "--port", "{port}", "--websocket_timeout", "-1"),
+    *("daphne", "--endpoint", "tcp:{port}:interface=127.0.0.1:backlog=2048", "--websocket_timeout", "-1"),
     *("--websocket-max-message-size", "4096", "--websocket-max-frame-size", "4096"),
 )
 UVICORN = (
