@@ -116,9 +116,10 @@ class ASGITransport:
         if self._sending is not None:
             self._sending.cancel()
         # uvicorn's send is a method of its protocol, which keeps asyncio's transport under this name.
-        transport = getattr(getattr(self._send, "__self__", None), "transport", None)
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.abort()
+        # uvloop's is no subclass of it.
+        abort = getattr(getattr(getattr(self._send, "__self__", None), "transport", None), "abort", None)
+        if abort is not None:
+            abort()
 
     def _go_on(self) -> None:
         while self._closing and self._sending is None:

@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute, expect, sync_playwright
 
 from tests import processes
 from tests.conftest import BOTH
@@ -263,6 +263,85 @@ def test_the_page_comes_back_after_a_restart_of_the_server(page, site_environmen
     with processes.daphne(site_environment, tmp_path / "log", port):
         badge(page, "live")
         shows(page, "Utah")
+
+
+@pytest.mark.parametrize("code", [1000, 1012, 4503, 4512])
+def test_a_page_comes_back_on_the_codes_that_say_so(page, server, orders, code):
+    sockets: list[str] = []
+
+    def first_closed(socket: WebSocketRoute) -> None:
+        sockets.append(socket.url)
+        if len(sockets) == 1:
+            socket.close(code=code)
+        else:
+            socket.connect_to_server()
+
+    page.route_web_socket("**", first_closed)
+    orders((1, 2, 3.0, "Ohio"))
+    page.goto(server.url)
+    shows(page, "Ohio")
+    # Polls would show the next ones too.
+    page.route("**/partials/**", lambda route: route.abort())
+    orders((1, 2, 3.0, "Utah"))
+    shows(page, "Utah")
+    badge(page, "live")
+    assert len(sockets) == 2
+
+
+@pytest.mark.parametrize("code", [1009, 4400, 4403, 4404, 4429])
+def test_a_page_stays_away_on_the_codes_that_say_so_and_polls(page, server, orders, code):
+    sockets: list[str] = []
+
+    def closed(socket: WebSocketRoute) -> None:
+        sockets.append(socket.url)
+        socket.close(code=code)
+
+    page.route_web_socket("**", closed)
+    orders((1, 2, 3.0, "Ohio"))
+    page.goto(server.url)
+    badge(page, "polling")
+    # It would be back within two seconds: what must not happen has no event to wait for.
+    page.wait_for_timeout(4_000)
+    assert len(sockets) == 1
+    orders((1, 2, 3.0, "Utah"))
+    shows(page, "Utah")
+
+
+def test_a_page_that_comes_back_gets_only_the_cards_that_are_new(page, server, orders):
+    sockets: list[tuple[WebSocketRoute, WebSocketRoute]] = []
+    cards: list[str] = []
+
+    def noted(socket: WebSocketRoute) -> None:
+        upstream = socket.connect_to_server()
+        sockets.append((socket, upstream))
+
+        def pass_on(message: str | bytes) -> None:
+            if str(message).startswith("<"):
+                cards.append(str(message))
+            socket.send(message)
+
+        upstream.on_message(pass_on)
+
+    page.route_web_socket("**", noted)
+    orders((1, 2, 3.0, "Ohio"))
+    page.goto(server.url)
+    badge(page, "live")
+    shows(page, "$6")
+    etag = str(page.locator(STATES).get_attribute("data-etag"))
+    cards.clear()
+    socket, upstream = sockets[0]
+    upstream.close()
+    socket.close(code=1012)
+    for _ in range(400):
+        if len(sockets) == 2:
+            break
+        page.wait_for_timeout(50)
+    badge(page, "live")
+    assert etag in sockets[1][0].url
+    orders((1, 2, 3.0, "Utah"))
+    shows(page, "Utah")
+    assert [card for card in cards if "Utah" in card]
+    assert [card for card in cards if etag in card] == []
 
 
 def test_a_widget_in_a_page_of_this_site_is_live(page, server, orders):

@@ -110,6 +110,34 @@ def test_who_reads_slowly_gets_the_newest_not_all(own_server, orders):
     assert received.count(b'"rows"') < 36
 
 
+@pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
+def test_who_takes_nothing_for_long_is_dropped_and_nobody_else(kind, site_environment, tmp_path, orders):
+    pytest.importorskip(kind)
+    insert_large()
+    with (
+        getattr(processes, kind)(
+            site_environment, tmp_path / "log", application="tests.live.impatient:application"
+        ) as site,
+        closing(reader_that_never_reads(site)),
+        connect(site.socket_url + "?format=json&rankings=states-by-turnover") as other,
+    ):
+        local = ("127.0.0.1", int(site.host.split(":")[1]))
+
+        def subscribers() -> int:
+            connections = psutil.Process(site.process.pid).net_connections("tcp")
+            return sum(found.laddr == local and found.status == "ESTABLISHED" for found in connections)
+
+        newest_values(other, 1)
+        for count in range(2, 200):
+            insert_large()
+            newest_values(other, count)
+            if subscribers() == 1:
+                break
+        assert subscribers() == 1
+        insert_large()
+        newest_values(other, count + 1)
+
+
 def test_told_to_come_back_when_the_server_ends(own_server, orders):
     orders((1, 1, 1.0, "Ohio"))
     sockets = [connect(own_server.socket_url + "?format=json") for _ in range(10)]
