@@ -62,6 +62,7 @@ class Clients:
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(2)
         try:
             sock.connect(self.address)
             headers = HEADERS.format(path=self.path, host=self.host, cookie=self.cookies(self.opened))
