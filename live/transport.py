@@ -31,8 +31,6 @@ TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if sys.platform == "
 BACKLOG = 1_048_576
 #: Bytes that Twisted reads at once: a flood must not fill the application's queue before it is noticed.
 READ_SIZE = 4096
-#: Seconds that Daphne waits at its end, for the closes to reach everybody.
-FAREWELL = 0.5
 
 
 class Transport(Protocol):
@@ -186,22 +184,19 @@ def daphne_protocol(send: Send) -> Any:
 
 
 def before_shutdown(callback: Callable[[], None]) -> None:
-    """Call it when Daphne is asked to end, with time to say goodbye. Other servers close sockets themselves.
+    """Call it when Daphne is asked to end. Other servers close sockets themselves.
 
+    It doesn't wait: a request that came meanwhile would be left with a thread that waits for the loop.
     Daphne speaks no lifespan protocol. https://docs.twisted.org/en/stable/core/howto/basics.html
     """
     if "daphne.server" not in sys.modules:
         return
-    from twisted.internet import reactor, task  # noqa: PLC0415
+    from twisted.internet import reactor  # noqa: PLC0415
 
     if not reactor.running:
         return  # Imported, but not what serves.
 
-    def say_goodbye() -> Any:
-        callback()
-        return task.deferLater(reactor, FAREWELL)
-
-    reactor.addSystemEventTrigger("before", "shutdown", say_goodbye)  # type: ignore[arg-type]
+    reactor.addSystemEventTrigger("before", "shutdown", callback)  # type: ignore[arg-type]
 
 
 def shortened(reason: str) -> bytes:
@@ -275,6 +270,8 @@ class DaphneTransport:
             # Not sendClose, which refuses 1012.
             self._protocol.sendCloseFrame(code=code, reasonUtf8=shortened(reason))
             self._protocol.onMessage = ignore
+            # Now: when the server ends there is no later.
+            self._tcp.doWrite()
 
     def abort(self) -> None:
         self._protocol.dropConnection(abort=True)
