@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import resource
 import secrets
 import signal
@@ -20,7 +21,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,17 +38,24 @@ if TYPE_CHECKING:
 SERVERS = {"Daphne": processes.DAPHNE, "uvicorn": processes.UVICORN}
 STATES = "/ws/rankings/?rankings=states-by-turnover"
 TICKS = os.sysconf("SC_CLK_TCK")
-#: Never-reading sockets, their receive buffers in bytes, and what each is offered at least.
-STALLED, RECEIVE_BUFFER, OFFERED = 100, 4096, 20_000_000
+#: Sockets that never read and as many that trickle, their receive buffers in bytes, what each is offered at
+#: least, and how much a trickling one reads at a time.
+STALLED, RECEIVE_BUFFER, OFFERED, TRICKLE = 100, 4096, 20_000_000, 512
+#: Orders a second in the table of freshness, one commit each.
+CONSTANT = 100
 
 
 class Orders:
     """Two states, which make a frame of 1.2 KB; every insert changes the first."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, fresh: bool = True) -> None:
         self.connection = psycopg2.connect(url)
         self.connection.autocommit = True
-        self.insert(*((1, 1_000_000 - number, f"State number {number}") for number in range(2)))
+        if fresh:
+            self.insert(*((1, 1_000_000 - number, f"State number {number}") for number in range(2)))
+
+    def close(self) -> None:
+        self.connection.close()
 
     def insert(self, *rows: tuple[int, float, str]) -> float:
         """Commit rows of (product, price, state); give the time after it, in seconds."""
@@ -142,7 +150,7 @@ def everybody_told(clients: Clients, orders: Orders, number: int) -> float:
 
 
 def stalled(server: str, folder: Path, orders: Orders, repeats: int) -> str:
-    """One line of the second table: readers that never read next to 200 that do."""
+    """One line of the table of readers that never read, and that trickle, next to 200 that read."""
     with site(server, folder) as running:
         process = Process(running.process.pid)
         # The orders' prices move both rankings. Theirs has large frames, the others' small ones.
@@ -159,22 +167,87 @@ def stalled(server: str, folder: Path, orders: Orders, repeats: int) -> str:
             told_times(readers, orders, 3)
             memory, peak = process.memory(), 0.0
             before = told_times(readers, orders, repeats)
-            for _ in range(STALLED):
-                sleepers.forget(sleepers.connect(receive_buffer=RECEIVE_BUFFER))
+            slow = [sleepers.connect(receive_buffer=RECEIVE_BUFFER) for _ in range(2 * STALLED)]
+            for client in slow:
+                sleepers.forget(client)
             readers.run(1)
             during: list[float] = []
             frame = len(awake.last)
             for _ in range(max(OFFERED // frame + 1, repeats)):
                 during += told_times(readers, orders, 1)
+                for client in slow[STALLED:]:
+                    trickle(client)
                 peak = max(peak, process.memory() - memory)
             ended.set()
             thread.join()
             orders.rename(14)
     return (
-        f"| {server} | {STALLED} × {(len(during) * frame) / 1e6:.0f} MB | {peak / 1024:.1f}"
+        f"| {server} | {2 * STALLED} × {(len(during) * frame) / 1e6:.0f} MB | {peak / 1024:.1f}"
         f" | {quantile(before, 0.5):.0f} / {quantile(before, 0.99):.0f}"
         f" | {quantile(during, 0.5):.0f} / {quantile(during, 0.99):.0f} |"
     )
+
+
+def trickle(client: Client) -> None:
+    """Read a little of what there is."""
+    assert client.socket is not None
+    with suppress(OSError):  # Nothing there, or given up by the server.
+        client.socket.recv(TRICKLE)
+
+
+def freshness(server: str, folder: Path, orders: Orders, number: int, repeats: int) -> str:
+    """One line of the table of freshness: from a commit to the last subscriber."""
+    with site(server, folder) as running, closing(Clients(running.host, STATES)) as clients:
+        first, *_ = clients.open(number)
+        everybody_told(clients, orders, number)
+        quiet = []
+        for _ in range(repeats):
+            clients.run(1.2)
+            quiet.append(everybody_told(clients, orders, number) * 1000)
+        clients.run(1)
+        constant = constant_ages(clients, first, number, repeats)
+    return (
+        f"| {server} | {number:,} | {quantile(quiet, 0.5):.0f} / {quantile(quiet, 0.95):.0f}"
+        f" | {quantile(constant, 0.5):.0f} / {quantile(constant, 0.95):.0f} |"
+    )
+
+
+def constant_ages(clients: Clients, first: Client, number: int, repeats: int) -> list[float]:
+    """Under constant inserts, the age in ms of the oldest order that each card brings to the last one."""
+    committed: list[float] = []
+    ended = threading.Event()
+
+    def insert() -> None:
+        with closing(Orders(os.environ["RISINGWAVE_URL"], fresh=False)) as mine:
+            due = time.monotonic()
+            while not ended.is_set():
+                committed.append(mine.insert())
+                due += 1 / CONSTANT
+                time.sleep(max(0, due - time.monotonic()))
+
+    turnover, wanted, ages, seen = shown_turnover(first), clients.cards, [], 0
+    thread = threading.Thread(target=insert)
+    thread.start()
+    try:
+        # The first card brings the first order alone; from the second on they were gathered.
+        for change in range(repeats + 1):
+            wanted += number
+            assert clients.run_until(lambda: clients.cards >= wanted, 30), "a frame was lost"  # noqa: B023
+            now, orders = time.monotonic(), shown_turnover(first) - turnover
+            if change:
+                ages.append((now - committed[seen]) * 1000)
+            seen = orders
+    finally:
+        ended.set()
+        thread.join()
+    return ages
+
+
+def shown_turnover(client: Client) -> int:
+    """The first state's, in the newest card: every order adds one to it."""
+    found = re.search(rb"State number 0.*?\$([\d,]+)", client.last, re.DOTALL)
+    assert found, client.last
+    return int(found[1].replace(b",", b""))
 
 
 def told_times(clients: Clients, orders: Orders, repeats: int) -> list[float]:
@@ -284,54 +357,68 @@ def logins(number: int) -> list[str]:
     return [f"{settings.SESSION_COOKIE_NAME}={key}" for key in keys]
 
 
+def tables(options: argparse.Namespace, folder: Path, orders: Orders) -> dict[str, tuple[str, Iterator[str]]]:
+    """The tables by name, each a head and its lines, which are measured as they are asked for."""
+    servers = options.servers.split(",")
+    counts = [int(count) for count in options.subscribers.split(",")]
+
+    def fanned_out() -> Iterator[str]:
+        os.environ["LIVE_OPEN"] = "false"
+        cookies = logins(max(counts))
+        for server in servers:
+            for count in counts:
+                with site(server, folder) as running:
+                    yield fan_out(server, running, orders, count, options.repeats, cookies)
+        for count in [int(count) for count in options.group.split(",") if count]:
+            with site("Daphne", folder, "benchmarks.group:application") as running:
+                yield fan_out("Daphne, Channels group", running, orders, count, options.repeats // 2, [])
+        os.environ["LIVE_OPEN"] = "true"
+
+    return {
+        "fanout": (
+            "| | subscribers | µs a delivery | last: p50 | p95, ms | KiB each | handshake, ms | bytes |",
+            fanned_out(),
+        ),
+        "freshness": (
+            "| from the commit to the last | subscribers | quiet: p50 / p95 | constant: p50 / p95, ms |",
+            (freshness(server, folder, orders, min(counts), options.repeats) for server in servers),
+        ),
+        "stalled": (
+            "| 200 readers, and slow ones | offered | memory, MiB | alone: p50 / p99 | beside them, ms |",
+            (stalled(server, folder, orders, options.repeats) for server in servers),
+        ),
+        "restart": (
+            "| | subscribers | closed with | ended after, s | live again: p50 | the last | reads |",
+            (restart(server, folder, orders, options.restart) for server in servers),
+        ),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--subscribers", default="1000,2000,5000")
     parser.add_argument("--group", default="1000,2000", help="subscribers of the group beside it")
     parser.add_argument("--repeats", type=int, default=40)
     parser.add_argument("--servers", default="Daphne,uvicorn")
-    parser.add_argument("--only", choices=["fanout", "stalled", "restart"])
+    parser.add_argument("--only", choices=["fanout", "freshness", "stalled", "restart"])
     parser.add_argument("--restart", type=int, default=2000, help="subscribers of the restarted server")
     options = parser.parse_args()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    servers = options.servers.split(",")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stack.enter_context(migrated_standin())
-        os.environ |= {"LIVE_OPEN": "false", "STATIC_ROOT": str(folder / "static")}
+        os.environ |= {"LIVE_OPEN": "true", "STATIC_ROOT": str(folder / "static")}
         manage("migrate", "--verbosity", "0")
         manage("collectstatic", "--no-input", "--verbosity", "0")
         orders = Orders(os.environ["RISINGWAVE_URL"])
-        stack.enter_context(closing(orders.connection))
-        counts = [int(count) for count in options.subscribers.split(",")]
-        if options.only in (None, "fanout"):
-            cookies = logins(max(counts))
-            print(
-                "| | subscribers | µs a delivery | last: p50 | p95, ms | KiB each | handshake, ms | bytes |"
-            )
-            print("|---|---:|---:|---:|---:|---:|---:|---:|")
-            for server in servers:
-                for count in counts:
-                    with site(server, folder) as running:
-                        print(fan_out(server, running, orders, count, options.repeats, cookies), flush=True)
-            for count in [int(count) for count in options.group.split(",") if count]:
-                with site("Daphne", folder, "benchmarks.group:application") as running:
-                    line = fan_out("Daphne, Channels group", running, orders, count, options.repeats // 2, [])
+        stack.enter_context(closing(orders))
+        for name, (head, lines) in tables(options, folder, orders).items():
+            if options.only in (None, name):
+                print(head, re.sub(r"[^|]+", "---", head), sep="\n")
+                for line in lines:
                     print(line, flush=True)
-            print()
-        os.environ["LIVE_OPEN"] = "true"
-        if options.only in (None, "stalled"):
-            print("| 200 readers, and | offered | memory, MiB | alone: p50 / p99, ms | beside them |")
-            print("|---|---:|---:|---:|---:|")
-            for server in servers:
-                print(stalled(server, folder, orders, options.repeats), flush=True)
-            print()
-        if options.only in (None, "restart"):
-            print("| | subscribers | closed with | ended after, s | live again: p50 | the last | reads |")
-            print("|---|---:|---:|---:|---:|---:|---:|")
-            for server in servers:
-                print(restart(server, folder, orders, options.restart), flush=True)
+                print()
 
 
 if __name__ == "__main__":
