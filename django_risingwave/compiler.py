@@ -49,6 +49,7 @@ class SQLCompiler(PostgreSQLCompiler):
                 "Leave it out, or keep what must be locked in another database."
             )
         sql, params = super().as_sql(*args, **kwargs)
+        self._check_subqueries()
         # Where an expression begins, what is in parentheses is a query only if it begins with SELECT or WITH;
         # and not if it begins with `SELECT (SELECT`, for "select" can be a function's name
         # (src/sqlparser/src/parser.rs, parse_prefix and parse_wildcard_or_expr, at v3.0.3).
@@ -59,13 +60,13 @@ class SQLCompiler(PostgreSQLCompiler):
             sql = sql.replace(first, f"COALESCE({first})", 1)
         return sql, params
 
-    def pre_sql_setup(self, *args: Any, **kwargs: Any) -> Any:
-        setup = super().pre_sql_setup(*args, **kwargs)
-        annotations = self.query.annotation_select.values()
-        if self.query.group_by is not None or any(each.contains_aggregate for each in annotations):
+    def _check_subqueries(self) -> None:
+        query = self.query
+        if query.group_by is None and not query.annotations:
+            return
+        if query.group_by is not None or any(a.contains_aggregate for a in query.annotation_select.values()):
             selected = [column for column, _, _ in self.select or ()]
             check_beside_aggregates([*selected, self.having])  # type: ignore[attr-defined]  # not in the stubs
-        return setup
 
     def collapse_group_by(self, expressions: Any, having: Any) -> Any:
         grouped: Any = super().collapse_group_by(expressions, having)

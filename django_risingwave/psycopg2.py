@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from psycopg2.extensions import AsIs, cursor
@@ -11,6 +12,8 @@ from psycopg2.extensions import AsIs, cursor
 from django_risingwave.literals import float_literal, interval_literal
 
 _ADAPTED = (float, timedelta, list, tuple)
+# Most queries have no other parameters, and are then left alone: this is asked for each.
+_PLAIN = frozenset({bool, bytes, date, datetime, Decimal, int, str, type(None)})
 
 
 def adapt(value: Any) -> Any:
@@ -27,8 +30,9 @@ def adapt(value: Any) -> Any:
 
 
 def _adapt_all(parameters: Any) -> Any:
-    # Django's are a tuple, or a list for many rows: asked first, for an abstract class takes longer to tell.
     if isinstance(parameters, tuple | list):
+        if _PLAIN.issuperset(map(type, parameters)):
+            return parameters
         return [adapt(value) if isinstance(value, _ADAPTED) else value for value in parameters]
     if isinstance(parameters, Mapping):
         return {name: adapt(value) for name, value in parameters.items()}
