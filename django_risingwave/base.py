@@ -183,6 +183,13 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
                 for statement in own.statements(self.server_version):
                     cursor.execute(statement)
 
+    def limit_queries(self, seconds: float) -> None:
+        """Let each query of this session take so long at most, as OPTIONS["statement_timeout"] does."""
+        limit = Options(statement_timeout=int(seconds * 1_000))
+        with self.cursor() as cursor:
+            for statement in limit.statements(self.server_version):
+                cursor.execute(statement)
+
     @contextmanager
     def _nodb_cursor(self) -> Iterator[Any]:
         # PostgreSQL always has a database "postgres"; RisingWave has "dev" instead

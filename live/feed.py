@@ -33,8 +33,8 @@ CHECK = 5.0
 #: Seconds between two reads of all where the server tells nothing, as RisingWave. Its default is a checkpoint
 #: a second.
 POLL = 1.0
-#: What a read may take; a hanging server counts as lost.
-READ_TIMEOUT = "5s"
+#: Seconds that a read may take; a hanging server counts as lost.
+READ_TIMEOUT = 5.0
 #: Seconds before the first and every later attempt to reach a lost server again.
 RETRY_FIRST, RETRY_MOST = 0.25, 2.0
 
@@ -101,8 +101,7 @@ class Feed(threading.Thread):
         """Read what changes until stopped. Raises django.db.Error when the server is lost."""
         listener = ChangeListener(self.alias)
         tells = listener.start()
-        with connections[self.alias].cursor() as cursor:
-            cursor.execute(f"SET statement_timeout = '{READ_TIMEOUT}'")
+        listener.connection.limit_queries(READ_TIMEOUT)
         everything = {ranking.model._meta.db_table for ranking in self.rankings}
         dirty, may_read_at, check_at = everything, 0.0, 0.0
         while not self._stopping:

@@ -91,6 +91,12 @@ def test_a_query_that_takes_too_long_ends(standin: DatabaseWrapper, options: dic
         cursor.execute("SELECT 1")
 
 
+def test_a_session_can_limit_its_queries(standin: DatabaseWrapper) -> None:
+    standin.limit_queries(0.05)
+    with standin.cursor() as cursor, pytest.raises(OperationalError, match="statement timeout"):
+        cursor.execute("SELECT pg_sleep(60)")
+
+
 def test_the_users_own_start_up_options_stay(standin: DatabaseWrapper, options: dict[str, Any]) -> None:
     options.update(options="-c search_path=elsewhere", statement_timeout=5, application_name="shop")
     with standin.cursor() as cursor:
