@@ -53,6 +53,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         self._had: frozenset[str] = frozenset()
         self._session_key: str | None = None
         self._recheck: asyncio.TimerHandle | None = None
+        self._checking: asyncio.Task[None] | None = None
         self.transport = transport.in_scope(self.scope) or transport.of(self.base_send)
         await self.accept()
         self.transport.start(self._send_pending)
@@ -149,9 +150,10 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         self._pending.clear()
         if self._session_key is not None:
             get_logins().release(digest(self._session_key), self)
-        for timer in (self._stalled, self._recheck):
-            if timer is not None:
-                timer.cancel()
+        for waiting in (self._stalled, self._recheck, self._checking):
+            # Not the look that has just found out that this socket must go.
+            if waiting is not None and waiting is not asyncio.current_task():
+                waiting.cancel()
 
     def _put(self, key: str, message: Snapshot | Ping | str) -> None:
         if self._pending or not self._write(message):

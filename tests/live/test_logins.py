@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from channels.testing import WebsocketCommunicator
 from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.contrib.sessions.models import Session
 from django.db.backends.utils import CursorWrapper
 from django.test import AsyncClient, RequestFactory
 
-from live import access, logins
+from live import access, consumers, logins
+from live.routing import websocket_application
 from tests.conftest import BOTH
 
 pytestmark = BOTH
@@ -132,3 +135,54 @@ async def test_polls_and_sockets_of_a_session_ask_the_database_once(
     assert not await access.may_subscribe(None)
     assert not await access.may_subscribe("no such session")
     assert len(queries) == 1
+
+
+@pytest.fixture
+async def socket(site_environment, settings, django_user_model, orders):
+    """A socket of somebody who has logged in, on this loop, and the session's key."""
+    settings.LIVE_OPEN = False
+    client = AsyncClient()
+    await client.aforce_login(await django_user_model.objects.acreate_user("ann", password="a-good-password"))
+    key = client.cookies["sessionid"].value
+    headers = {"Host": "localhost", "Origin": "http://localhost", "Cookie": f"sessionid={key}"}
+    path = "/ws/rankings/?format=json"
+    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    socket = WebsocketCommunicator(websocket_application, path, headers=encoded)
+    await socket.connect(timeout=60)
+    assert "hello" in await socket.receive_from(timeout=60)
+    yield socket, key
+    await socket.disconnect(timeout=60)
+
+
+async def closing(socket: WebsocketCommunicator) -> int:
+    while (message := await socket.receive_output(timeout=60))["type"] != "websocket.close":
+        pass
+    return message["code"]
+
+
+async def test_a_session_that_no_signal_says_has_ended_is_noticed(socket, monkeypatch):
+    monkeypatch.setattr(consumers, "RECHECK", 0.01)
+    monkeypatch.setattr(logins, "HOLDS", 0.0)
+    connected, key = socket
+    [consumer] = logins.get_logins()._holders[logins.digest(key)]
+    await Session.objects.filter(session_key=key).adelete()
+    consumer._check_again()
+    assert await closing(connected) == consumers.LOGIN
+    assert logins.get_logins()._holders == {}
+
+
+async def test_who_leaves_while_being_looked_at_is_not_held(socket, monkeypatch):
+    connected, key = socket
+    [consumer] = logins.get_logins()._holders[logins.digest(key)]
+    answered = asyncio.Event()
+
+    async def slow(_key):
+        return await answered.wait()
+
+    monkeypatch.setattr(access, "may_subscribe", slow)
+    consumer._check_again()
+    await asyncio.sleep(0)
+    await connected.disconnect(timeout=60)
+    answered.set()
+    await asyncio.wait([consumer._checking])
+    assert logins.get_logins()._holders == {}
