@@ -154,17 +154,24 @@ async def socket(site_environment, settings, django_user_model, orders):
     await socket.disconnect(timeout=60)
 
 
+def holder_of(key: str) -> consumers.RankingsConsumer:
+    [holder] = logins.get_logins()._holders[logins.digest(key)]
+    assert isinstance(holder, consumers.RankingsConsumer)
+    return holder
+
+
 async def closing(socket: WebsocketCommunicator) -> int:
     while (message := await socket.receive_output(timeout=60))["type"] != "websocket.close":
         pass
-    return message["code"]
+    code: int = message["code"]
+    return code
 
 
 async def test_a_session_that_no_signal_says_has_ended_is_noticed(socket, monkeypatch):
     monkeypatch.setattr(consumers, "RECHECK", 0.01)
     monkeypatch.setattr(logins, "HOLDS", 0.0)
     connected, key = socket
-    [consumer] = logins.get_logins()._holders[logins.digest(key)]
+    consumer = holder_of(key)
     await Session.objects.filter(session_key=key).adelete()
     consumer._check_again()
     assert await closing(connected) == consumers.LOGIN
@@ -173,7 +180,7 @@ async def test_a_session_that_no_signal_says_has_ended_is_noticed(socket, monkey
 
 async def test_who_leaves_while_being_looked_at_is_not_held(socket, monkeypatch):
     connected, key = socket
-    [consumer] = logins.get_logins()._holders[logins.digest(key)]
+    consumer = holder_of(key)
     answered = asyncio.Event()
 
     async def slow(_key):
@@ -184,5 +191,6 @@ async def test_who_leaves_while_being_looked_at_is_not_held(socket, monkeypatch)
     await asyncio.sleep(0)
     await connected.disconnect(timeout=60)
     answered.set()
+    assert consumer._checking is not None
     await asyncio.wait([consumer._checking])
     assert logins.get_logins()._holders == {}
