@@ -38,9 +38,10 @@ if TYPE_CHECKING:
 SERVERS = {"Daphne": processes.DAPHNE, "uvicorn": processes.UVICORN}
 STATES = "/ws/rankings/?rankings=states-by-turnover"
 TICKS = os.sysconf("SC_CLK_TCK")
-#: Sockets that never read and as many that trickle, their receive buffers in bytes, what each is offered at
-#: least, and how much a trickling one reads at a time.
-STALLED, RECEIVE_BUFFER, OFFERED, TRICKLE = 100, 4096, 20_000_000, 512
+#: Slow sockets, their receive buffers in bytes, and what each is offered at least.
+SLOW, RECEIVE_BUFFER, OFFERED = 100, 4096, 20_000_000
+#: How they read, as bytes after each change.
+READING = {"never read": 0, "trickle": 512}
 #: Orders a second in the table of freshness, one commit each.
 CONSTANT = 100
 
@@ -149,8 +150,8 @@ def everybody_told(clients: Clients, orders: Orders, number: int) -> float:
     return time.monotonic() - committed
 
 
-def stalled(server: str, folder: Path, orders: Orders, repeats: int) -> str:
-    """One line of the table of readers that never read, and that trickle, next to 200 that read."""
+def stalled(server: str, folder: Path, orders: Orders, repeats: int, slowness: str) -> str:
+    """One line of the table of slow readers, next to 200 that read."""
     with site(server, folder) as running:
         process = Process(running.process.pid)
         # The orders' prices move both rankings. Theirs has large frames, the others' small ones.
@@ -158,7 +159,7 @@ def stalled(server: str, folder: Path, orders: Orders, repeats: int) -> str:
         sleepers, large = Clients(running.host, STATES), Clients(running.host, STATES)
         with closing(readers), closing(sleepers), closing(large):
             readers.open(200)
-            orders.rename(150_000)
+            orders.rename(110_000)
             # Somebody must read the large frames for them to be made at all.
             [awake, *_] = large.open(10)
             ended = threading.Event()
@@ -166,33 +167,35 @@ def stalled(server: str, folder: Path, orders: Orders, repeats: int) -> str:
             thread.start()
             told_times(readers, orders, 3)
             memory, peak = process.memory(), 0.0
-            before = told_times(readers, orders, repeats)
-            slow = [sleepers.connect(receive_buffer=RECEIVE_BUFFER) for _ in range(2 * STALLED)]
+            frame = len(awake.last)
+            # As many as offer that much, within the 30 s after which who takes nothing is dropped.
+            changes = max(OFFERED // frame + 1, repeats)
+            before = told_times(readers, orders, changes)
+            slow = [sleepers.connect(receive_buffer=RECEIVE_BUFFER) for _ in range(SLOW)]
             for client in slow:
                 sleepers.forget(client)
             readers.run(1)
             during: list[float] = []
-            frame = len(awake.last)
-            for _ in range(max(OFFERED // frame + 1, repeats)):
+            for _ in range(changes):
                 during += told_times(readers, orders, 1)
-                for client in slow[STALLED:]:
-                    trickle(client)
+                for client in slow:
+                    trickle(client, READING[slowness])
                 peak = max(peak, process.memory() - memory)
             ended.set()
             thread.join()
             orders.rename(14)
     return (
-        f"| {server} | {2 * STALLED} × {(len(during) * frame) / 1e6:.0f} MB | {peak / 1024:.1f}"
+        f"| {server} | {slowness} | {SLOW} × {(len(during) * frame) / 1e6:.0f} MB | {peak / 1024:.1f}"
         f" | {quantile(before, 0.5):.0f} / {quantile(before, 0.99):.0f}"
         f" | {quantile(during, 0.5):.0f} / {quantile(during, 0.99):.0f} |"
     )
 
 
-def trickle(client: Client) -> None:
+def trickle(client: Client, size: int) -> None:
     """Read a little of what there is."""
     assert client.socket is not None
     with suppress(OSError):  # Nothing there, or given up by the server.
-        client.socket.recv(TRICKLE)
+        client.socket.recv(size)
 
 
 def freshness(server: str, folder: Path, orders: Orders, number: int, repeats: int) -> str:
@@ -255,7 +258,7 @@ def told_times(clients: Clients, orders: Orders, repeats: int) -> list[float]:
     times = []
     for _ in range(repeats):
         times.append(everybody_told(clients, orders, len(clients.by_fd)) * 1000)
-        clients.run(0.3)
+        clients.run(0.26)  # Changes that follow each other sooner are gathered.
     return times
 
 
@@ -384,8 +387,12 @@ def tables(options: argparse.Namespace, folder: Path, orders: Orders) -> dict[st
             (freshness(server, folder, orders, min(counts), options.repeats) for server in servers),
         ),
         "stalled": (
-            "| 200 readers, and slow ones | offered | memory, MiB | alone: p50 / p99 | beside them, ms |",
-            (stalled(server, folder, orders, options.repeats) for server in servers),
+            "| 200 readers beside | who | are offered | memory, MiB | alone: p50 / p99 | beside them, ms |",
+            (
+                stalled(server, folder, orders, options.repeats, slowness)
+                for server in servers
+                for slowness in READING
+            ),
         ),
         "restart": (
             "| | subscribers | closed with | ended after, s | live again: p50 | the last | reads |",

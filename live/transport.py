@@ -92,6 +92,8 @@ class ASGITransport:
 
     def start(self, on_resume: Callable[[], None]) -> None:
         self._on_resume = on_resume
+        if (tcp := self._tcp) is not None and (sock := tcp.get_extra_info("socket")) is not None:
+            keep_little_unsent(sock)
 
     def write(self, text: str) -> bool:
         if self._closing is not None:
@@ -113,11 +115,14 @@ class ASGITransport:
         self._closing = []
         if self._sending is not None:
             self._sending.cancel()
-        # uvicorn's send is a method of its protocol, which keeps asyncio's transport under this name.
-        # uvloop's is no subclass of it.
-        abort = getattr(getattr(getattr(self._send, "__self__", None), "transport", None), "abort", None)
-        if abort is not None:
-            abort()
+        if (tcp := self._tcp) is not None:
+            tcp.abort()
+
+    @property
+    def _tcp(self) -> Any:
+        """The connection as asyncio or uvloop have it, if this is uvicorn's `send`: a method of its protocol."""
+        tcp = getattr(getattr(self._send, "__self__", None), "transport", None)
+        return tcp if hasattr(tcp, "abort") and hasattr(tcp, "get_extra_info") else None
 
     def _go_on(self) -> None:
         while self._closing and self._sending is None:
@@ -199,6 +204,13 @@ def before_shutdown(callback: Callable[[], None]) -> None:
     reactor.addSystemEventTrigger("before", "shutdown", callback)  # type: ignore[arg-type]
 
 
+def keep_little_unsent(sock: Any) -> None:
+    """Let the kernel take no more than UNSENT bytes beyond what is on its way."""
+    if TCP_NOTSENT_LOWAT is not None:
+        with suppress(OSError):  # A unix socket has no such option.
+            sock.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT)
+
+
 def shortened(reason: str) -> bytes:
     """As much of it as a close frame holds.
 
@@ -222,7 +234,8 @@ def frame(text: str) -> bytes:
 class DaphneTransport:
     """Daphne's. Frames go from here into the socket while Twisted has nothing to write there itself.
 
-    As a pull producer it is told when Twisted's buffer has run empty.
+    What the socket doesn't take of a frame stays here, and not in Twisted's buffer, which would hold a copy for
+    each slow reader. As a pull producer this is told when the socket takes data again.
     https://docs.twisted.org/en/stable/core/howto/producers.html
     """
 
@@ -231,15 +244,19 @@ class DaphneTransport:
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol
         self._tcp = protocol.transport
+        #: What is to be sent yet of the frame that is on its way: a view of the bytes that all readers share.
+        self._rest: memoryview | None = None
+        #: What Autobahn sends by itself, as pings and pongs, to come after that frame.
+        self._after = bytearray()
 
     def start(self, on_resume: Callable[[], None]) -> None:
         self._on_resume = on_resume
-        if TCP_NOTSENT_LOWAT is not None:
-            with suppress(OSError):  # A unix socket has no such option.
-                self._tcp.socket.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT)
+        keep_little_unsent(self._tcp.socket)
         self._tcp.bufferSize = READ_SIZE
         # What breaks the protocol's rules is told so: 1009 for a message that is too large.
         self._protocol.failByDrop = False
+        self._send_data = self._protocol.sendData
+        self._protocol.sendData = self._send_after_frame
         # In place of the HTTP channel, which was left behind by the upgrade.
         self._protocol.unregisterProducer()
         self._protocol.registerProducer(self, False)
@@ -248,24 +265,44 @@ class DaphneTransport:
         tcp = self._tcp
         if self._protocol.state != self._protocol.STATE_OPEN:
             return True
-        if tcp.dataBuffer or tcp._tempDataLen:
+        if self._rest is not None or tcp.dataBuffer or tcp._tempDataLen:
             if tcp._tempDataLen > BACKLOG:
                 self.abort()
             return False
-        data = frame(text)
+        return self._send(memoryview(frame(text)))
+
+    def _send(self, data: memoryview) -> bool:
+        """Put as much of it into the socket as it takes, and keep the rest; False if it takes nothing."""
         try:
-            sent = tcp.socket.send(data)
+            sent = self._tcp.socket.send(data)
         except BlockingIOError:
-            tcp.startWriting()  # Twisted calls resumeProducing when the socket takes data again.
-            return False
+            sent = 0
         except OSError:
-            return True  # The connection is lost. Twisted reads that, and the consumer hears of it.
+            sent = len(data)  # The connection is lost. Twisted reads that, and the consumer hears of it.
         if sent < len(data):
-            tcp.write(data[sent:])
-        return True
+            self._tcp.startWriting()  # Twisted calls resumeProducing when the socket takes data again.
+        if sent:
+            self._rest = data[sent:] if sent < len(data) else None
+        return sent > 0
+
+    def _send_after_frame(self, data: bytes, *args: Any, **options: Any) -> None:
+        if self._rest is None:
+            self._send_data(data, *args, **options)
+        elif len(self._after) > BACKLOG:
+            self.abort()
+        else:
+            self._after += data
+
+    def _leave_to_twisted(self) -> None:
+        """Put all that is to be sent yet into Twisted's buffer."""
+        if unsent := bytes(self._rest or b"") + self._after:
+            self._tcp.write(bytes(unsent))
+        self._rest = None
+        self._after.clear()
 
     def close(self, last: str, code: int, reason: str) -> None:
         if self._protocol.state == self._protocol.STATE_OPEN:
+            self._leave_to_twisted()
             self._protocol.sendMessage(last.encode())
             # Not sendClose, which refuses 1012.
             self._protocol.sendCloseFrame(code=code, reasonUtf8=shortened(reason))
@@ -274,10 +311,18 @@ class DaphneTransport:
             self._tcp.doWrite()
 
     def abort(self) -> None:
+        self._rest = None
+        self._after.clear()
         self._protocol.dropConnection(abort=True)
 
     def resumeProducing(self) -> None:  # noqa: N802 - Twisted's
-        if self._tcp.disconnecting:
+        if self._rest is not None:
+            self._send(self._rest)
+        if self._rest is not None:
+            return
+        if self._after:
+            self._leave_to_twisted()
+        elif self._tcp.disconnecting:
             # With a producer, Twisted would wait for it before it closes.
             self._tcp.unregisterProducer()
         else:

@@ -67,14 +67,14 @@ def test_who_does_not_read_costs_little_memory_and_delays_nobody(own_server, ord
     with connect(own_server.socket_url + "?format=json&rankings=states-by-turnover") as socket_:
         newest_values(socket_, 1)
         memory = psutil.Process(own_server.process.pid).memory_info().rss
-        sleepers = [reader_that_never_reads(own_server) for _ in range(20)]
+        sleepers = [reader_that_never_reads(own_server) for _ in range(50)]
         for count in range(2, 27):
             insert_large()
             newest_values(socket_, count)
         grown = psutil.Process(own_server.process.pid).memory_info().rss - memory
     for sleeper in sleepers:
         sleeper.close()
-    # They were offered 100 MB.
+    # They were offered 250 MB: at most, each has one frame of 200 KB on its way.
     assert grown < 30 * 2**20
 
 
@@ -108,6 +108,43 @@ def test_who_reads_slowly_gets_the_newest_not_all(own_server, orders):
         while b'"value":41.0' not in received:
             received += slow.recv(1_000_000)
     assert received.count(b'"rows"') < 36
+
+
+def test_a_pong_does_not_come_in_the_middle_of_a_frame(own_server, orders):
+    insert_large()
+    with closing(reader_that_never_reads(own_server)) as slow:
+        with connect(own_server.socket_url + "?format=json&rankings=states-by-turnover") as other:
+            for count in range(2, 12):
+                insert_large()
+                newest_values(other, count)
+            slow.sendall(b"\x89\x84\x00\x00\x00\x00ping")
+            insert_large()
+            newest_values(other, 12)
+        slow.settimeout(20)
+        received = b""
+        while b'"value":12.0' not in received or b"\x8a\x04ping" not in received:
+            received += slow.recv(1_000_000)
+    messages = list(frames(received.partition(b"\r\n\r\n")[2]))
+    assert messages.count((PONG, b"ping")) == 1
+    assert {json.loads(data)["type"] for opcode, data in messages if opcode == TEXT} >= {"hello", "update"}
+    assert {opcode for opcode, _ in messages} == {PONG, TEXT}
+
+
+TEXT, PONG = 0x81, 0x8A
+
+
+def frames(received: bytes) -> Iterator[tuple[int, bytes]]:
+    """Whole frames as a server sends them: the first byte, and the data. RFC 6455, 5.2."""
+    at = 0
+    while at + 2 <= len(received):
+        opcode, length, begin = received[at], received[at + 1], at + 2
+        if length >= 126:
+            begin += 2 if length == 126 else 8
+            length = int.from_bytes(received[at + 2 : begin], "big")
+        if begin + length > len(received):
+            return
+        yield opcode, received[begin : begin + length]
+        at = begin + length
 
 
 @pytest.mark.parametrize("kind", ["daphne", "uvicorn"])
