@@ -12,7 +12,7 @@ from django.http import QueryDict
 
 from live import access, frames, parameters, transport
 from live.hub import EndingError, NoDataError, Ping, TooManySubscribersError, get_hub
-from live.logins import digest, get_logins
+from live.logins import HOLDS, digest, get_logins
 from live.rankings import RANKINGS, UnknownRankingError
 
 if TYPE_CHECKING:
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 BAD_REQUEST, LOGIN, FORBIDDEN, UNKNOWN, FLOOD, BUSY = 4400, 4401, 4403, 4404, 4429, 4503
 #: Messages that a client may send before it is taken for a flood; none means anything yet.
 MESSAGES = 20
-#: Seconds between two looks at whether who subscribes is still logged in, for what no signal tells.
-RECHECK = 300.0
+#: Seconds between two looks at whether who subscribes is still logged in, for what no signal tells. Up to
+#: half as long again, so that those who came together don't ask together.
+RECHECK = 240.0
 #: Seconds after which a reader that takes nothing is dropped.
 STALLED = 30.0
 
@@ -87,8 +88,12 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         if self._session_key is None or not await access.may_subscribe(self._session_key):
             raise RefusalError(LOGIN, "log in first")
         get_logins().hold(digest(self._session_key), self)
-        # Spread, so that those who came together don't ask together.
-        seconds = RECHECK * random.uniform(0.8, 1.2)  # noqa: S311
+        self._check_after(RECHECK)
+
+    def _check_after(self, seconds: float) -> None:
+        if self._recheck is not None:
+            self._recheck.cancel()
+        seconds *= random.uniform(1, 1.5)  # noqa: S311
         self._recheck = asyncio.get_running_loop().call_later(seconds, self._check_again)
 
     def _check_again(self) -> None:
@@ -99,7 +104,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
                 self.leave(refusal.code, refusal.reason)
             except Error:
                 # While nobody can be asked, who is here stays.
-                self._recheck = asyncio.get_running_loop().call_later(STALLED, self._check_again)
+                self._check_after(STALLED)
 
         self._checking = asyncio.create_task(check())
 
@@ -136,6 +141,9 @@ class RankingsConsumer(AsyncWebsocketConsumer):
 
     def log_out(self) -> None:
         self.leave(LOGIN, "logged out")
+
+    def doubt(self) -> None:
+        self._check_after(HOLDS)
 
     def end(self) -> None:
         self.leave(self.transport.RESTART, "the server restarts; come back")

@@ -8,15 +8,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
+
+from live import logouts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from django.http import HttpRequest
 
-#: Seconds for which an answer holds: so long, a session that was ended in another process may go on here.
+#: Seconds for which an answer holds: so long, a session that has ended may go on where that isn't heard of.
 HOLDS = 5.0
 #: Sessions whose answers are kept.
 MOST = 10_000
@@ -28,6 +32,9 @@ class Holder(Protocol):
     def log_out(self) -> None:
         """The session has ended."""
 
+    def doubt(self) -> None:
+        """The session may have ended unheard: ask when the answer that holds now doesn't any more."""
+
 
 class Logins:
     """The answers, and the sockets, by session. All of it on one event loop."""
@@ -35,6 +42,8 @@ class Logins:
     def __init__(self) -> None:
         self._answers: dict[str, tuple[float, asyncio.Future[bool]]] = {}
         self._holders: dict[str, set[Holder]] = {}
+        #: Listens while there are holders.
+        self._listener: logouts.LogoutListener | None = None
 
     async def ask(self, session: str, ask: Callable[[], Awaitable[bool]]) -> bool:
         """Whether the session is somebody's who has logged in; `ask` is awaited if that isn't known.
@@ -54,7 +63,8 @@ class Logins:
             raise
 
     def hold(self, session: str, holder: Holder) -> None:
-        """Tell it when the session ends."""
+        """Tell it when the session ends, in whichever process."""
+        self._listen()
         self._holders.setdefault(session, set()).add(holder)
 
     def release(self, session: str, holder: Holder) -> None:
@@ -63,6 +73,9 @@ class Logins:
         holders.discard(holder)
         if not holders:
             self._holders.pop(session, None)
+        if not self._holders and self._listener is not None:
+            self._listener.stop()
+            self._listener = None
 
     def end(self, session: str) -> None:
         """The session has ended, or ends now: while it still is in the database, the answer is no."""
@@ -75,6 +88,23 @@ class Logins:
     def forget(self, session: str) -> None:
         """Ask anew next time."""
         self._answers.pop(session, None)
+
+    def _listen(self) -> None:
+        if self._listener is not None or not logouts.can_tell():
+            return
+        loop = asyncio.get_running_loop()
+
+        def call(callback: Callable[..., None], *args: object) -> None:
+            with suppress(RuntimeError):  # The loop has been closed.
+                loop.call_soon_threadsafe(callback, *args)
+
+        self._listener = logouts.LogoutListener(partial(call, self.end), partial(call, self._doubt))
+        self._listener.start()
+
+    def _doubt(self) -> None:
+        for holders in self._holders.values():
+            for holder in holders:
+                holder.doubt()
 
     def _keep(self, session: str, answer: asyncio.Future[bool]) -> None:
         self._answers.pop(session, None)
@@ -96,21 +126,26 @@ def get_logins() -> Logins:
 
 def on_logged_in(request: HttpRequest | None, **_: object) -> None:
     """Forget the answer of before. A receiver of Django's user_logged_in, in any thread."""
-    _tell(request, Logins.forget)
+    if session := _session(request):
+        _tell(session, Logins.forget)
 
 
 def on_logged_out(request: HttpRequest | None, **_: object) -> None:
-    """Close the session's sockets. A receiver of Django's user_logged_out, in any thread."""
-    _tell(request, Logins.end)
+    """Close the session's sockets, in all processes. A receiver of user_logged_out, in any thread."""
+    if session := _session(request):
+        _tell(session, Logins.end)
+        logouts.tell(session)
 
 
-def _tell(request: HttpRequest | None, method: Callable[[Logins, str], None]) -> None:
-    session = getattr(request, "session", None)
-    if session is None or not session.session_key:
-        return
+def _session(request: HttpRequest | None) -> str | None:
+    key = getattr(getattr(request, "session", None), "session_key", None)
+    return digest(key) if key else None
+
+
+def _tell(session: str, method: Callable[[Logins, str], None]) -> None:
     for loop, logins in list(_logins.items()):
         if not loop.is_closed():
-            loop.call_soon_threadsafe(method, logins, digest(session.session_key))
+            loop.call_soon_threadsafe(method, logins, session)
 
 
 def digest(session_key: str) -> str:

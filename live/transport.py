@@ -120,7 +120,7 @@ class ASGITransport:
 
     @property
     def _tcp(self) -> Any:
-        """The connection as asyncio or uvloop have it, if this is uvicorn's `send`: a method of its protocol."""
+        """The connection as asyncio or uvloop have it, if this is uvicorn's `send`, its protocol's method."""
         tcp = getattr(getattr(self._send, "__self__", None), "transport", None)
         return tcp if hasattr(tcp, "abort") and hasattr(tcp, "get_extra_info") else None
 
@@ -234,8 +234,8 @@ def frame(text: str) -> bytes:
 class DaphneTransport:
     """Daphne's. Frames go from here into the socket while Twisted has nothing to write there itself.
 
-    What the socket doesn't take of a frame stays here, and not in Twisted's buffer, which would hold a copy for
-    each slow reader. As a pull producer this is told when the socket takes data again.
+    What the socket doesn't take of a frame stays here, and not in Twisted's buffer, which would hold a copy
+    for each slow reader. As a pull producer this is told when the socket takes data again.
     https://docs.twisted.org/en/stable/core/howto/producers.html
     """
 
@@ -274,7 +274,7 @@ class DaphneTransport:
     def _send(self, data: memoryview) -> bool:
         """Put as much of it into the socket as it takes, and keep the rest; False if it takes nothing."""
         try:
-            sent = self._tcp.socket.send(data)
+            sent: int = self._tcp.socket.send(data)
         except BlockingIOError:
             sent = 0
         except OSError:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
+from typing import TYPE_CHECKING
 
 import pytest
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
+from django.db import connections
 from django.db.backends.utils import CursorWrapper
 from django.test import AsyncClient, RequestFactory
 
-from live import access, consumers, logins
+from live import access, consumers, logins, logouts
 from live.routing import websocket_application
+from tests import processes
 from tests.conftest import BOTH
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
 
 pytestmark = BOTH
 
@@ -33,9 +41,13 @@ class Question:
 class Socket:
     def __init__(self) -> None:
         self.open = True
+        self.doubted = False
 
     def log_out(self) -> None:
         self.open = False
+
+    def doubt(self) -> None:
+        self.doubted = True
 
 
 async def test_all_who_ask_at_once_and_soon_after_share_one_answer():
@@ -89,25 +101,84 @@ async def test_no_more_answers_are_kept_than_there_is_room_for(monkeypatch):
     assert question.asked == 101
 
 
+KEY = "0123456789abcdef"
+
+
+def request_of(session_key: str) -> HttpRequest:
+    request = RequestFactory().get("/")
+    request.session = SessionStore(session_key)
+    return request
+
+
 async def test_a_logout_ends_the_sessions_sockets_and_the_answer_is_no_at_once():
     known, question = logins.get_logins(), Question()
-    request = RequestFactory().get("/")
-    request.session = type("Session", (), {"session_key": "key"})()
     mine, others = Socket(), Socket()
-    known.hold(logins.digest("key"), mine)
+    known.hold(logins.digest(KEY), mine)
     known.hold(logins.digest("other"), others)
-    assert await known.ask(logins.digest("key"), question)
-    await asyncio.to_thread(user_logged_out.send, sender=None, request=request, user=None)
+    assert await known.ask(logins.digest(KEY), question)
+    await asyncio.to_thread(user_logged_out.send, sender=None, request=request_of(KEY), user=None)
     await asyncio.sleep(0)
     assert (mine.open, others.open) == (False, True)
-    assert not await known.ask(logins.digest("key"), question)
-    await asyncio.to_thread(logins.on_logged_in, request=request)
-    await asyncio.sleep(0)
-    assert await known.ask(logins.digest("key"), question)
-    assert user_logged_in.has_listeners()
-    known.release(logins.digest("key"), mine)
+    assert not await known.ask(logins.digest(KEY), question)
+    known.release(logins.digest(KEY), mine)
     known.release(logins.digest("other"), others)
     assert known._holders == {}
+
+
+async def test_after_a_login_the_answer_is_yes_at_once():
+    known = logins.get_logins()
+    assert not await known.ask(logins.digest(KEY), Question(answer=False))
+    await asyncio.to_thread(logins.on_logged_in, request=request_of(KEY))
+    await asyncio.sleep(0)
+    assert await known.ask(logins.digest(KEY), Question())
+    assert user_logged_in.has_listeners()
+
+
+@pytest.fixture
+async def held(transactional_db):
+    """A socket that is held for the session "a", on this loop, and listened for."""
+    known, held = logins.get_logins(), Socket()
+    known.hold("a", held)
+    listener = known._listener
+    assert listener is not None
+    await until(lambda: held.doubted)
+    yield held
+    known.release("a", held)
+    await asyncio.to_thread(listener.join, 10)
+    assert known._listener is None
+    assert not listener.is_alive()
+
+
+async def until(condition) -> None:
+    await asyncio.to_thread(processes.wait_until, condition)
+
+
+async def test_a_logout_that_another_process_tells_ends_the_sessions_sockets(held):
+    await asyncio.to_thread(tell_and_close, "b")
+    await asyncio.to_thread(tell_and_close, "a")
+    await until(lambda: not held.open)
+    assert not await logins.get_logins().ask("a", Question())
+    assert not await logins.get_logins().ask("b", Question())
+
+
+async def test_a_lost_server_is_listened_to_again_and_what_was_missed_asked_for(held):
+    held.doubted = False
+    await asyncio.to_thread(lose_listeners)
+    await until(lambda: held.doubted)
+    assert held.open
+    await asyncio.to_thread(tell_and_close, "a")
+    await until(lambda: not held.open)
+
+
+def tell_and_close(session: str) -> None:
+    logouts.tell(session)
+    connections["default"].close()
+
+
+def lose_listeners() -> None:
+    with closing(connections["default"].copy()) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
+        assert cursor.fetchall()
 
 
 async def test_polls_and_sockets_of_a_session_ask_the_database_once(
@@ -160,7 +231,7 @@ def holder_of(key: str) -> consumers.RankingsConsumer:
     return holder
 
 
-async def closing(socket: WebsocketCommunicator) -> int:
+async def close_code(socket: WebsocketCommunicator) -> int:
     while (message := await socket.receive_output(timeout=60))["type"] != "websocket.close":
         pass
     code: int = message["code"]
@@ -174,7 +245,7 @@ async def test_a_session_that_no_signal_says_has_ended_is_noticed(socket, monkey
     consumer = holder_of(key)
     await Session.objects.filter(session_key=key).adelete()
     consumer._check_again()
-    assert await closing(connected) == consumers.LOGIN
+    assert await close_code(connected) == consumers.LOGIN
     assert logins.get_logins()._holders == {}
 
 

@@ -239,6 +239,22 @@ def test_a_logout_closes_the_sessions_sockets_and_no_others(closed_server, clien
     sockets[1].close()
 
 
+def test_a_logout_in_one_process_closes_the_sessions_sockets_in_another(
+    closed_server, site_environment, tmp_path, client, django_user_model
+):
+    client.force_login(django_user_model.objects.create_user("ann", password="a-good-password"))
+    cookie = f"sessionid={client.cookies['sessionid'].value}"
+    with (
+        processes.daphne(site_environment | {"LIVE_OPEN": "false"}, tmp_path / "log") as other,
+        subscribe(other, "?format=json", origin=other.url, additional_headers={"Cookie": cookie}) as socket,
+    ):
+        # By the ping the process listens: it began before the socket was subscribed.
+        assert next(message for message in messages(socket) if message["type"] == "ping")
+        log_out(closed_server, cookie)
+        message, code = closing(socket)
+    assert (message["reason"], code) == ("logged out", 4401)
+
+
 def log_out(server: Server, cookie: str) -> None:
     """As the page's button does."""
     token = "a" * 32

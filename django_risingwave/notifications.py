@@ -1,0 +1,44 @@
+"""What PostgreSQL tells by NOTIFY, with either driver. RisingWave has none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.backends.postgresql.psycopg_any import is_psycopg3
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+class Notifications:
+    """The payloads told on a channel from now on; a selector can wait for them.
+
+    The connection must be in autocommit mode, since nothing is told within a transaction. Raises
+    django.db.Error where it can't listen. https://www.postgresql.org/docs/18/sql-listen.html
+    """
+
+    def __init__(self, connection: BaseDatabaseWrapper, channel: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"LISTEN {connection.ops.quote_name(channel)}")
+        self._wrapper = connection
+        self._connection: Any = connection.connection
+
+    def fileno(self) -> int:
+        """Return what can be read when something has come."""
+        number: int = self._connection.fileno()
+        return number
+
+    def take(self) -> set[str]:
+        """Return what was told since the last call, in the middle of queries too.
+
+        Raises django.db.Error when the connection is lost.
+        """
+        with self._wrapper.wrap_database_errors:
+            if is_psycopg3:
+                # https://www.psycopg.org/psycopg3/docs/advanced/async.html#asynchronous-notifications
+                return {notify.payload for notify in self._connection.notifies(timeout=0)}
+            # https://www.psycopg.org/docs/advanced.html#asynchronous-notifications
+            self._connection.poll()
+            payloads = {notify.payload for notify in self._connection.notifies}
+            self._connection.notifies.clear()
+            return payloads
