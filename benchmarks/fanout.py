@@ -367,11 +367,14 @@ def tables(options: argparse.Namespace, folder: Path, orders: Orders) -> dict[st
 
     def fanned_out() -> Iterator[str]:
         os.environ["LIVE_OPEN"] = "false"
-        cookies = logins(max(counts))
+        cookies = logins(max(counts))  # More than that share some.
         for server in servers:
             for count in counts:
                 with site(server, folder) as running:
                     yield fan_out(server, running, orders, count, options.repeats, cookies)
+        for count in [int(count) for count in options.asgi.split(",") if count]:
+            with site("Daphne", folder, "benchmarks.asgi:application") as running:
+                yield fan_out("Daphne, ASGI alone", running, orders, count, options.repeats, cookies)
         for count in [int(count) for count in options.group.split(",") if count]:
             with site("Daphne", folder, "benchmarks.group:application") as running:
                 yield fan_out("Daphne, Channels group", running, orders, count, options.repeats // 2, [])
@@ -404,6 +407,7 @@ def tables(options: argparse.Namespace, folder: Path, orders: Orders) -> dict[st
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--subscribers", default="1000,2000,5000")
+    parser.add_argument("--asgi", default="1000", help="subscribers of Daphne through ASGI alone")
     parser.add_argument("--group", default="1000,2000", help="subscribers of the group beside it")
     parser.add_argument("--repeats", type=int, default=40)
     parser.add_argument("--servers", default="Daphne,uvicorn")
