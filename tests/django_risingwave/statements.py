@@ -763,6 +763,14 @@ UNSUPPORTED: tuple[Rule, ...] = (
     ),
     _text("DROP COLUMN … CASCADE is not implemented", rf"^ALTER TABLE {_QUALIFIED} DROP .* CASCADE$"),
     Rule("ADD COLUMN … NOT NULL needs a DEFAULT", _not_null_without_default),
+    _text(
+        "ADD of a generated column is not supported",
+        rf"^ALTER TABLE {_QUALIFIED} ADD (?:COLUMN )?{_NAME} .* AS \(",
+    ),
+    _text(
+        "no NOW() in a generated column",
+        rf"^CREATE TABLE {_QUALIFIED} \( .* AS \( (?:(?! DEFAULT ).)*\bNOW \( \)",
+    ),
     # src/frontend/src/handler/mod.rs: "Unhandled statement".
     _text("unhandled statement: TRUNCATE, EXECUTE", r"^(?:TRUNCATE|EXECUTE) "),
     _flat("unhandled statement: COPY of a table", rf"^COPY {_QUALIFIED} (?:\( \) )?TO "),

@@ -257,6 +257,14 @@ EXAMPLES = {
         "ALTER TABLE t ADD COLUMN a int NOT NULL",
         "ALTER TABLE t ADD COLUMN a int NULL",
     ),
+    "ADD of a generated column is not supported": (
+        "ALTER TABLE t ADD COLUMN b int AS (a + 1)",
+        "ALTER TABLE t ADD COLUMN b int DEFAULT CAST(1 AS int)",
+    ),
+    "no NOW() in a generated column": (
+        "CREATE TABLE t (a int, b timestamptz AS (date_trunc('day', now())))",
+        "CREATE TABLE t (a int, b int AS (a + 1), c timestamptz DEFAULT now())",
+    ),
     "unhandled statement: TRUNCATE, EXECUTE": ("TRUNCATE t", "SELECT truncate FROM t"),
     "unhandled statement: COPY of a table": ("COPY t TO STDOUT", "COPY (SELECT * FROM t) TO STDOUT"),
     "EXPLAIN ANALYZE of a query is not implemented": (
