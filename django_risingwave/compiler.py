@@ -11,11 +11,12 @@ from django.db.backends.postgresql.compiler import SQLCompiler as PostgreSQLComp
 from django.db.backends.postgresql.compiler import SQLDeleteCompiler as PostgreSQLDeleteCompiler
 from django.db.backends.postgresql.compiler import SQLUpdateCompiler as PostgreSQLUpdateCompiler
 from django.db.models import QuerySet
+from django.db.models.expressions import BaseExpression
 from django.db.models.sql.compiler import SQLInsertCompiler as BaseSQLInsertCompiler
 from django.utils.functional import cached_property
 
 from django_risingwave.columns import guard, guarded
-from django_risingwave.fields import RowIdField
+from django_risingwave.fields import RowIdField, has_generated_columns
 from django_risingwave.keys import make_key
 from django_risingwave.models import ReadOnlyError, ReadOnlyModel
 from django_risingwave.subqueries import check_beside_aggregates, check_grouped
@@ -37,6 +38,16 @@ def _check_writable(query: Query, operation: str) -> None:
     model = query.model
     if model is not None and issubclass(model, ReadOnlyModel):
         raise ReadOnlyError(model, operation)
+
+
+def _returns_nothing(query: Query) -> bool:
+    """Tell whether the table has generated columns, with which RisingWave refuses RETURNING.
+
+    src/frontend/src/binder/insert.rs and update.rs at v3.0.3.
+    """
+    # A proxy's columns are its model's.
+    model: Any = query.get_meta().concrete_model
+    return has_generated_columns(model)
 
 
 class SQLCompiler(PostgreSQLCompiler):
@@ -96,6 +107,7 @@ class SQLInsertCompiler(BaseSQLInsertCompiler):
 
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         _check_writable(self.query, "INSERT")
+        self._made_keys: list[tuple[Model, int]] = []
         row_id = next((field for field in self.query.fields if isinstance(field, RowIdField)), None)
         if row_id:
             raise NotSupportedError(
@@ -114,10 +126,11 @@ class SQLInsertCompiler(BaseSQLInsertCompiler):
         return model._meta.auto_field
 
     def pre_save_val(self, field: Field[Any, Any], obj: Model) -> Any:
-        """Make the key here, so that the instance has it only once RETURNING brings it back."""
+        """Make the key here. The instance gets it once it is inserted."""
         value = super().pre_save_val(field, obj)
         if value is None and field is self._auto_field:
-            return make_key()
+            value = make_key()
+            self._made_keys.append((obj, value))
         return value
 
     @cached_property
@@ -132,10 +145,28 @@ class SQLInsertCompiler(BaseSQLInsertCompiler):
             return value
         return see_to(value)
 
-    def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
+    def execute_sql(self, returning_fields: Any = None) -> Any:  # type: ignore[override]  # the stubs know SELECT's
         """Return a row for each object: bulk_create() asserts it, even of a model that returns nothing."""
-        rows: Any = super().execute_sql(*args, **kwargs)
-        return rows or [()] * len(self.query.objs)
+        objs = self.query.objs
+        if not _returns_nothing(self.query):
+            rows: Any = super().execute_sql(returning_fields)
+            return rows or [()] * len(objs)
+        super().execute_sql(None)
+        for obj, key in self._made_keys:
+            setattr(obj, self._auto_field.attname, key)
+        for field in returning_fields or ():
+            for obj in objs:
+                if field.generated or isinstance(obj.__dict__.get(field.attname), BaseExpression):
+                    # Loaded when it is read, as Django does it where there is no RETURNING.
+                    obj.__dict__.pop(field.attname, None)
+        return _NoRows([()] * len(objs))
+
+
+class _NoRows(list[tuple[()]]):
+    """As long as the objects, as bulk_create() asserts, and nothing that save() would assign."""
+
+    def __bool__(self) -> bool:
+        return False
 
 
 class SQLUpdateCompiler(PostgreSQLUpdateCompiler):
@@ -146,6 +177,12 @@ class SQLUpdateCompiler(PostgreSQLUpdateCompiler):
         query: Any = self.query
         query.values = [(field, model, guarded(field, value)) for field, model, value in query.values]
         return super().as_sql(*args, **kwargs)
+
+    def execute_returning_sql(self, returning_fields: Any) -> Any:
+        """Return no columns where there is no RETURNING: save() then defers them. Django 5.2 doesn't ask."""
+        if _returns_nothing(self.query):
+            returning_fields = None
+        return super().execute_returning_sql(returning_fields)
 
 
 class SQLDeleteCompiler(PostgreSQLDeleteCompiler):

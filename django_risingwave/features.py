@@ -61,8 +61,8 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
     test_collations = BaseDatabaseFeatures.test_collations
     # pg_attrdef is empty.
     can_introspect_default = False
-    # `GENERATED ALWAYS AS (…) STORED` is a syntax error; RisingWave writes `column type AS expression`.
-    supports_stored_generated_columns = False
+    # A table's are stored, as PostgreSQL's with STORED are; only a source's are computed on read:
+    # https://docs.risingwave.com/sql/query-syntax/generated-columns
     supports_virtual_generated_columns = False
 
     # No uuid type, so no uuid functions (frontend/src/binder/expr/mod.rs). Django 5.2 and 6.0 don't ask for
@@ -231,6 +231,7 @@ _DJANGO_TEST_SKIPS = {
         generic_relations.tests.GenericRelationsTests test_queries_content_type_restriction
         model_fields.test_integerfield.IntegerFieldTests test_rel_db_type
         model_fields.test_integerfield.SmallIntegerFieldTests test_rel_db_type
+        model_fields.test_generatedfield.StoredGeneratedFieldTests test_output_field_lookups
         model_inheritance.tests.ModelInheritanceTests test_custompk_m2m
         queries.tests.RelatedLookupTypeTests test_correct_lookup test_values_queryset_lookup
         queries.tests.RelatedLookupTypeTests test_wrong_backward_lookup test_wrong_type_lookup
@@ -279,6 +280,18 @@ _DJANGO_TEST_SKIPS = {
         migrations.test_executor.ExecutorTests test_atomic_operation_in_non_atomic_migration
         migrations.test_operations.OperationTests test_run_python_atomic
     """),
+    "RisingWave returns nothing of a table with generated columns: they take a query.": _tests(
+        """
+        model_fields.test_generatedfield.StoredGeneratedFieldTests test_create test_save test_full_clean
+        model_fields.test_generatedfield.StoredGeneratedFieldTests test_create_field_with_db_converters
+        model_fields.test_generatedfield.StoredGeneratedFieldTests
+        test_full_clean_with_unique_constraint_expression test_model_with_params test_nullable
+        model_fields.test_generatedfield.StoredGeneratedFieldTests test_save_field_with_db_converters
+        model_fields.test_generatedfield.StoredGeneratedFieldTests test_save_model_with_foreign_key
+        model_fields.test_generatedfield.StoredGeneratedFieldTests test_save_model_with_pk
+        """,
+        since=(6, 0),
+    ),
     "RisingWave has no FOR UPDATE.": _tests("""
         filtered_relation.tests.FilteredRelationTests test_select_for_update
         select_for_update.tests.SelectForUpdateTests test_ordered_select_for_update
@@ -290,6 +303,7 @@ _DJANGO_TEST_SKIPS = {
     """),
     "A changed table is a copy, of which the given model must know every column and index.": _tests("""
         migrations.test_operations.OperationTests test_alter_id_pk_to_uuid_pk test_rename_field_index_together
+        migrations.test_operations.OperationTests test_invalid_generated_field_changes_on_rename_stored
         schema.tests.SchemaTests test_alter_int_pk_to_int_unique test_alter_not_unique_field_to_primary_key
         schema.tests.SchemaTests test_autofield_to_o2o test_primary_key
         schema.tests.SchemaTests test_rename_column_renames_deferred_sql_references

@@ -45,6 +45,11 @@ class RowIdField(models.BigAutoField):
         return None if value is None else str(value)
 
 
+def has_generated_columns(model: type[models.Model]) -> bool:
+    """Tell whether columns of the model's own table are generated."""
+    return any(field.generated for field in model._meta.local_concrete_fields)
+
+
 def validate_finite(value: float) -> None:
     """Raise ValidationError for NaN and infinities."""
     if not math.isfinite(value):

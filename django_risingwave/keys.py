@@ -72,7 +72,8 @@ def holds_keys(field: Mapping[str, Any]) -> bool:
     """Tell of an integer field, by its attributes, whether its column holds another model's automatic keys.
 
     They are those of a generic foreign key and of a ForeignObject, which have columns of their own to refer
-    by; and the one without a name, which AutoField.rel_db_type() asks for the type of a foreign key.
+    by; and those without a name: the one that AutoField.rel_db_type() asks for the type of a foreign key, and
+    the output_field of a generated column, which may be generated from keys.
     """
     name, model = field["name"], field.get("model")
     if name is None or model is None:

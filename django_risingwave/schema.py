@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from copy import copy
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import FieldError
 from django.db import NotSupportedError
 from django.db.backends.ddl_references import Statement
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor as PostgreSQLDatabaseSchemaEditor
 from django.db.models import CompositePrimaryKey
 from django.db.models.functions import Random
 
-from django_risingwave.fields import RowIdField
+from django_risingwave.fields import RowIdField, has_generated_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,6 +89,18 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
 
     # Columns -------------------------------------------------------------------------------------------
 
+    def table_sql(self, model: Any) -> tuple[str, list[Any]]:
+        """Return the SQL, and its parameters, of a table: columns, CHECKs of fields and the key."""
+        meta = model._meta
+        return self._table_of(model, self.quote_name(meta.db_table), meta.local_concrete_fields)
+
+    def _column_generated_sql(self, field: Any) -> Any:
+        """Write `type AS (expression)` for RisingWave, where PostgreSQL's words are a syntax error."""
+        if self.connection.is_risingwave:
+            expression, params = field.generated_sql(self.connection)
+            return f"AS ({expression})", params
+        return super()._column_generated_sql(field)  # type: ignore[misc]  # not in the stubs
+
     def column_sql(self, model: type[Model], field: Field, include_default: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's signature
         """Leave `_row_id` to RisingWave, which adds it to a table without a primary key."""
         if isinstance(field, RowIdField):
@@ -105,11 +119,15 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
     def add_field(self, model: type[Model], field: Field) -> None:
         """Add a column; with skip_default_on_alter() a nullable one's default is left to an UPDATE.
 
-        A NOT NULL one can't be added without a default, not even to an empty table.
+        A generated one can't be added; a NOT NULL one not without a default, not even to an empty table, and
+        not behind generated ones: _table_of().
         """
-        if (
-            not (field.many_to_many or field.null or field.primary_key or field.has_db_default())
-            and self.effective_default(field) is None
+        if field.generated or (
+            not (field.many_to_many or field.null or field.primary_key)
+            and (
+                has_generated_columns(model)
+                or not (field.has_db_default() or self.effective_default(field) is not None)
+            )
         ):
             self._remake_table(model, None, field)
             return
@@ -184,19 +202,17 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
             )
         table, new_table = model._meta.db_table, f"new__{model._meta.db_table}"
         old, new = self.quote_name(table), self.quote_name(new_table)
-        columns: dict[str, str] = {}
-        params: list[Any] = []
         fields = _replaced(model, old_field, new_field)
-        for field in fields:
-            if field is new_field and old_field is None:
-                continue
-            if field is new_field:
-                value, params = self._converted(old_field, new_field, old_type, new_type)
-            else:
-                value = self.quote_name(field.column)
-            if not isinstance(field, RowIdField):
-                columns[self.quote_name(field.column)] = value
-        definition, definition_params = self._table_of(new_model, new, fields)
+        columns, params = self._copied(fields, old_field, new_field, old_type, new_type)
+        try:
+            definition, definition_params = self._table_of(new_model, new, fields)
+        except FieldError as error:
+            if old_field is None:
+                raise
+            raise NotSupportedError(
+                f"A generated field uses {old_field} by the name that it loses. Remove it before the change, "
+                "and add it again after it."
+            ) from error
 
         # What an attempt that failed may have left.
         self.execute(f"DROP TABLE IF EXISTS {new}", None)
@@ -223,14 +239,42 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
             if field.db_comment:
                 self.execute(*self._alter_column_comment_sql(model, field, None, field.db_comment))  # type: ignore[attr-defined]  # not in the stubs
 
-    def _table_of(self, model: Any, name: str, fields: list[Any]) -> tuple[str, list[Any]]:
-        """Return the SQL, and its parameters, of a table of this (quoted) name, with these fields."""
-        parts, params = [], []
+    def _copied(
+        self, fields: list[Any], old_field: Any, new_field: Any, old_type: str, new_type: str
+    ) -> tuple[dict[str, str], list[Any]]:
+        """Return the SQL of what each column gets, and its parameters; generated ones get nothing."""
+        columns: dict[str, str] = {}
+        params: list[Any] = []
         for field in fields:
+            if field.generated or isinstance(field, RowIdField):
+                continue
+            if field is not new_field:
+                value = self.quote_name(field.column)
+            elif old_field is not None:
+                value, params = self._converted(old_field, new_field, old_type, new_type)
+            elif field.has_db_default() or (default := self.effective_default(field)) is None:
+                continue
+            else:
+                value, params = f"%s::{field.db_type(self.connection)}", [default]
+            columns[self.quote_name(field.column)] = value
+        return columns, params
+
+    def _table_of(self, model: Any, name: str, fields: list[Any]) -> tuple[str, list[Any]]:
+        """Return the SQL, and its parameters, of a table of this (quoted) name, with these fields.
+
+        Generated columns are last: RisingWave counts without them where NOT NULL columns are, and would drop
+        rows for NULL in those that it finds there (gen_table_plan of src/frontend/src/optimizer/mod.rs at
+        v3.0.3).
+        """
+        parts, params = [], []
+        for field in sorted(fields, key=attrgetter("generated")):
             definition, column_params = self.column_sql(model, field)
-            if definition is not None:
-                parts.append(f"{self.quote_name(field.column)} {definition}")
-                params += column_params
+            if definition is None:
+                continue
+            parts.append(f"{self.quote_name(field.column)} {definition}")
+            params += column_params
+            if check := field.db_parameters(self.connection)["check"]:
+                parts[-1] += f" {self.sql_check_constraint % {'check': check}}"
         if isinstance(model._meta.pk, CompositePrimaryKey):
             parts.append(self._pk_constraint_sql(model._meta.pk.columns))  # type: ignore[attr-defined]  # not in the stubs
         return self.sql_create_table % {"table": name, "definition": ", ".join(parts)}, params

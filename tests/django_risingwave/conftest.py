@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, cast
 
@@ -139,6 +140,9 @@ CREATE VIEW rw_catalog.rw_indexes AS
 """
 
 
+_GENERATED = re.compile(r'(?<=\w) AS (\(.*?\))(?=, "|\)$)')
+
+
 class Disguise:
     """PostgreSQL that is taken for RisingWave, so that it gets what RisingWave would."""
 
@@ -148,8 +152,12 @@ class Disguise:
 
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         self.statements.append(sql)
-        # PostgreSQL has no FLUSH, nor any need of it.
-        return execute("SELECT 1" if sql == "FLUSH" else sql, params, many, context)
+        if sql == "FLUSH":
+            # PostgreSQL has none, nor any need of it.
+            sql = "SELECT 1"
+        elif sql.startswith("CREATE TABLE "):
+            sql = _GENERATED.sub(r" GENERATED ALWAYS AS \1 STORED", sql)
+        return execute(sql, params, many, context)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
+from django.db.models.functions import Concat
 from django.test.utils import isolate_apps
 
 from django_risingwave.fields import FiniteFloatField, RowIdField
@@ -64,6 +65,28 @@ with isolate_apps("django_risingwave"):
                 models.UniqueConstraint(fields=["text"], condition=models.Q(small=1), name="text_unique"),
             )
             indexes = (models.Index(fields=["small", "-positive"], name="small_positive"),)
+
+    class Sale(Base):
+        """A table with generated columns."""
+
+        id = models.BigAutoField(primary_key=True)
+        total = models.GeneratedField(
+            expression=models.F("price") * models.F("count"),
+            output_field=models.DecimalField(max_digits=12, decimal_places=2),
+            db_persist=True,
+        )
+        price = models.DecimalField(max_digits=12, decimal_places=2)
+        count = models.IntegerField(null=True)
+        kind = models.CharField(max_length=10, db_default="retail")
+        label = models.GeneratedField(
+            expression=Concat("kind", models.Value(": 100 %"), output_field=models.TextField()),
+            output_field=models.TextField(),
+            db_persist=True,
+            db_index=True,
+        )
+
+        class Meta(Base.Meta):
+            app_label = "django_risingwave"
 
     class Event(Base):
         """A table without a primary key."""

@@ -111,6 +111,7 @@ AS_POSTGRESQL = {
     "supports_select_intersection",
     "supports_select_union",
     "supports_slicing_ordering_in_compound",
+    "supports_stored_generated_columns",
     "supports_subqueries_in_group_by",
     "supports_temporal_subtraction",
     "supports_timezones",

@@ -13,16 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management import call_command
-from django.db import IntegrityError, NotSupportedError, OperationalError, ProgrammingError, models
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    models,
+)
 from django.db.migrations import operations
-from django.db.models import Avg, F, Q, Sum
+from django.db.models import Avg, F, Q, Sum, Value
 from django.test.utils import isolate_apps
 
 from django_risingwave import migration_operations
 from django_risingwave.aggregates import Count
 from django_risingwave.fields import RowIdField
 from live.shop.models import ItemAverageQuantity, Order, StateTurnover
-from tests.django_risingwave.models import Author, Book, Event, Everything, KindTotal
+from tests.django_risingwave.models import Author, Book, Event, Everything, KindTotal, Sale
 from tests.django_risingwave.test_schema import THING, Table
 
 if TYPE_CHECKING:
@@ -112,6 +119,37 @@ def test_keys_come_back(tables: DatabaseWrapper) -> None:
     book.readers.set(made)
     tables.flush()
     assert Author.objects.get(reads__author__name="A", name="B") == made[1]
+
+
+def test_generated_columns_are_computed_and_read(connection: DatabaseWrapper) -> None:
+    with connection.schema_editor() as editor:
+        editor.create_model(Sale)
+    sale = Sale.objects.create(price=Decimal("1.50"), count=3)
+    # NULL in a generated column keeps no row out.
+    others = Sale.objects.bulk_create([Sale(price=2), Sale(price=2, count=5, kind="gross")])
+    connection.flush()
+    assert (sale.total, sale.kind, sale.label) == (Decimal("4.50"), "retail", "retail: 100 %")
+    assert [other.total for other in others] == [None, 10]
+    assert Sale.objects.get(total=10) == others[1]
+    sale.count = 4
+    sale.save()
+    Sale.objects.filter(pk=others[0].pk).update(count=1)
+    connection.flush()
+    assert list(Sale.objects.order_by("total").values_list("total", flat=True)) == [2, 6, 10]
+    sale.delete()
+    connection.flush()
+    assert Sale.objects.count() == 2
+
+
+def test_what_can_not_be_computed_is_null(risingwave: DatabaseWrapper) -> None:
+    table = Table(risingwave, THING)
+    share = models.GeneratedField(
+        expression=Value(6) / F("amount"), output_field=models.IntegerField(), db_persist=True
+    )
+    table.apply(operations.AddField("Thing", "share", share))
+    table.model().create(name="a", amount=0)
+    risingwave.flush()
+    assert table.model().get().share is None
 
 
 @pytest.mark.parametrize("implicit", [True, False])
@@ -325,6 +363,28 @@ def test_a_table_is_changed_and_keeps_its_rows(connection: DatabaseWrapper) -> N
     table.apply(operations.RemoveField("Thing", "name"))
     table.apply(operations.DeleteModel("Thing"))
     assert connection.introspection.table_names() == []
+
+
+def test_generated_columns_come_and_go(connection: DatabaseWrapper) -> None:
+    table = Table(connection, THING)
+    table.model().bulk_create([table.model().model(name="a", amount=1), table.model().model(name="b")])
+    connection.flush()
+    double = models.GeneratedField(
+        expression=F("amount") * 2, output_field=models.IntegerField(), db_persist=True
+    )
+    table.apply(operations.AddField("Thing", "double", double))
+    table.apply(operations.AddField("Thing", "added", models.IntegerField(default=7)))
+    table.model().create(name="c", added=8)
+    connection.flush()
+    assert list(table.model().order_by("name").values_list("name", "double", "added")) == [
+        ("a", 2, 7),
+        ("b", None, 7),
+        ("c", None, 8),
+    ]
+    with pytest.raises(DatabaseError):
+        table.apply(operations.RemoveField("Thing", "amount"))
+    table.apply(operations.RemoveField("Thing", "double"))
+    table.apply(operations.RemoveField("Thing", "amount"))
 
 
 def test_all_apps_migrate_and_back(connection: DatabaseWrapper) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management.color import no_style
-from django.db import NotSupportedError, models
+from django.db import DatabaseError, IntegrityError, NotSupportedError, models
 from django.db.migrations import operations
 from django.db.migrations.state import ModelState, ProjectState
-from django.db.models.functions import Random
+from django.db.models import F
+from django.db.models.functions import Random, Upper
 
-from tests.django_risingwave.models import Author, Book, Everything
+from django_risingwave.fields import FiniteFloatField
+from tests.django_risingwave.models import Author, Book, Everything, Sale
+from tests.django_risingwave.statements import violations
 from tests.django_risingwave.test_migrate import REJECTED
 
 if TYPE_CHECKING:
@@ -357,3 +361,125 @@ def test_sqlmigrate_shows_what_would_be_sent(standin: DatabaseWrapper) -> None:
     assert (
         index == 'CREATE INDEX "django_risingwave_thing_name_208819fd" ON "django_risingwave_thing" ("name");'
     )
+
+
+# Generated columns ----------------------------------------------------------------------------------------
+
+
+def double(field: str = "amount", **options: Any) -> models.GeneratedField:
+    options.setdefault("output_field", models.IntegerField())
+    return models.GeneratedField(expression=F(field) * 2, db_persist=True, **options)
+
+
+@pytest.fixture
+def generated(thing: Table) -> Table:
+    """With a generated column, and in one row nothing that it could be generated from."""
+    thing.apply(operations.AddField("Thing", "double", double()))
+    return thing
+
+
+def test_each_server_gets_its_own_words(standin: DatabaseWrapper, request: pytest.FixtureRequest) -> None:
+    def columns() -> Any:
+        with standin.schema_editor(collect_sql=True) as editor:
+            editor.create_model(Sale)
+        return editor.collected_sql[0]
+
+    # Last in either, whatever the model's order, for RisingWave's sake.
+    table = (
+        'CREATE TABLE "django_risingwave_sale" ("id" bigint NOT NULL PRIMARY KEY, "price" numeric NOT NULL, '
+        """"count" integer NULL, "kind" varchar DEFAULT 'retail' NOT NULL, "total" numeric %s, """
+        '"label" text %s);'
+    )
+    total = """AS (("price" * "count"))"""
+    label = """AS ((COALESCE("kind", '') || COALESCE(': 100 %', '')))"""
+    assert columns() == table % (f"GENERATED ALWAYS {total} STORED", f"GENERATED ALWAYS {label} STORED")
+    request.getfixturevalue("disguise")
+    assert columns() == table % (total, label)
+    assert violations(columns().rstrip(";")) == []
+
+
+def test_a_generated_column_comes_and_goes(thing: Table) -> None:
+    undo = thing.apply(operations.AddField("Thing", "double", double(db_index=True, db_comment="Twice")))
+    assert rows(thing, "name", "double") == [("a", 2), ("b", None)]
+    assert any(c["columns"] == ["double"] for c in thing.constraints().values())
+    assert thing.model().create(name="c", amount=3).double == 6
+    undo()
+    assert "double" not in thing.columns()
+    assert rows(thing, "name", "amount") == [("a", 1), ("b", None), ("c", 3)]
+
+
+def test_a_table_with_one_is_copied_without_what_is_generated(generated: Table) -> None:
+    generated.apply(operations.AlterField("Thing", "name", models.TextField(null=True)))
+    generated.apply(operations.AlterField("Thing", "amount", models.BigIntegerField(null=True)))
+    assert rows(generated, "name", "double") == [("a", 2), ("b", None)]
+    assert generated.model().create(name="c", amount=2**40).pk
+
+
+def test_the_type_of_a_generated_column_changes(generated: Table) -> None:
+    undo = generated.apply(
+        operations.AlterField("Thing", "double", double(output_field=models.FloatField(), db_index=True))
+    )
+    assert generated.columns()["double"] == ("double precision", True)
+    assert rows(generated, "double") == [(2.0,), (None,)]
+    undo()
+    assert generated.columns()["double"] == ("bigint", True)
+
+
+def test_a_generated_column_is_renamed(generated: Table) -> None:
+    generated.apply(operations.RenameField("Thing", "double", "twice"))
+    assert rows(generated, "twice") == [(2,), (None,)]
+
+
+def test_what_it_is_generated_from_is_renamed_once_it_is_gone(generated: Table) -> None:
+    with pytest.raises(NotSupportedError, match="Remove it before the change, and add it again"):
+        generated.apply(operations.RenameField("Thing", "amount", "number"))
+    generated.apply(operations.RemoveField("Thing", "double"))
+    generated.apply(operations.RenameField("Thing", "amount", "number"))
+    generated.apply(operations.AddField("Thing", "double", double("number")))
+    assert rows(generated, "number", "double") == [(1, 2), (None, None)]
+
+
+def test_what_it_is_generated_from_can_not_be_dropped(generated: Table) -> None:
+    with pytest.raises(DatabaseError):
+        generated.apply(operations.RemoveField("Thing", "amount"))
+    generated.apply(operations.RemoveField("Thing", "double"))
+    generated.apply(operations.RemoveField("Thing", "amount"))
+    assert rows(generated, "name") == [("a",), ("b",)]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        (models.IntegerField(default=7), 7),
+        (models.DateField(default=dt.date(2026, 1, 2)), dt.date(2026, 1, 2)),
+        (models.JSONField(default=dict), {}),
+        (models.TextField(db_default="a"), "a"),
+        (models.TextField(null=True, default="a"), "a"),
+        (models.TextField(null=True), None),
+    ],
+)
+def test_no_column_that_may_not_be_null_comes_behind_a_generated_one(
+    generated: Table, field: models.Field[Any, Any], value: object
+) -> None:
+    generated.apply(operations.AddField("Thing", "added", field))
+    assert rows(generated, "added", "double") == [(value, 2), (value, None)]
+    columns = generated.columns()
+    assert all(null for _, null in list(columns.values())[list(columns).index("double") :])
+    assert generated.model().create(name="c", added=value).double is None
+
+
+def test_an_expression_changes_by_removing_and_adding(generated: Table) -> None:
+    with pytest.raises(ValueError, match="must be removed and re-added"):
+        generated.apply(operations.AlterField("Thing", "double", double("id")))
+    generated.apply(operations.RemoveField("Thing", "double"))
+    loud = models.GeneratedField(expression=Upper("name"), output_field=models.TextField(), db_persist=True)
+    generated.apply(operations.AddField("Thing", "double", loud))
+    assert rows(generated, "double") == [("A",), ("B",)]
+
+
+def test_a_check_of_a_float_outlives_a_copy(standin: DatabaseWrapper) -> None:
+    weight = ("weight", FiniteFloatField(null=True))
+    table = Table(standin, ModelState(LABEL, "Thing", [*THING.fields.items(), weight], THING.options))
+    table.apply(operations.AddField("Thing", "double", double()))
+    with standin.cursor() as cursor, pytest.raises(IntegrityError):
+        cursor.execute("INSERT INTO django_risingwave_thing (id, name, weight) VALUES (1, 'a', 'NaN')")

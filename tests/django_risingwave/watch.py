@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 STANDIN_ONLY = {
     r"^.*\bstandin\..*$": "a materialized view's stand-in: standin.py",
     r'"_row_id" bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY(?:, )?': "what RisingWave adds: schema.py",
+    r"GENERATED ALWAYS (?=AS \()|(?<=\)) STORED": "generated columns: schema.py",
     r"""CHECK \("\w+" > '-Infinity' AND "\w+" < 'Infinity'\)""": "floats that RisingWave refuses: fields.py",
     r"(?<=CURSOR )WITH HOLD (?=FOR )": "cursors that outlive a transaction: cursors.py",
     r"^LISTEN risingwave_changes$": "news of changes: changes.py",
@@ -39,6 +40,8 @@ def refusals(sql: str, *, is_risingwave: bool) -> list[str]:
 
 def sent(connection: Any, cursor: Any, sql: Any, params: Any) -> str:
     """Return the statement as the driver wrote it: with the parameters and their casts, and a cursor's."""
+    if params is None:
+        return str(sql)
     return connection.ops.last_executed_query(cursor, sql, params) or str(sql)
 
 

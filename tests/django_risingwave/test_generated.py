@@ -1,0 +1,175 @@
+"""Generated columns are computed by the server, and read back when they are asked for: it returns nothing."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import django
+import pytest
+from django.db import IntegrityError, connections, models
+from django.db.models import F, Sum
+from django.test.utils import CaptureQueriesContext, isolate_apps
+
+from tests.django_risingwave.models import Base, Sale
+from tests.django_risingwave.test_schema import LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django_risingwave.base import DatabaseWrapper
+
+
+@pytest.fixture(params=["as the stand-in", "as RisingWave"])
+def sales(request: pytest.FixtureRequest, connection: DatabaseWrapper) -> Any:
+    if request.param == "as RisingWave" and not connection.is_risingwave:
+        request.getfixturevalue("disguise")
+    with connection.schema_editor() as editor:
+        editor.create_model(Sale)
+    return Sale.objects
+
+
+@contextmanager
+def sent(*verbs: str) -> Iterator[None]:
+    """Expect these statements, and no RETURNING."""
+    with CaptureQueriesContext(connections["risingwave"]) as queries:
+        yield
+    statements = [query["sql"] for query in queries if query["sql"] != "FLUSH"]
+    assert [sql.split()[0] for sql in statements] == list(verbs)
+    assert not [sql for sql in statements if "RETURNING" in sql]
+
+
+# Rows ----------------------------------------------------------------------------------------------------
+
+
+def test_save_sends_an_insert_and_what_it_lacks_is_loaded_when_it_is_read(sales: Any) -> None:
+    sale = Sale(price=Decimal("1.50"), count=3)
+    with pytest.raises(AttributeError):
+        _ = sale.total
+    with sent("INSERT"):
+        sale.save()
+    assert sale.pk
+    assert sale.get_deferred_fields() == {"total", "kind", "label"}
+    with sent("SELECT", "SELECT", "SELECT"):
+        assert (sale.total, sale.kind, sale.label) == (Decimal("4.50"), "retail", "retail: 100 %")
+    with sent():
+        assert (sale.total, sale.kind, sale.label) == (Decimal("4.50"), "retail", "retail: 100 %")
+
+
+def test_what_is_known_needs_not_be_loaded(sales: Any) -> None:
+    sale = sales.create(pk=5, price=2, count=3, kind="gross")
+    assert sale.get_deferred_fields() == {"total", "label"}
+    with sent():
+        assert (sale.pk, sale.price, sale.kind) == (5, 2, "gross")
+
+
+def test_what_is_null_gives_null(sales: Any) -> None:
+    assert sales.create(price=2).total is None
+
+
+def test_bulk_create_gives_each_its_key(sales: Any) -> None:
+    made = [Sale(price=2, count=count) for count in range(5)]
+    with sent("INSERT", "INSERT"):
+        assert sales.bulk_create(made, batch_size=3) == made
+    assert len({sale.pk for sale in made}) == 5
+    assert not any(sale._state.adding for sale in made)
+    assert [sale.total for sale in made] == [0, 2, 4, 6, 8]
+    with sent("INSERT"):
+        sales.bulk_create([Sale(pk=5, price=1, count=7)])
+    assert sales.get(pk=5).total == 7
+
+
+def test_a_failed_insert_leaves_no_key(sales: Any) -> None:
+    sale = Sale(price=None, count=1)
+    with pytest.raises(IntegrityError):
+        sale.save()
+    assert sale.pk is None
+
+
+def test_an_instance_is_copied(sales: Any) -> None:
+    sale = sales.create(price=2, count=3, kind="gross")
+    assert sale.total == 6
+    first, sale.pk, sale.count = sale.pk, None, 4
+    sale.save()
+    assert sale.pk not in (None, first)
+    assert sale.total == 8
+
+
+def test_the_table_is_written_to_in_every_other_way(sales: Any) -> None:
+    with sent("SELECT", "INSERT"):
+        sale, created = sales.get_or_create(price=2, count=3)
+    assert created
+    with sent("SELECT"):
+        assert sales.get_or_create(total=6) == (sale, False)
+    with sent("SELECT", "UPDATE"):
+        sale, created = sales.update_or_create(pk=sale.pk, defaults={"count": 4})
+    assert not created
+    assert sales.get().total == 8
+    sale.count = 5
+    with sent("UPDATE"):
+        sales.bulk_update([sale], ["count"])
+    sale.refresh_from_db()
+    assert sale.total == 10
+    with sent("UPDATE"):
+        sales.update(count=F("count") + 1)
+    sale.refresh_from_db(fields=["total"])
+    assert sale.total == 12
+    with sent("DELETE"):
+        sale.delete()
+    assert not sales.exists()
+
+
+def test_an_update_returns_nothing_either(sales: Any) -> None:
+    sales.create(price=2, count=3)
+    sale = sales.get()
+    sale.count = F("count") + 1
+    with sent("UPDATE"):
+        sale.save()
+    # Django 5.2 asks no database again.
+    stale = django.VERSION < (6, 0)
+    assert sale.get_deferred_fields() == (set() if stale else {"count", "total", "label"})
+    assert sale.total == (6 if stale else 8)
+    sale.refresh_from_db()
+    assert (sale.count, sale.total) == (4, 8)
+
+
+def test_it_is_found_and_ordered_by(sales: Any) -> None:
+    sales.bulk_create(
+        [Sale(price=1, count=count, kind=kind) for count, kind in ((3, "b"), (2, "a"), (9, "a"))]
+    )
+    assert list(sales.filter(total__gt=2).order_by("-total").values_list("total", "label")) == [
+        (9, "a: 100 %"),
+        (3, "b: 100 %"),
+    ]
+    assert sales.filter(label__startswith="a").aggregate(sum=Sum("total")) == {"sum": 11}
+
+
+@isolate_apps("django_risingwave")
+def test_a_proxy_and_a_child_are_written_too(sales: Any) -> None:
+    class Proxy(Sale):
+        class Meta(Base.Meta):
+            app_label = LABEL
+            proxy = True
+
+    class Child(Sale):
+        note = models.TextField()
+
+        class Meta(Base.Meta):
+            app_label = LABEL
+
+    with connections["risingwave"].schema_editor() as editor:
+        editor.create_model(Child)
+    with sent("INSERT"):
+        proxy = Proxy.objects.create(price=2, count=3)
+    assert sales.get(pk=proxy.pk).total == proxy.total == 6
+    # The child's own table has no generated column.
+    child = Child.objects.create(price=2, count=4, note="a")
+    assert Child.objects.get(pk=child.pk).total == child.total == 8
+    (made,) = Proxy.objects.bulk_create([Proxy(price=2, count=5)])
+    assert made.total == 10
+
+
+def test_a_fixture_is_loaded(sales: Any) -> None:
+    Sale(pk=5, price=2, count=3).save_base(raw=True)
+    assert sales.get(pk=5).total == 6
