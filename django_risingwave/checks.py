@@ -10,11 +10,11 @@ from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, router
-from django.db.models import DecimalField, GeneratedField
-from django.db.models.functions import Random
+from django.db.models import DecimalField, ExpressionWrapper, GeneratedField, Model
+from django.db.models.functions import Now, Random
 
 from django_risingwave.columns import NUMERIC_DIGITS
-from django_risingwave.fields import RowIdField
+from django_risingwave.fields import RowIdField, has_generated_columns
 from django_risingwave.models import MaterializedView, ReadOnlyModel, RisingWaveModel
 from django_risingwave.routers import VENDOR
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from django.apps import AppConfig
-    from django.db.models import Field, Model
+    from django.db.models import Field
 
 # Those of Django's fields, and those of PostgreSQL that RisingWave has besides: src/frontend/src/binder/expr/
 # mod.rs (bind_data_type) at v3.0.3.
@@ -156,17 +156,11 @@ def _is_unique(field: Field[Any, Any]) -> bool:
 
 def _check_field(field: Field[Any, Any]) -> Iterator[CheckMessage]:
     """Refuse what RisingWave can't keep as it was written."""
-    column_type = _column_type(field)
-    if isinstance(field, GeneratedField):
+    kept: Any = field.output_field if isinstance(field, GeneratedField) else field
+    column_type = _column_type(kept)
+    if isinstance(kept, DecimalField) and (kept.max_digits or 0) > NUMERIC_DIGITS:
         yield Error(
-            "The column of a GeneratedField is written in words that RisingWave can't parse.",
-            hint="Compute it in a materialized view, or in annotate().",
-            obj=field,
-            id="django_risingwave.E004",
-        )
-    elif isinstance(field, DecimalField) and (field.max_digits or 0) > NUMERIC_DIGITS:
-        yield Error(
-            f"A numeric of RisingWave has {NUMERIC_DIGITS} digits, max_digits is {field.max_digits}: the "
+            f"A numeric of RisingWave has {NUMERIC_DIGITS} digits, max_digits is {kept.max_digits}: the "
             "others would be rounded off.",
             hint=f"Use max_digits={NUMERIC_DIGITS} or less, or keep the number as text in a CharField.",
             obj=field,
@@ -180,7 +174,9 @@ def _check_field(field: Field[Any, Any]) -> Iterator[CheckMessage]:
             obj=field,
             id="django_risingwave.E004",
         )
-    yield from _check_definition(field)
+    yield from _check_definition(field, getattr(kept, "db_collation", None))
+    if has_generated_columns(field.model):
+        yield from _check_generated(field)
     # src/frontend/src/catalog/mod.rs (check_column_name_not_reserved) at v3.0.3
     if not isinstance(field, RowIdField) and (field.column or "").startswith(("_row_id", "_rw_")):
         yield Error(
@@ -191,11 +187,11 @@ def _check_field(field: Field[Any, Any]) -> Iterator[CheckMessage]:
         )
 
 
-def _check_definition(field: Any) -> Iterator[CheckMessage]:
+def _check_definition(field: Any, collation: str | None) -> Iterator[CheckMessage]:
     """Refuse what a column can't be defined with, src/frontend/src/handler/create_table.rs at v3.0.3."""
-    if getattr(field, "db_collation", None) not in (None, "C", "POSIX"):
+    if collation not in (None, "C", "POSIX"):
         yield Error(
-            f"RisingWave has no collation but C, which is by bytes: {field.db_collation} isn't there.",
+            f"RisingWave has no collation but C, which is by bytes: {collation} isn't there.",
             hint="Leave db_collation out, and order by Lower() or in Python.",
             obj=field,
             id="django_risingwave.E004",
@@ -214,6 +210,41 @@ def _check_definition(field: Any) -> Iterator[CheckMessage]:
         yield Error(
             f"RisingWave has no foreign keys, which {on_delete} would be of.",
             hint="Use models.CASCADE and the like, which Django does.",
+            obj=field,
+            id="django_risingwave.E004",
+        )
+
+
+def _check_generated(field: Any) -> Iterator[CheckMessage]:
+    """Refuse what a generated column can't use, and a key that would have to come back from an INSERT.
+
+    src/frontend/src/handler/create_table.rs (check_generated_column_constraints) and src/frontend/src/binder/
+    expr/function/builtin_scalar.rs (ensure_now_function_allowed) at v3.0.3.
+    """
+    meta = field.model._meta
+    if field in meta.pk_fields and (field.generated or field.has_db_default()):
+        yield Error(
+            "RisingWave returns nothing from an INSERT into a table with generated columns, so no instance "
+            "would get a key that the server makes.",
+            hint="Let the key be a BigAutoField, or use default=, which Python computes.",
+            obj=field,
+            id="django_risingwave.E004",
+        )
+    if not field.generated:
+        return
+    expression = ExpressionWrapper(field.expression, field.output_field)
+    if any(isinstance(part, Now) for part in expression.flatten()):
+        yield Error(
+            "RisingWave takes no Now() in a generated column.",
+            hint="Use another field with db_default=Now(), or auto_now.",
+            obj=field,
+            id="django_risingwave.E004",
+        )
+    used = {name for name, *_ in Model._get_expr_references(field.expression)}  # type: ignore[attr-defined]  # not in the stubs
+    if others := sorted(other.name for other in meta.local_fields if other.generated and other.name in used):
+        yield Error(
+            f"A generated column can't use another, and this one uses {', '.join(others)}.",
+            hint="Write its expression out.",
             obj=field,
             id="django_risingwave.E004",
         )

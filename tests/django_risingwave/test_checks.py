@@ -14,7 +14,7 @@ from django.core.checks import CheckMessage, Error, registry
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, models
 from django.db.models import Value
-from django.db.models.functions import Lower, Now, Random
+from django.db.models.functions import Cast, Lower, Now, Random, Trunc
 from django.test.utils import isolate_apps
 
 from django_risingwave import checks
@@ -149,13 +149,6 @@ def check_field(field: models.Field[Any, Any]) -> list[CheckMessage]:
 @pytest.mark.parametrize(
     ("field", "message", "hint"),
     [
-        (
-            models.GeneratedField(
-                expression=models.F("number") + 1, output_field=models.IntegerField(), db_persist=True
-            ),
-            "GeneratedField",
-            "materialized view",
-        ),
         (models.DecimalField(max_digits=29, decimal_places=2), "28 digits, max_digits is 29", "28 or less"),
         (postgres.IntegerRangeField(), "no type int4range", "two fields a range"),
         (postgres.HStoreField(), "no type hstore", "JSONField"),
@@ -270,6 +263,66 @@ def test_a_definition_that_risingwave_has_not_is_refused(
 )
 def test_a_definition_that_risingwave_has_is_not_refused(field: models.Field[Any, Any]) -> None:
     assert check_field(field) == []
+
+
+def generated(expression: Any, output_field: models.Field[Any, Any], **options: Any) -> models.GeneratedField:
+    return models.GeneratedField(expression=expression, output_field=output_field, db_persist=True, **options)
+
+
+@pytest.mark.parametrize(
+    ("field", "message", "hint"),
+    [
+        (generated(Now(), models.DateTimeField()), "no Now()", "db_default=Now()"),
+        (generated(Trunc(Now(), "day"), models.DateTimeField()), "no Now()", "db_default=Now()"),
+        (generated(models.Q(number__gt=models.F("field")), models.BooleanField()), "uses field", "Write"),
+        (generated(models.F("number"), models.IntegerField(), primary_key=True), "get a key", "BigAutoField"),
+        (
+            generated(models.F("number"), models.DecimalField(max_digits=29, decimal_places=2)),
+            "max_digits is 29",
+            "28 or less",
+        ),
+        (
+            generated(Lower("number"), models.TextField(db_collation="de-x-icu")),
+            "no collation but C",
+            "db_coll",
+        ),
+        (generated(models.F("number"), postgres.IntegerRangeField()), "no type int4range", "a range"),
+    ],
+)
+def test_a_generated_column_that_risingwave_has_not_is_refused(
+    field: models.Field[Any, Any], message: str, hint: str
+) -> None:
+    (error,) = check_field(field)
+    assert error.id == "django_risingwave.E004"
+    assert message in error.msg
+    assert hint in (error.hint or "")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        generated(models.F("number") + 1, models.IntegerField()),
+        generated(models.Q(number__gt=1), models.BooleanField()),
+        generated(Lower(Cast("number", models.TextField())), models.TextField(db_collation="C")),
+    ],
+)
+def test_a_generated_column_that_risingwave_has_is_not_refused(field: models.Field[Any, Any]) -> None:
+    assert check_field(field) == []
+
+
+@isolate_apps("django_risingwave")
+def test_a_key_that_an_insert_would_have_to_return_is_refused() -> None:
+    class Row(RisingWaveModel):
+        id = models.DateTimeField(primary_key=True, db_default=Now())
+        a = models.IntegerField()
+        b = generated(models.F("a") + 1, models.IntegerField())
+
+        class Meta(RisingWaveModel.Meta):
+            app_label = "django_risingwave"
+
+    (error,) = check(Row)
+    assert error.obj == Row._meta.get_field("id")
+    assert "get a key" in error.msg
 
 
 # Indexes -------------------------------------------------------------------------------------------------

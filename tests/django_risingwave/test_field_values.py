@@ -15,7 +15,6 @@ import pytest
 from django.contrib.postgres import fields as postgres
 from django.contrib.postgres.search import SearchQueryField, SearchVectorField
 from django.db import DataError, IntegrityError, models
-from django.db.models.functions import Length
 from django.test.utils import isolate_apps
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -206,6 +205,8 @@ KEYS = {
     "OneToOneField",
     "SmallAutoField",
 }
+# In test_generated.py.
+GENERATED = {"GeneratedField"}
 # An IntegerField that a ForeignKey's Meta.order_with_respect_to makes, and what no model may use any more.
 OTHERS = {"Field", "OrderWrt", "CommaSeparatedIntegerField", "IPAddressField", "NullBooleanField"}
 # By a check that says what to use: test_checks.py has the messages.
@@ -214,9 +215,6 @@ REFUSED: dict[str, Callable[[], models.Field[Any, Any]]] = {
     "DateRangeField": postgres.DateRangeField,
     "DateTimeRangeField": postgres.DateTimeRangeField,
     "DecimalRangeField": postgres.DecimalRangeField,
-    "GeneratedField": lambda: models.GeneratedField(
-        expression=Length("text"), output_field=models.IntegerField(), db_persist=True
-    ),
     "HStoreField": postgres.HStoreField,
     "IntegerRangeField": postgres.IntegerRangeField,
     "SearchQueryField": SearchQueryField,
@@ -253,7 +251,7 @@ def django_fields() -> set[str]:
 
 
 def test_each_of_djangos_fields_is_decided_on() -> None:
-    decided = CASES.keys() | KEYS | OTHERS | REFUSED.keys()
+    decided = CASES.keys() | KEYS | GENERATED | OTHERS | REFUSED.keys()
     assert django_fields() - BASES == decided
 
 
