@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from django.db import connections
 
 from django_risingwave.version import ServerVersion
+from tests.django_risingwave.double import Double
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,6 +88,34 @@ def risingwave(connection: DatabaseWrapper) -> DatabaseWrapper:
     return connection
 
 
+@contextmanager
+def doubled(connection: DatabaseWrapper) -> Iterator[Double]:
+    """A double of RisingWave before the stand-in that the alias is on, and the alias on the double."""
+    settings = connection.settings_dict
+    original = dict(settings)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        (user,) = cursor.fetchone()
+    connection.close()
+    with closing(Double(settings["HOST"] or settings["OPTIONS"]["host"], user, settings["NAME"])) as double:
+        place = {"host": "127.0.0.1", "sslmode": "disable", "gssencmode": "disable"}
+        connection._server_version = None
+        settings.update(HOST="127.0.0.1", PORT=double.port, OPTIONS=settings["OPTIONS"] | place, USER=user)
+        try:
+            yield double
+        finally:
+            settings.update(original)
+            connection.close()
+            connection._server_version = None
+
+
+@pytest.fixture
+def double(standin: DatabaseWrapper) -> Iterator[Double]:
+    """A double of RisingWave, which the alias `risingwave` is on."""
+    with doubled(standin) as double:
+        yield double
+
+
 @pytest.fixture
 def options(standin: DatabaseWrapper) -> Iterator[dict[str, Any]]:
     """OPTIONS of the alias, for its next connection."""
@@ -152,8 +181,8 @@ class Disguise:
 
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         self.statements.append(sql)
-        if sql == "FLUSH":
-            # PostgreSQL has none, nor any need of it.
+        if sql == "FLUSH" or re.match("(CREATE|DROP) SUBSCRIPTION ", sql):
+            # PostgreSQL has no FLUSH, nor any need of it, and other subscriptions.
             sql = "SELECT 1"
         elif sql.startswith("CREATE TABLE "):
             sql = _GENERATED.sub(r" GENERATED ALWAYS AS \1 STORED", sql)
