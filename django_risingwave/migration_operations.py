@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.db import router
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
     from django_risingwave.aggregates import Aggregate
     from django_risingwave.schema import DatabaseSchemaEditor
+
+
+# The units that RisingWave reads: DateTimeField in src/common/src/types/interval.rs at v3.0.3.
+_UNIT = "y|yrs?|years?|mons?|months?|d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?"
+_INTERVAL = re.compile(rf"\s*(?:\d+\s*(?:{_UNIT})(?![a-z])\s*)+", re.ASCII | re.IGNORECASE)
 
 
 class CreateTable(Operation):
@@ -73,7 +79,29 @@ class CreateTable(Operation):
         )
 
 
-class CreateMaterializedView(Operation):
+class _CreateByName(Operation):
+    """Create something of RisingWave's that Django has no model of. The router is asked as for RunSQL."""
+
+    category = OperationCategory.ADDITION
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Leave the state as it is: a model over a view is unmanaged, and its CreateModel is its own."""
+
+    @property
+    def migration_name_fragment(self) -> str:
+        return self.name.lower()
+
+    def _is_allowed(self, schema_editor: DatabaseSchemaEditor, app_label: str) -> bool:
+        connection = schema_editor.connection
+        return connection.vendor == "risingwave" and router.allow_migrate(
+            connection.alias, app_label, required_db_vendor="risingwave"
+        )
+
+
+class CreateMaterializedView(_CreateByName):
     """Create a materialized view of aggregates over the rows of a table, grouped by some of its columns.
 
     An example::
@@ -89,8 +117,6 @@ class CreateMaterializedView(Operation):
     stand-in it is a standin.SummaryView, whose source must be a table.
     """
 
-    category = OperationCategory.ADDITION
-
     def __init__(
         self, name: str, *, source: str, group_by: Sequence[str], measures: Mapping[str, Aggregate]
     ) -> None:
@@ -101,13 +127,10 @@ class CreateMaterializedView(Operation):
             )
         if len(set(columns)) < len(columns):
             raise ValueError(f"Materialized view {name!r} names a column twice: {', '.join(columns)}.")
-        self.name = name
+        super().__init__(name)
         self.source = source
         self.group_by = group_by
         self.measures = measures
-
-    def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Leave the state as it is: the model over the view is unmanaged, and its CreateModel is its own."""
 
     def database_forwards(
         self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
@@ -127,15 +150,46 @@ class CreateMaterializedView(Operation):
         return f"Create materialized view {self.name}"
 
     @property
-    def migration_name_fragment(self) -> str:
-        return self.name.lower()
-
-    @property
     def _view(self) -> SummaryView:
         return SummaryView(self.name, self.source, self.group_by, self.measures)
 
-    def _is_allowed(self, schema_editor: DatabaseSchemaEditor, app_label: str) -> bool:
-        connection = schema_editor.connection
-        return connection.vendor == "risingwave" and router.allow_migrate(
-            connection.alias, app_label, required_db_vendor="risingwave"
-        )
+
+class CreateSubscription(_CreateByName):
+    """Create a subscription, by which the changes of a table or a materialized view are told.
+
+    An example::
+
+        CreateSubscription("state_turnover_changes", source="state_turnover", retention="1 day")
+
+    RisingWave keeps changes for as long as `retention`, and drops a cursor that found none for as long, so it
+    should be longer than the longest quiet time. https://docs.risingwave.com/serve/subscription
+
+    On the stand-in this does nothing: the triggers of a materialized view's stand-in tell its changes.
+    """
+
+    def __init__(self, name: str, *, source: str, retention: str = "1 day") -> None:
+        if not _INTERVAL.fullmatch(retention) or not re.search("[1-9]", retention):
+            raise ValueError(
+                f"Subscription {name!r} needs a retention that RisingWave reads, whole numbers with units, "
+                f'such as "1 day", "12h" or "1 mon 15 d", and not {retention!r}.'
+            )
+        super().__init__(name)
+        self.source = source
+        self.retention = retention
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Create the subscription."""
+        if self._is_allowed(schema_editor, app_label):
+            schema_editor.create_subscription(self.name, self.source, self.retention)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Drop the subscription."""
+        if self._is_allowed(schema_editor, app_label):
+            schema_editor.delete_subscription(self.name)
+
+    def describe(self) -> str:
+        return f"Create subscription {self.name}"

@@ -321,6 +321,17 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
         else:
             self.execute(view.drop_sql(), None)
 
+    def create_subscription(self, name: str, source: str, retention: str) -> None:
+        """Create it, or do nothing on PostgreSQL, where a view's triggers tell its changes."""
+        if self.connection.is_risingwave:
+            name, source = self.quote_name(name), self.quote_name(source)
+            self.execute(f"CREATE SUBSCRIPTION {name} FROM {source} WITH (retention = '{retention}')", None)
+
+    def delete_subscription(self, name: str) -> None:
+        """Drop it, or do nothing on PostgreSQL."""
+        if self.connection.is_risingwave:
+            self.execute(f"DROP SUBSCRIPTION {self.quote_name(name)}", None)
+
 
 def _is_referred_to(model: type[Model]) -> bool:
     return any(

@@ -73,6 +73,16 @@ def test_nothing_that_risingwave_rejects_is_sent(disguise: Disguise, contrib_is:
     assert [sql for sql in disguise.statements if REJECTED.search(sql)] == []
 
 
+def test_risingwave_gets_a_subscription_of_each_view(disguise: Disguise) -> None:
+    call_command("migrate", "shop", database="risingwave", verbosity=0)
+    call_command("migrate", "shop", "zero", database="risingwave", verbosity=0)
+    for view in ("state_turnover", "item_average_quantity", "item_quantity", "item_turnover"):
+        create = f"""CREATE SUBSCRIPTION "{view}_changes" FROM "{view}" WITH (retention = '1 day')"""
+        drop = f'DROP SUBSCRIPTION "{view}_changes"'
+        order = [disguise.statements.index(sql) for sql in (create, drop, f'DROP MATERIALIZED VIEW "{view}"')]
+        assert order == sorted(order)
+
+
 def test_risingwave_gets_a_real_table_and_real_materialized_views(disguise: Disguise) -> None:
     call_command("migrate", "shop", "0002", database="risingwave", verbosity=0)
     assert (

@@ -10,9 +10,10 @@ from django.db.migrations.operations import CreateModel, RunPython
 from django.db.migrations.optimizer import MigrationOptimizer
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.migrations.writer import MigrationWriter, OperationWriter
+from django.test.utils import CaptureQueriesContext
 
 from django_risingwave.aggregates import Average, Count, Sum
-from django_risingwave.migration_operations import CreateMaterializedView, CreateTable
+from django_risingwave.migration_operations import CreateMaterializedView, CreateSubscription, CreateTable
 from tests.django_risingwave.models import Event
 
 if TYPE_CHECKING:
@@ -57,9 +58,10 @@ def test_the_other_side_is_left_alone(django_db_blocker: Any, settings: Any, rou
     settings.DATABASE_ROUTERS = routers
     default = connections["default"]
     with django_db_blocker.unblock():
-        migrate(default, CreateTable("Event"), kind_total())
+        migrate(default, CreateTable("Event"), kind_total(), CreateSubscription("s", source="kind_total"))
         assert not {"events", "kind_total"} & set(default.introspection.table_names(include_views=True))
-        migrate(default, CreateTable("Event"), kind_total(), backwards=True)
+        subscription = CreateSubscription("s", source="kind_total")
+        migrate(default, CreateTable("Event"), kind_total(), subscription, backwards=True)
 
 
 def test_without_a_row_id_column_on_risingwave(disguise: Disguise) -> None:
@@ -75,6 +77,40 @@ def test_without_a_row_id_column_on_risingwave(disguise: Disguise) -> None:
     )
 
 
+def test_a_subscription_comes_and_goes_on_risingwave(disguise: Disguise) -> None:
+    operation = CreateSubscription("kind_total_changes", source="kind_total", retention="12h")
+    migrate(disguise.connection, operation)
+    migrate(disguise.connection, operation, backwards=True)
+    assert [sql for sql in disguise.statements if sql != "FLUSH"] == [
+        """CREATE SUBSCRIPTION "kind_total_changes" FROM "kind_total" WITH (retention = '12h')""",
+        'DROP SUBSCRIPTION "kind_total_changes"',
+    ]
+
+
+def test_the_stand_in_needs_no_subscription(standin: DatabaseWrapper) -> None:
+    with CaptureQueriesContext(standin) as queries:
+        migrate(standin, CreateSubscription("s", source="nothing"))
+        migrate(standin, CreateSubscription("s", source="nothing"), backwards=True)
+    assert not queries
+
+
+@pytest.mark.parametrize(
+    "retention",
+    ["1 day", "2 days", "1D", "12h", "1 mon 15 d", "1y2mons", "90 s", "1 hour 30 minutes", " 7 d "],
+)
+def test_a_retention_is_what_risingwave_reads(retention: str) -> None:
+    assert CreateSubscription("s", source="m", retention=retention).retention == retention
+
+
+@pytest.mark.parametrize(
+    "retention",
+    ["", " ", "1", "day", "500ms", "1 week", "1.5 days", "-1 day", "0 days", "1 day'", "01:00:00"],
+)
+def test_any_other_retention_is_refused(retention: str) -> None:
+    with pytest.raises(ValueError, match="Subscription 's' needs a retention that RisingWave reads"):
+        CreateSubscription("s", source="m", retention=retention)
+
+
 def test_sqlmigrate_shows_the_stand_in_and_makes_none(standin: DatabaseWrapper) -> None:
     migrate(standin, CreateTable("Event"))
     with standin.schema_editor(collect_sql=True) as editor:
@@ -88,25 +124,33 @@ def test_a_migration_file_says_what_was_said() -> None:
     operations = [
         CreateTable("Event"),
         kind_total(measures={"a": Sum("(x * y)::numeric"), "b": Average("x"), "c": Count(), "d": Count("x")}),
+        CreateSubscription("s", source="kind_total", retention="12h"),
     ]
+    texts = []
     for operation in operations:
         text, imports = OperationWriter(operation, indentation=0).serialize()
+        texts.append(text)
         written: dict[str, Any] = {}
         exec("\n".join(imports) + f"\nwritten = {text.rstrip().rstrip(',')}", written)
-        for name in ("name", "model_name", "source", "group_by", "measures"):
+        for name in ("name", "model_name", "source", "group_by", "measures", "retention"):
             assert getattr(written["written"], name, None) == getattr(operation, name, None)
-    assert "django_risingwave.aggregates.Count('*')" in text
+    assert "django_risingwave.aggregates.Count('*')" in texts[1]
     migration = type("Migration", (migrations.Migration,), {"operations": operations})("0001_x", LABEL)
     assert "django_risingwave.migration_operations.CreateTable(" in MigrationWriter(migration).as_string()
 
 
 def test_operations_have_names_and_descriptions() -> None:
-    operations = [CreateTable("Event"), kind_total()]
+    operations = [
+        CreateTable("Event"),
+        kind_total(),
+        CreateSubscription("kind_changes", source="kind_total"),
+    ]
     migration = type("Migration", (migrations.Migration,), {"operations": operations})("0001_x", LABEL)
-    assert migration.suggest_name() == "event_table_kind_total"
+    assert migration.suggest_name() == "event_table_kind_total_kind_changes"
     assert [operation.formatted_description() for operation in operations] == [
         "+ Create the table of unmanaged model Event",
         "+ Create materialized view kind_total",
+        "+ Create subscription kind_changes",
     ]
     assert all(operation.reversible for operation in operations)
 
