@@ -95,6 +95,7 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
         super().__init__(*args, **kwargs)
 
     if TYPE_CHECKING:
+        introspection: DatabaseIntrospection
 
         def schema_editor(self, *args: Any, **kwargs: Any) -> DatabaseSchemaEditor: ...
 

@@ -1,30 +1,47 @@
-"""Tells which materialized views have changed, where the server tells it."""
+"""Tells which materialized views have changed: on the stand-in by NOTIFY, on RisingWave by subscriptions."""
 
 from __future__ import annotations
 
+import logging
 import selectors
-from typing import TYPE_CHECKING, cast
+import socket
+import threading
+from contextlib import ExitStack, closing, suppress
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from django.db import connections
+from django.db import Error, connections
 from django.db.backends.postgresql.psycopg_any import is_psycopg3
 
 from django_risingwave.standin import CHANNEL
+from django_risingwave.subscriptions import SubscriptionCursor
 
 if TYPE_CHECKING:
-    import socket
+    from collections.abc import Callable, Collection, Mapping
 
     from django_risingwave.base import DatabaseWrapper
 
+logger = logging.getLogger(__name__)
+
+#: Seconds that a FETCH waits. It can't be cancelled: a thread that is to end does so within them.
+FETCH_TIMEOUT = 5
+
+# What has been logged as missing a subscription, so that it is logged once a process.
+_polled: set[str] = set()
+
 
 class ChangeListener:
-    """Waits on the calling thread's own connection for materialized views to change.
+    """Waits for materialized views to change, of those in `relations`.
 
-    The stand-in tells each change by NOTIFY. RisingWave has no LISTEN, so nothing is told there: read again
-    every now and then. https://www.postgresql.org/docs/18/sql-notify.html
+    On the stand-in it listens on the calling thread's own connection, to what triggers NOTIFY. RisingWave
+    needs a subscription of each (CreateSubscription, in migration_operations.py), which takes a thread and a
+    connection; where one is missing nothing is told, so read again every now and then. Close it at the end.
     """
 
-    def __init__(self, using: str) -> None:
+    def __init__(self, using: str, relations: Collection[str]) -> None:
         self.connection = cast("DatabaseWrapper", connections[using])
+        self.relations = frozenset(relations)
+        self._news: _News | None = None
 
     def start(self) -> bool:
         """Connect and listen; tell whether changes will be told.
@@ -32,36 +49,186 @@ class ChangeListener:
         Read only after this, so that no change falls between. Raises django.db.Error.
         """
         self.connection.ensure_connection()
-        if self.connection.is_risingwave:
-            return False
-        with self.connection.cursor() as cursor:
-            cursor.execute(f"LISTEN {CHANNEL}")
-        return True
+        if not self.connection.is_risingwave:
+            self._news = _Notifications(self.connection)
+        elif subscriptions := self._subscriptions():
+            self._news = _Subscriptions(self.connection, subscriptions)
+        return self._news is not None
 
     def wait(self, timeout: float, wake: socket.socket) -> set[str]:
         """Wait up to `timeout` seconds, or until `wake` can be read; give the names of what has changed.
 
-        Raises django.db.Error when the connection is lost.
+        Raises django.db.Error when the connection is lost, or a subscription.
         """
         with self.connection.wrap_database_errors, selectors.DefaultSelector() as selector:
             selector.register(wake, selectors.EVENT_READ)
-            if self.connection.is_risingwave:
+            if self._news is None:
                 selector.select(max(timeout, 0))
                 return set()
-            if names := self._told():
+            if names := self._news.take() & self.relations:
                 return names
-            selector.register(self.connection.connection, selectors.EVENT_READ)
+            selector.register(self._news, selectors.EVENT_READ)
             selector.select(max(timeout, 0))
-            return self._told()
+            return self._news.take() & self.relations
 
-    def _told(self) -> set[str]:
-        """Take what has been told, in the middle of queries too, which both drivers collect."""
-        connection = self.connection.connection
+    def close(self) -> None:
+        """Listen no more. Threads end with their FETCH, within FETCH_TIMEOUT, and are not waited for."""
+        if self._news is not None:
+            self._news.close()
+            self._news = None
+
+    def _subscriptions(self) -> dict[str, str]:
+        """Return a subscription by relation; none at all unless there is one for each."""
+        with self.connection.cursor() as cursor:
+            found = self.connection.introspection.get_subscriptions(cursor)
+        missing = sorted(self.relations - found.keys())
+        if unheard := set(missing) - _polled:
+            _polled.update(unheard)
+            logger.info(
+                "No changes are told, and all is read again and again: there is no subscription, or none "
+                "that this user may read, of %s. To be created by a migration: %s.",
+                ", ".join(missing),
+                ", ".join(f'CreateSubscription("{name}_changes", source="{name}")' for name in missing),
+            )
+        return {} if missing else {relation: found[relation] for relation in self.relations}
+
+
+class _News(Protocol):
+    """What a listener waits for."""
+
+    def fileno(self) -> int:
+        """Return what can be read when there is something to take."""
+
+    def take(self) -> set[str]:
+        """Return what has changed since the last call."""
+
+    def close(self) -> None: ...
+
+
+class _Notifications:
+    """The stand-in's. https://www.postgresql.org/docs/18/sql-notify.html."""
+
+    def __init__(self, connection: DatabaseWrapper) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"LISTEN {CHANNEL}")
+        self._connection: Any = connection.connection
+
+    def fileno(self) -> int:
+        number: int = self._connection.fileno()
+        return number
+
+    def take(self) -> set[str]:
+        """Return what came in the middle of queries too, which both drivers collect."""
         if is_psycopg3:
             # https://www.psycopg.org/psycopg3/docs/advanced/async.html#asynchronous-notifications
-            return {notify.payload for notify in connection.notifies(timeout=0)}
+            return {notify.payload for notify in self._connection.notifies(timeout=0)}
         # https://www.psycopg.org/docs/advanced.html#asynchronous-notifications
-        connection.poll()
-        names = {notify.payload for notify in connection.notifies}
-        connection.notifies.clear()
+        self._connection.poll()
+        names = {notify.payload for notify in self._connection.notifies}
+        self._connection.notifies.clear()
         return names
+
+    def close(self) -> None:
+        """Leave the connection to whose it is."""
+
+
+class _Subscriptions:
+    """RisingWave's, each followed by a thread."""
+
+    def __init__(self, connection: DatabaseWrapper, subscriptions: Mapping[str, str]) -> None:
+        self._told: SimpleQueue[str | Exception] = SimpleQueue()
+        self._stopping = threading.Event()
+        with ExitStack() as opened:
+            cursors = {
+                relation: opened.enter_context(SubscriptionCursor(name, using=connection.alias))
+                for relation, name in subscriptions.items()
+            }
+            # The cursors begin with the next epoch, for a change has the time when its epoch began
+            # (prev_epoch() in src/meta/src/barrier/command.rs at v3.0.3). This ends the one in progress, and
+            # what it brought can be read.
+            connection.flush()
+            opened.pop_all()
+        self._receiver, self._sender = socket.socketpair()
+        self._receiver.setblocking(False)
+        self._sender.setblocking(False)
+        for relation, cursor in cursors.items():
+            _Follower(relation, cursor, self._tell, self._stopping).start()
+
+    def fileno(self) -> int:
+        return self._receiver.fileno()
+
+    def take(self) -> set[str]:
+        """Return what was told, or raise what a thread failed with."""
+        with suppress(BlockingIOError):
+            self._receiver.recv(4096)
+        names = set()
+        while not self._told.empty():
+            told = self._told.get()
+            if isinstance(told, Exception):
+                raise told
+            names.add(told)
+        return names
+
+    def close(self) -> None:
+        self._stopping.set()
+        self._sender.close()
+        self._receiver.close()
+
+    def _tell(self, told: str | Exception) -> None:
+        self._told.put(told)
+        # Full: the listener will wake. Closed: nobody listens any more.
+        with suppress(OSError):
+            self._sender.send(b"\0")
+
+
+class _Follower(threading.Thread):
+    """Tells the name of a relation whenever it has changed, by the cursor of its subscription.
+
+    It takes one change of each epoch and skips the others, however many groups of a view have changed.
+    """
+
+    def __init__(
+        self,
+        relation: str,
+        cursor: SubscriptionCursor,
+        tell: Callable[[str | Exception], None],
+        stopping: threading.Event,
+    ) -> None:
+        super().__init__(name=f"changes-of-{relation}", daemon=True)
+        self.relation = relation
+        self.cursor = cursor
+        self.tell = tell
+        self.stopping = stopping
+
+    def run(self) -> None:
+        """Follow until stopped, or until there is an error, which the listener raises."""
+        with closing(self.cursor):
+            try:
+                self._follow()
+            except Exception as error:  # noqa: BLE001 - raised in the listener's thread
+                self.tell(error)
+
+    def _follow(self) -> None:
+        """Raise django.db.Error when the cursor fails twice without an answer between."""
+        answered = False
+        while not self.stopping.is_set():
+            try:
+                changes = self.cursor.fetch(1, timeout=FETCH_TIMEOUT)
+                answered = True
+                if changes:
+                    self.tell(self.relation)
+                    # Only the rows of a full cursor have none.
+                    self.cursor.declare(since=cast("int", changes[0].rw_timestamp) + 1)
+            except Error as error:
+                if not answered or self.stopping.is_set():
+                    raise
+                answered = False
+                logger.info("The subscription of %s is opened again: %s", self.relation, error)
+                self._reopen()
+
+    def _reopen(self) -> None:
+        """Begin anew with the next epoch, and let be read what is left out."""
+        self.cursor.close()
+        self.cursor.open()
+        self.cursor.flush()
+        self.tell(self.relation)

@@ -48,6 +48,19 @@ _INDEXES = """
     WHERE schema.name = current_schema() AND relation.name = %s
     ORDER BY idx.name
 """
+# A subscription depends on the one relation that it tells the changes of; only those that the user may read
+# are there. rw_subscriptions.rs and rw_depend.rs in src/frontend/src/catalog/system_catalog/rw_catalog at
+# v3.0.3.
+_SUBSCRIPTIONS = """
+    SELECT relation.name, subscription.name
+    FROM rw_catalog.rw_subscriptions AS subscription
+    JOIN rw_catalog.rw_depend AS dependency ON dependency.objid = subscription.id
+    JOIN rw_catalog.rw_relations AS relation ON relation.id = dependency.refobjid
+    JOIN rw_catalog.rw_schemas AS schema
+        ON schema.id = relation.schema_id AND schema.id = subscription.schema_id
+    WHERE schema.name = current_schema()
+    ORDER BY relation.name, subscription.name
+"""
 # A plain view over a table of counts and sums: standin.py.
 _STANDIN_RELATIONS = """
     SELECT c.relname, CASE
@@ -70,6 +83,13 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
         """Return "table", "materialized view", "view" or "source" by name."""
         cursor.execute(_TABLES if self.connection.is_risingwave else _STANDIN_RELATIONS, [])
         # A table with a connector is a source as well, of the same name; "table" is the later in order.
+        return dict(cursor.fetchall())
+
+    def get_subscriptions(self, cursor: Any) -> dict[str, str]:
+        """Return a subscription's name by that of its table or materialized view; none on the stand-in."""
+        if not self.connection.is_risingwave:
+            return {}
+        cursor.execute(_SUBSCRIPTIONS, [])
         return dict(cursor.fetchall())
 
     def get_table_list(self, cursor: Any) -> Any:

@@ -9,7 +9,7 @@ import logging
 import socket
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 GATHER = 0.25
 #: Seconds after which a server that tells its changes is asked whether it lives. No table is read for that.
 CHECK = 5.0
-#: Seconds between two reads of all where the server tells nothing, as RisingWave. Its default is a checkpoint
-#: a second.
+#: Seconds between two reads of all where the server tells nothing, as RisingWave without subscriptions. Its
+#: default is a checkpoint a second.
 POLL = 1.0
 #: Seconds that a read may take; a hanging server counts as lost.
 READ_TIMEOUT = 5.0
@@ -59,6 +59,7 @@ class Feed(threading.Thread):
         self.on_read = on_read
         self.on_failure = on_failure
         self.alias = router.db_for_read(self.rankings[0].model)
+        self.views = {ranking.model._meta.db_table for ranking in self.rankings}
         self.failing_since: datetime | None = None
         #: Whether the server tells what changes, and all that it told has been read.
         self.up_to_date = False
@@ -84,7 +85,8 @@ class Feed(threading.Thread):
         try:
             while not self._stopping:
                 try:
-                    self._watch()
+                    with closing(ChangeListener(self.alias, self.views)) as listener:
+                        self._watch(listener)
                 except Error as error:
                     self.up_to_date = False
                     delay = RETRY_FIRST if self.failing_since is None else min(delay * 2, RETRY_MOST)
@@ -97,29 +99,27 @@ class Feed(threading.Thread):
             self._wake.close()
             self._waker.close()
 
-    def _watch(self) -> None:
+    def _watch(self, listener: ChangeListener) -> None:
         """Read what changes until stopped. Raises django.db.Error when the server is lost."""
-        listener = ChangeListener(self.alias)
         tells = listener.start()
         listener.connection.limit_queries(READ_TIMEOUT)
-        everything = {ranking.model._meta.db_table for ranking in self.rankings}
-        dirty, may_read_at, check_at = everything, 0.0, 0.0
+        dirty, may_read_at, check_at = self.views, 0.0, 0.0
         while not self._stopping:
             now = time.monotonic()
             if self._read_wanted or (now >= check_at and not tells):
-                dirty = everything
+                dirty = self.views
             elif now >= check_at:
                 self._check()
                 check_at = now + CHECK
             if dirty and now >= may_read_at:
-                if dirty == everything:
+                if dirty == self.views:
                     # Before the read: what is asked for while it runs is read again.
                     self._read_wanted, check_at = False, now + (CHECK if tells else POLL)
                 self._read([ranking for ranking in self.rankings if ranking.model._meta.db_table in dirty])
                 dirty, may_read_at = set(), now + GATHER
                 self.up_to_date = tells
             until = may_read_at if dirty or self._read_wanted else check_at
-            dirty = dirty | (listener.wait(until - time.monotonic(), self._wake) & everything)
+            dirty = dirty | listener.wait(until - time.monotonic(), self._wake)
             self._drain()
 
     def _check(self) -> None:

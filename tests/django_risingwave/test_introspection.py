@@ -10,6 +10,7 @@ from tests.django_risingwave.models import Author, Book
 
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
+    from tests.django_risingwave.conftest import Disguise
 
 
 @pytest.fixture(params=["as the stand-in", "as RisingWave"])
@@ -69,3 +70,28 @@ def test_keys_and_indexes_are_described(tables: DatabaseWrapper) -> None:
 
     assert described("keyless") == {"two": (["b", "a"], False, True)}
     assert described("django_risingwave_author") == {"django_risingwave_author_pkey": (["id"], True, False)}
+
+
+def test_subscriptions_are_found_by_what_they_are_of(standin: DatabaseWrapper, disguise: Disguise) -> None:
+    with standin.cursor() as cursor:
+        for schema in ("public", "elsewhere"):
+            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            cursor.execute(f"CREATE MATERIALIZED VIEW {schema}.names AS SELECT 'a'::varchar AS name")
+        cursor.execute("CREATE TABLE titles (title varchar)")
+        # What RisingWave has of them, in PostgreSQL.
+        cursor.execute(
+            """CREATE VIEW rw_catalog.rw_subscriptions AS
+            SELECT name, row_number() OVER () AS id, relation::regclass AS relation, relnamespace AS schema_id
+            FROM (VALUES ('s', 'public.names'), ('other', 'elsewhere.names')) AS subscription (name, relation)
+            JOIN pg_class ON oid = relation::regclass"""
+        )
+        cursor.execute(
+            "CREATE VIEW rw_catalog.rw_depend AS "
+            "SELECT id AS objid, relation::oid AS refobjid FROM rw_catalog.rw_subscriptions"
+        )
+        assert standin.introspection.get_subscriptions(cursor) == {"names": "s"}
+
+
+def test_the_stand_in_has_no_subscriptions(standin: DatabaseWrapper) -> None:
+    with standin.cursor() as cursor:
+        assert standin.introspection.get_subscriptions(cursor) == {}

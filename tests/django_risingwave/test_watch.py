@@ -68,7 +68,7 @@ def test_other_aliases_are_not_watched(watch: Watch) -> None:
 
 
 def test_the_stand_ins_own_statements_are_let_through(standin: DatabaseWrapper, watch: Watch) -> None:
-    ChangeListener("risingwave").start()
+    ChangeListener("risingwave", []).start()
     with standin.schema_editor() as editor:
         editor.create_model(Event)
     assert watch.take(__name__) == []

@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from django.template.loader import render_to_string
 
-from django_risingwave.base import DatabaseWrapper
+from django_risingwave.changes import ChangeListener
 from live import feed, frames, hub
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot
@@ -283,9 +283,8 @@ async def test_a_lost_connection_is_opened_again_and_nothing_is_missed(the_hub, 
 
 
 async def test_where_nothing_is_told_the_rankings_are_polled(the_hub, insert, monkeypatch):
-    """What the feed does on RisingWave, of which only the reads are tried here."""
-    monkeypatch.setattr(DatabaseWrapper, "is_risingwave", True)
-    monkeypatch.setitem(connections.settings["risingwave"]["OPTIONS"], "implicit_flush", False)
+    """What the feed does on a RisingWave without subscriptions."""
+    monkeypatch.setattr(ChangeListener, "start", lambda self: False)
     monkeypatch.setattr(feed, "POLL", 0.1)
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])

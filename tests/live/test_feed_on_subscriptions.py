@@ -1,0 +1,177 @@
+"""The feed on a double of RisingWave: what subscriptions save, and what they survive."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connections
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
+
+from django_risingwave import changes
+from django_risingwave.base import DatabaseWrapper
+from django_risingwave.migration_operations import CreateSubscription
+from live import feed, hub
+from live.rankings import RANKINGS
+from tests.conftest import BOTH
+from tests.django_risingwave.conftest import doubled
+from tests.live.test_hub import ITEMS, STATES, Recorder, in_thread, insert, reads, the_hub, wait_until  # noqa: F401
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.django_risingwave.double import Double
+
+pytestmark = BOTH
+VIEWS = {ranking.model._meta.db_table for ranking in RANKINGS.values()}
+
+
+@pytest.fixture(autouse=True)
+def double(orders, monkeypatch) -> Iterator[Double]:
+    """The alias on a double that has a subscription of each view, as the shop's migrations make it."""
+    monkeypatch.setattr(feed, "CHECK", 0.05)
+    monkeypatch.setattr(changes, "FETCH_TIMEOUT", 1)
+    connection = connections["risingwave"]
+    assert isinstance(connection, DatabaseWrapper)
+    if connection.is_risingwave:
+        pytest.skip("is about a double before the stand-in")
+    subscriptions = [
+        operation
+        for migration in MigrationLoader(None).disk_migrations.values()
+        for operation in migration.operations
+        if isinstance(operation, CreateSubscription)
+    ]
+    with doubled(connection) as double:
+        with connection.schema_editor() as editor:
+            for operation in subscriptions:
+                operation.database_forwards("shop", editor, ProjectState(), ProjectState())
+        connection.close()
+        assert set(double.subscriptions.values()) == VIEWS
+        yield double
+
+
+def selects(double: Double) -> list[str]:
+    """What the views were asked."""
+    return [
+        sql
+        for sql in list(double.statements)
+        if sql.startswith("SELECT") and any(f'FROM "{view}"' in sql for view in VIEWS)
+    ]
+
+
+def fetches(double: Double) -> int:
+    return sum(sql.startswith("FETCH") for sql in list(double.statements))
+
+
+def followers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("changes-of-")]
+
+
+async def quiet(the_hub, double: Double) -> None:  # noqa: F811
+    """Wait until each cursor has waited in vain twice, and the server was found alive."""
+    before, checked_at = fetches(double), the_hub.checked_at[STATES.slug]
+    await wait_until(lambda: fetches(double) >= before + 2 * len(VIEWS))
+    await wait_until(lambda: the_hub.checked_at[STATES.slug] > checked_at)
+
+
+async def watched(the_hub) -> Recorder:  # noqa: F811
+    recorder = Recorder()
+    the_hub.subscribe(recorder, [STATES])
+    await recorder.next()
+    await wait_until(lambda: the_hub._feed.up_to_date)
+    return recorder
+
+
+async def next_with(recorder: Recorder, values: tuple[tuple[str, float], ...]) -> None:
+    while (await recorder.next()).values != values:
+        pass
+
+
+async def test_while_nothing_changes_no_view_is_asked_anything(the_hub, double):  # noqa: F811
+    recorder = await watched(the_hub)
+    assert recorder.snapshots.empty()
+    before = selects(double)
+    assert len(before) == len(RANKINGS)
+    await quiet(the_hub, double)
+    for _ in range(10):
+        await the_hub.current([STATES, ITEMS])
+    assert selects(double) == before
+
+
+async def test_the_view_that_changed_is_read_once_and_no_other(the_hub, double):  # noqa: F811
+    await watched(the_hub)
+    await quiet(the_hub, double)
+    before = selects(double)
+    view = STATES.model._meta.db_table
+
+    def tell() -> None:
+        with connections["risingwave"].cursor() as cursor:
+            cursor.execute("SELECT pg_notify('risingwave_changes', %s)", [view])
+
+    await in_thread(tell)()
+    await wait_until(lambda: len(selects(double)) > len(before))
+    await quiet(the_hub, double)
+    (read,) = selects(double)[len(before) :]
+    assert f'FROM "{view}"' in read
+
+
+async def test_a_change_is_handed_on(the_hub, insert, double):  # noqa: F811
+    recorder = await watched(the_hub)
+    for n in (1, 2, 3):
+        await insert((1, 1, 1.0, "Ohio"))
+        await next_with(recorder, (("Ohio", float(n)),))
+
+
+async def test_nothing_is_missed_when_the_server_is_lost(the_hub, insert, double, caplog):  # noqa: F811
+    recorder = await watched(the_hub)
+    double.drop(lambda session: True)
+    await insert((1, 1, 1.0, "Ohio"))
+    await next_with(recorder, (("Ohio", 1.0),))
+    await wait_until(lambda: "can be read again" in caplog.text)
+    await insert((1, 1, 1.0, "Ohio"))
+    await next_with(recorder, (("Ohio", 2.0),))
+
+
+async def test_nothing_is_missed_when_a_subscriptions_connection_is_lost(the_hub, insert, double, caplog):  # noqa: F811
+    recorder = await watched(the_hub)
+    await quiet(the_hub, double)
+    double.drop(lambda session: session.cursors)
+    await insert((1, 1, 1.0, "Ohio"))
+    await next_with(recorder, (("Ohio", 1.0),))
+    await insert((1, 1, 1.0, "Ohio"))
+    await next_with(recorder, (("Ohio", 2.0),))
+    assert "can't be read" not in caplog.text
+
+
+async def test_nothing_is_missed_when_the_cursors_expire(the_hub, insert, double, caplog):  # noqa: F811
+    recorder = await watched(the_hub)
+    await quiet(the_hub, double)
+    before = len(selects(double))
+    double.expire_cursors()
+    await wait_until(lambda: len(selects(double)) >= before + len(VIEWS))
+    await insert((1, 1, 1.0, "Ohio"))
+    await next_with(recorder, (("Ohio", 1.0),))
+    assert "can't be read" not in caplog.text
+
+
+async def test_without_one_of_the_subscriptions_all_is_polled(the_hub, insert, double, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(feed, "POLL", 0.1)
+    del double.subscriptions["item_quantity_changes"]
+    recorder = Recorder()
+    the_hub.subscribe(recorder, [STATES])
+    await recorder.next()
+    assert not followers()
+    assert not the_hub._feed.up_to_date
+    await insert((1, 1, 1.0, "Ohio"))
+    await next_with(recorder, (("Ohio", 1.0),))
+
+
+async def test_no_thread_and_no_connection_outlives_the_feed(the_hub, double, monkeypatch):  # noqa: F811
+    recorder = await watched(the_hub)
+    assert {thread.name for thread in followers()} == {f"changes-of-{view}" for view in VIEWS}
+    monkeypatch.setattr(hub, "LINGER", 0.0)
+    the_hub.unsubscribe(recorder)
+    await wait_until(lambda: not followers())
+    await wait_until(lambda: not any(session.is_open for session in double.sessions))
