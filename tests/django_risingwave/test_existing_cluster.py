@@ -25,7 +25,7 @@ def recipe() -> list[str]:
 
 
 def test_risingwave_takes_each_statement_of_the_recipe() -> None:
-    assert len(recipe()) == 7
+    assert len(recipe()) == 9
     assert not [found for statement in recipe() if (found := violations(statement))]
 
 
