@@ -8,11 +8,11 @@ import socket
 import threading
 from contextlib import ExitStack, closing, suppress
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from django.db import Error, connections
-from django.db.backends.postgresql.psycopg_any import is_psycopg3
 
+from django_risingwave.notifications import Notifications
 from django_risingwave.standin import CHANNEL
 from django_risingwave.subscriptions import SubscriptionCursor
 
@@ -50,7 +50,7 @@ class ChangeListener:
         """
         self.connection.ensure_connection()
         if not self.connection.is_risingwave:
-            self._news = _Notifications(self.connection)
+            self._news = Notifications(self.connection, CHANNEL)
         elif subscriptions := self._subscriptions():
             self._news = _Subscriptions(self.connection, subscriptions)
         return self._news is not None
@@ -103,33 +103,6 @@ class _News(Protocol):
         """Return what has changed since the last call."""
 
     def close(self) -> None: ...
-
-
-class _Notifications:
-    """The stand-in's. https://www.postgresql.org/docs/18/sql-notify.html."""
-
-    def __init__(self, connection: DatabaseWrapper) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(f"LISTEN {CHANNEL}")
-        self._connection: Any = connection.connection
-
-    def fileno(self) -> int:
-        number: int = self._connection.fileno()
-        return number
-
-    def take(self) -> set[str]:
-        """Return what came in the middle of queries too, which both drivers collect."""
-        if is_psycopg3:
-            # https://www.psycopg.org/psycopg3/docs/advanced/async.html#asynchronous-notifications
-            return {notify.payload for notify in self._connection.notifies(timeout=0)}
-        # https://www.psycopg.org/docs/advanced.html#asynchronous-notifications
-        self._connection.poll()
-        names = {notify.payload for notify in self._connection.notifies}
-        self._connection.notifies.clear()
-        return names
-
-    def close(self) -> None:
-        """Leave the connection to whose it is."""
 
 
 class _Subscriptions:

@@ -42,3 +42,6 @@ class Notifications:
             payloads = {notify.payload for notify in self._connection.notifies}
             self._connection.notifies.clear()
             return payloads
+
+    def close(self) -> None:
+        """Leave the connection to whose it is; it hears on until it is closed."""
