@@ -95,9 +95,9 @@ $(VENV)/%: requirements/%.txt $(VENV)/bin/python
 # Follows the link to the Python it was made with, and so is made anew when that one is gone.
 $(VENV)/bin/python:
 	@command -v "$(PYTHON)" >/dev/null || { \
-	  echo "There is no $(PYTHON) here. Install Python 3.11 or later, or name one: PYTHON=python3.12 make demo" >&2; exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "$$("$(PYTHON)" --version) is too old: 3.11 or later is needed. Name one: PYTHON=python3.12 make demo" >&2; exit 1; }
+	  echo "There is no $(PYTHON) here. Install Python 3.11, 3.12 or 3.13, or name one: PYTHON=python3.12 make demo" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+	  echo "$$("$(PYTHON)" --version) won't do: 3.11, 3.12 or 3.13 is needed. Name one: PYTHON=python3.12 make demo" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "This Python can't make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	"$(PYTHON)" -m venv --clear $(VENV)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,14 +40,17 @@ def refusal(tmp_path: Path, python: Path) -> str:
 
 def test_a_missing_python_is_told(tmp_path, python):
     python.unlink()
-    assert refusal(tmp_path, python).startswith(f"There is no {python} here. Install Python 3.11 or later")
+    assert refusal(tmp_path, python).startswith(f"There is no {python} here. Install Python 3.11, 3.12 or")
 
 
-def test_an_old_python_is_told(tmp_path, python):
+@pytest.mark.parametrize("version", ["3.9.2", "3.14.0"])
+def test_a_python_that_is_not_supported_is_told(tmp_path, python, version):
+    code = f"import sys; sys.version_info = tuple(map(int, '{version}'.split('.'))); exec(sys.argv.pop(1))"
     python.write_text(
-        '#!/bin/sh\ncase "$*" in --version) echo Python 3.9.2;; *version_info*) exit 1;; esac\n'
+        f'#!/bin/sh\ncase "$1" in --version) echo Python {version};;'
+        f' *) shift; exec "{sys.executable}" -c "{code}" "$@";; esac\n'
     )
-    assert refusal(tmp_path, python).startswith("Python 3.9.2 is too old: 3.11 or later is needed.")
+    assert refusal(tmp_path, python).startswith(f"Python {version} won't do: 3.11, 3.12 or 3.13 is needed.")
 
 
 def test_a_python_without_venv_is_told(tmp_path, python):
