@@ -77,5 +77,5 @@ def test_the_stand_ins_own_statements_are_let_through(standin: DatabaseWrapper, 
 def test_what_is_taken_for_risingwave_gets_none_of_them(
     standin: DatabaseWrapper, disguise: Any, watch: Watch
 ) -> None:
-    send(standin, "LISTEN risingwave_changes")
+    send(standin, 'LISTEN "risingwave_changes"')
     assert len(watch.take(__name__)) == 1

@@ -21,7 +21,7 @@ STANDIN_ONLY = {
     r"GENERATED ALWAYS (?=AS \()|(?<=\)) STORED": "generated columns: schema.py",
     r"""CHECK \("\w+" > '-Infinity' AND "\w+" < 'Infinity'\)""": "floats that RisingWave refuses: fields.py",
     r"(?<=CURSOR )WITH HOLD (?=FOR )": "cursors that outlive a transaction: cursors.py",
-    r"^LISTEN risingwave_changes$": "news of changes: changes.py",
+    r'^LISTEN "risingwave_changes"$': "news of changes: changes.py",
     r"^\s*SELECT\s+indexname,\s+array_agg\(attname.*$": "Django's own introspection: introspection.py",
 }
 # Its tests write to the stand-in in every way that PostgreSQL has.
