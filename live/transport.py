@@ -188,20 +188,42 @@ def daphne_protocol(send: Send) -> Any:
     return protocol if isinstance(protocol.transport, Connection) else None
 
 
-def before_shutdown(callback: Callable[[], None]) -> None:
-    """Call it when Daphne is asked to end. Other servers close sockets themselves.
+def before_shutdown(callback: Callable[[], Coroutine[Any, Any, None] | None]) -> None:
+    """Call it when Daphne is asked to end, and let Daphne wait for what it returns. Others do without.
 
-    It doesn't wait: a request that came meanwhile would be left with a thread that waits for the loop.
     Daphne speaks no lifespan protocol. https://docs.twisted.org/en/stable/core/howto/basics.html
     """
-    if "daphne.server" not in sys.modules:
+    if (reactor := _running_reactor()) is None:
         return
+    from twisted.internet.defer import Deferred  # noqa: PLC0415
+
+    def end() -> Deferred[None] | None:
+        if (waiting := callback()) is None:
+            return None
+        return Deferred.fromFuture(asyncio.ensure_future(waiting))
+
+    reactor.addSystemEventTrigger("before", "shutdown", end)
+
+
+def stop_listening() -> None:
+    """Let Daphne take no more connections: who comes goes to another process at once."""
+    if (reactor := _running_reactor()) is None:
+        return
+    from twisted.internet.tcp import Port  # noqa: PLC0415
+
+    for reader in reactor.getReaders():
+        if isinstance(reader, Port):
+            reader.stopListening()  # type: ignore[no-untyped-call]
+
+
+def _running_reactor() -> Any:
+    """Daphne's, or None where another server runs."""
+    if "daphne.server" not in sys.modules:
+        return None
     from twisted.internet import reactor  # noqa: PLC0415
 
-    if not reactor.running:
-        return  # Imported, but not what serves.
-
-    reactor.addSystemEventTrigger("before", "shutdown", callback)  # type: ignore[arg-type]
+    running: bool = reactor.running
+    return reactor if running else None  # Imported, but not what serves.
 
 
 def keep_little_unsent(sock: Any) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import signal
 import socket
+import threading
+import time
+import urllib.request
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
@@ -197,6 +201,56 @@ def test_a_stalled_reader_does_not_hold_up_the_end(own_server, orders):
             newest_values(other, count)
         own_server.process.send_signal(signal.SIGTERM)
         own_server.process.wait(5)
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_requests_in_progress_do_not_hold_up_the_end(own_server, orders, attempt):
+    """Which of them Daphne cancels first is a matter of chance."""
+    orders((1, 1, 1.0, "Ohio"))
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            # Refused, reset, or 503: it is about to end.
+            with suppress(OSError, http.client.HTTPException):
+                urllib.request.urlopen(f"{own_server.url}/partials/rankings/", timeout=20).close()
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    try:
+        time.sleep(0.5)
+        own_server.process.send_signal(signal.SIGTERM)
+        own_server.process.wait(10)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_request_that_hangs_does_not_hold_up_daphnes_end(site_environment, tmp_path, client):
+    """Its database is locked."""
+    with (
+        processes.daphne(site_environment | {"LIVE_OPEN": "false"}, tmp_path / "log") as site,
+        closing(connections["default"].copy()) as other,
+        closing(socket.create_connection(("127.0.0.1", int(site.host.split(":")[1])))) as hanging,
+    ):
+        other.set_autocommit(False)
+        with other.cursor() as cursor:
+            cursor.execute("LOCK TABLE django_session")
+            hanging.sendall(
+                f"GET / HTTP/1.1\r\nHost: {site.host}\r\nCookie: sessionid=0123456789abcdef\r\n\r\n".encode()
+            )
+            processes.wait_until(lambda: waiting_for_locks(cursor))
+            site.process.send_signal(signal.SIGTERM)
+            site.process.wait(10)
+        other.rollback()
+    assert "1 requests did not end within 3.0 s" in site.log.read_text()
+
+
+def waiting_for_locks(cursor) -> bool:
+    cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+    return cursor.fetchone() is not None
 
 
 def test_a_flood_fills_no_memory(own_server):
