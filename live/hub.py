@@ -89,7 +89,7 @@ class Hub:
         self._pinged_at = 0.0
         self._ending = False
         self._room = room()
-        transport.before_shutdown(self.end)
+        transport.before_end(self.end)
 
     async def current(self, rankings: Sequence[Ranking]) -> list[Snapshot]:
         """The snapshots of these rankings, no older than POLL_INTERVAL if the server can be read.
@@ -136,7 +136,7 @@ class Hub:
                 del self._watchers[slug][subscriber]
             self._used_at = asyncio.get_running_loop().time()
 
-    def end(self) -> None:
+    async def end(self) -> None:
         """Send all subscribers away, and take no more: the process is about to end."""
         self._ending = True
         for subscriber in list(self._subscribers):

@@ -29,6 +29,8 @@ TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if sys.platform == "
 
 #: Bytes in Twisted's buffer from which a reader is dropped: these are answers to pings, and it reads none.
 BACKLOG = 1_048_576
+#: Connections in the kernel's queue at most: the `backlog` that docs/settings.md gives Daphne.
+QUEUE = 2048
 #: Bytes that Twisted reads at once: a flood must not fill the application's queue before it is noticed.
 READ_SIZE = 4096
 
@@ -188,31 +190,54 @@ def daphne_protocol(send: Send) -> Any:
     return protocol if isinstance(protocol.transport, Connection) else None
 
 
-def before_shutdown(callback: Callable[[], Coroutine[Any, Any, None] | None]) -> None:
-    """Call it when Daphne is asked to end, and let Daphne wait for what it returns. Others do without.
+def before_end(callback: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Call it when Daphne is asked to end, and let Daphne wait until it is done. Other servers do without.
 
-    Daphne speaks no lifespan protocol. https://docs.twisted.org/en/stable/core/howto/basics.html
+    Daphne speaks no lifespan protocol.
     """
-    if (reactor := _running_reactor()) is None:
-        return
-    from twisted.internet.defer import Deferred  # noqa: PLC0415
+    if (reactor := _running_reactor()) is not None:
+        _end_of(reactor).callbacks.append(callback)
 
-    def end() -> Deferred[None] | None:
-        if (waiting := callback()) is None:
-            return None
-        return Deferred.fromFuture(asyncio.ensure_future(waiting))
 
-    reactor.addSystemEventTrigger("before", "shutdown", end)
+@lru_cache
+def _end_of(reactor: Any) -> _End:
+    end = _End(reactor.stop)
+    reactor.stop = end.begin
+    return end
+
+
+class _End:
+    """In front of the reactor's stop(), which Twisted's signal handlers and Daphne call.
+
+    A trigger of the reactor's shutdown comes too late: in one of its own Daphne cancels all requests.
+    https://docs.twisted.org/en/stable/core/howto/basics.html
+    """
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        self._task: asyncio.Task[None] | None = None
+        self.callbacks: list[Callable[[], Coroutine[Any, Any, None]]] = []
+
+    def begin(self) -> None:
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        await asyncio.wait([asyncio.ensure_future(callback()) for callback in self.callbacks])
+        self._stop()
 
 
 def stop_listening() -> None:
-    """Let Daphne take no more connections: who comes goes to another process at once."""
+    """Let Daphne take those who have connected, and no more: who comes goes to another process at once."""
     if (reactor := _running_reactor()) is None:
         return
     from twisted.internet.tcp import Port  # noqa: PLC0415
 
     for reader in reactor.getReaders():
         if isinstance(reader, Port):
+            # All at once. The kernel resets those that are still in its queue.
+            reader.numberAccepts = QUEUE
+            reader.doRead()  # type: ignore[no-untyped-call]
             reader.stopListening()  # type: ignore[no-untyped-call]
 
 

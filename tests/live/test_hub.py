@@ -212,7 +212,7 @@ async def test_a_change_is_rendered_once_a_variant_however_many_watch(the_hub, i
 async def test_all_are_sent_away_at_the_end_and_nobody_is_taken_any_more(the_hub):
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
-    the_hub.end()
+    await the_hub.end()
     assert recorder.ended
     with pytest.raises(hub.EndingError):
         the_hub.subscribe(Recorder(), [STATES])
