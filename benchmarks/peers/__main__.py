@@ -91,8 +91,9 @@ def run(
             )
             results[title].append(result)
             print(file=sys.stderr, flush=True)
-            if not result.p50 or result.not_shown[-1] > 0.01:
+            if result.too_many:
                 break
+        keep(hows, results)
     return hows, results
 
 
@@ -113,13 +114,15 @@ def name_with_versions(contestant: Contestant, python: Path) -> tuple[str, str]:
     return name, ", ".join(f"{package} {version}" for package, version in versions.items())
 
 
-def write(section: str, results: dict[str, list[Result]]) -> None:
-    """Put the section in the place of the one that is there, or at the end, and draw the plot.
-
-    What it is drawn from is kept in .peers/results.json.
-    """
+def keep(hows: list[str], results: dict[str, list[Result]]) -> None:
+    """Keep what has been measured so far: it takes half an hour."""
     data = {title: [asdict(result) for result in some] for title, some in results.items()}
-    RESULTS.write_text(json.dumps(data))
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps({"hows": hows, "results": data}))
+
+
+def write(section: str) -> None:
+    """Put the section in the place of the one that is there, or at the end, and draw the plot."""
     before, _, rest = DOCUMENT.read_text().partition(f"{report.TITLE}\n")
     _, heading, after = rest.partition("\n## ")
     DOCUMENT.write_text(f"{before.rstrip()}\n\n{section.rstrip()}\n{heading}{after}")
@@ -139,7 +142,7 @@ def main() -> None:
     section = report.section(hows, results, plan)
     print(section)
     if options.write:
-        write(section, results)
+        write(section)
 
 
 if __name__ == "__main__":

@@ -76,6 +76,11 @@ class Result:
     #: Milliseconds to a page in Chromium.
     browser: list[float] = field(default_factory=list)
 
+    @property
+    def too_many(self) -> bool:
+        """Whether some have not connected, or commits have not been shown."""
+        return not self.p50 or self.not_shown[-1] > 0.01
+
 
 class Orders:
     """Orders that are each a dollar more for the state and the product that lead the rankings by far."""
@@ -202,7 +207,7 @@ class Trial:
             if result.open >= ENOUGH:
                 result.memory.append((self.server.memory() - empty) / 1024 / result.open)
             print(".", end="", file=sys.stderr, flush=True)
-            if result.not_shown[-1] > 0.01:
+            if result.too_many:
                 break
 
     def commits(self) -> list[tuple[int, float]]:
@@ -287,5 +292,6 @@ def measure(
             result.open = crowd.open
             if crowd.open == count:
                 trial.run(crowd, result, empty)
-                result.browser = browse(f"http://{host}/", trial) if browse else []
+                if browse and not result.too_many:
+                    result.browser = browse(f"http://{host}/", trial)
     return result
