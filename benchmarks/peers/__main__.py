@@ -93,7 +93,8 @@ def run(
             print(file=sys.stderr, flush=True)
             if result.too_many:
                 break
-        keep(hows, results)
+        if options.write:
+            keep(results)
     return hows, results
 
 
@@ -114,11 +115,10 @@ def name_with_versions(contestant: Contestant, python: Path) -> tuple[str, str]:
     return name, ", ".join(f"{package} {version}" for package, version in versions.items())
 
 
-def keep(hows: list[str], results: dict[str, list[Result]]) -> None:
-    """Keep what has been measured so far: it takes half an hour."""
+def keep(results: dict[str, list[Result]]) -> None:
+    """Keep what has been measured so far, for the plot and in case that the rest fails."""
     data = {title: [asdict(result) for result in some] for title, some in results.items()}
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps({"hows": hows, "results": data}))
+    RESULTS.write_text(json.dumps(data))
 
 
 def write(section: str) -> None:

@@ -78,4 +78,4 @@ def draw(results: dict[str, list[dict[str, Any]]], path: str) -> None:
 
 
 if __name__ == "__main__":
-    draw(json.loads(Path(sys.argv[1]).read_text())["results"], sys.argv[2])
+    draw(json.loads(Path(sys.argv[1]).read_text()), sys.argv[2])
