@@ -33,9 +33,8 @@ def static_files(settings):
 
 
 @pytest.fixture
-async def memory(monkeypatch):
-    """A hub that has read the first ranking, and no other one in the process."""
-    monkeypatch.setattr(hub, "_hubs", type(hub._hubs)())
+async def memory():
+    """A hub that has read the first ranking, the only one in the process."""
     the_hub = hub.get_hub()
     now = datetime.now(UTC)
     rows = (("Ohio", 6.0),)

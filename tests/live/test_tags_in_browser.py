@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from live import hub
 from tests.conftest import BOTH
 from tests.live.test_browser import browser, context, page, patience  # noqa: F401
 from tests.live.test_tags import ONE, OTHER, render, static_files  # noqa: F401
@@ -19,12 +18,6 @@ pytestmark = [BOTH, pytest.mark.browser]
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'"
 STATES, ITEMS = "#ranking-states-by-turnover", "#ranking-products-by-quantity"
 HTMX = '<script src="/static/vendor/htmx-4.0.1/htmx.min.js"></script>'
-
-
-@pytest.fixture(autouse=True)
-def nothing_in_memory(monkeypatch):
-    """Other tests of this process may have left a hub that has read something."""
-    monkeypatch.setattr(hub, "_hubs", type(hub._hubs)())
 
 
 def open_page(page: Page, server: Server, head: str, body: str) -> None:  # noqa: F811
