@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from typing import TYPE_CHECKING, Any
 
 from live import transport
@@ -22,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 #: Seconds in which those whose connection has just been accepted send their request.
 GRACE = 0.1
-#: Seconds that requests have to come to their end: more than hub.WAIT, less than supervisors have patience.
+#: Seconds that requests have to come to their end: more than hub.WAIT, less than transport.END.
 LIMIT = 4.0
 
 
@@ -56,8 +55,6 @@ class DrainingMiddleware:
             logger.error(
                 "%s requests did not end in %s s, and are left unanswered", len(self._running), LIMIT
             )
-            logging.shutdown()
-            os._exit(1)  # Any other exit waits for their threads.
 
 
 async def _refuse(send: Send) -> None:

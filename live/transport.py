@@ -8,8 +8,12 @@ any other server it makes do with ASGI.
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import socket
 import sys
+import threading
+import time
 from contextlib import suppress
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -20,19 +24,21 @@ if TYPE_CHECKING:
     Send = Callable[[Any], Awaitable[None]]
     App = Callable[[Any, Any, Any], Awaitable[None]]
 
+logger = logging.getLogger(__name__)
+
 #: Bytes that the kernel takes beyond what is on its way to the reader. Without it Linux takes up to 4 MB, all
 #: of it older than what a slow reader should see next. https://www.kernel.org/doc/html/latest/networking/ip-sysctl.html
 UNSENT = 16_384
 #: Linux has it; Python tells it since 3.12.
 TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if sys.platform == "linux" else None)
-
-
 #: Bytes in Twisted's buffer from which a reader is dropped: these are answers to pings, and it reads none.
 BACKLOG = 1_048_576
 #: Connections in the kernel's queue at most: the `backlog` that docs/settings.md gives Daphne.
 QUEUE = 2048
 #: Bytes that Twisted reads at once: a flood must not fill the application's queue before it is noticed.
 READ_SIZE = 4096
+#: Seconds in which Daphne ends, whatever hangs: less than supervisors have patience.
+END = 4.8
 
 
 class Transport(Protocol):
@@ -73,6 +79,7 @@ def in_scope(scope: Any) -> Transport | None:
 def of(send: Send) -> Transport:
     """The transport behind the `send` of an ASGI server."""
     if (protocol := daphne_protocol(send)) is not None:
+        end_in_time()
         return DaphneTransport(protocol)
     return ASGITransport(send)
 
@@ -199,6 +206,12 @@ def before_end(callback: Callable[[], Coroutine[Any, Any, None]]) -> None:
         _end_of(reactor).callbacks.append(callback)
 
 
+def end_in_time() -> None:
+    """Let Daphne end within END when it is asked to, whatever its threads wait for."""
+    if (reactor := _running_reactor()) is not None:
+        _end_of(reactor)
+
+
 @lru_cache
 def _end_of(reactor: Any) -> _End:
     end = _End(reactor.stop)
@@ -220,11 +233,20 @@ class _End:
 
     def begin(self) -> None:
         if self._task is None:
+            threading.Thread(target=_end_anyway, name="end", daemon=True).start()
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def _run(self) -> None:
-        await asyncio.wait([asyncio.ensure_future(callback()) for callback in self.callbacks])
+        if self.callbacks:
+            await asyncio.wait([asyncio.ensure_future(callback()) for callback in self.callbacks])
         self._stop()
+
+
+def _end_anyway() -> None:
+    """End the process, where that waits for a thread and the thread for a database."""
+    time.sleep(END)
+    logger.error("The process did not end in %s s, since something hangs in it, and is ended", END)
+    os._exit(1)
 
 
 def stop_listening() -> None:

@@ -18,6 +18,7 @@ import pytest
 from django.db import connections
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from tests import processes
 from tests.conftest import BOTH
@@ -289,6 +290,21 @@ def test_a_request_that_hangs_does_not_hold_up_daphnes_end(site_environment, tmp
         site.process.wait(10)
         assert request.recv(4096) == b""
     assert "1 requests did not end in" in site.log.read_text()
+
+
+def test_a_handshake_that_hangs_does_not_hold_up_daphnes_end(site_environment, tmp_path):
+    cookie = {"Cookie": "sessionid=0123456789abcdef"}
+    with (
+        processes.daphne(site_environment | {"LIVE_OPEN": "false"}, tmp_path / "log") as site,
+        locked(site_environment["DATABASE_URL"], "django_session") as wanted,
+        connect(site.socket_url, origin=Origin(site.url), additional_headers=cookie) as subscriber,
+    ):
+        processes.wait_until(wanted)
+        site.process.send_signal(signal.SIGTERM)
+        site.process.wait(10)
+        with pytest.raises(ConnectionClosed):
+            subscriber.recv(timeout=20)
+    assert "something hangs in it" in site.log.read_text()
 
 
 def test_a_flood_fills_no_memory(own_server):
