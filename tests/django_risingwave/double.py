@@ -125,7 +125,10 @@ class Double:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                self.sessions.append(Session(self, client))
+                session = Session(self, client)
+                # First, since whoever is answered looks for it there.
+                self.sessions.append(session)
+                session.start()
 
     def _listen(self, user: str, database: str) -> None:
         """Hear which views change: https://www.postgresql.org/docs/18/protocol-message-formats.html."""
@@ -152,6 +155,8 @@ class Session:
         self.backend = double.connect()
         self.cursors: dict[str, Cursor] = {}
         self.threads = [threading.Thread(target=self._ask), threading.Thread(target=self._answer)]
+
+    def start(self) -> None:
         for thread in self.threads:
             thread.start()
 
