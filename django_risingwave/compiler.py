@@ -54,27 +54,29 @@ class SQLCompiler(PostgreSQLCompiler):
     """Refuses to pretend that it locks rows, and writes subqueries as RisingWave reads them."""
 
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
-        if self.query.select_for_update and not _is_update_or_create():
+        query = self.query
+        if query.select_for_update and not _is_update_or_create():
             raise NotSupportedError(
                 "select_for_update() locks nothing on RisingWave, which has neither locks nor transactions. "
                 "Leave it out, or keep what must be locked in another database."
             )
         sql, params = super().as_sql(*args, **kwargs)
-        self._check_subqueries()
+        if query.group_by is not None or query.annotations:
+            self._check_subqueries()
+        if not query.subquery:
+            return sql, params
         # Where an expression begins, what is in parentheses is a query only if it begins with SELECT or WITH;
         # and not if it begins with `SELECT (SELECT`, for "select" can be a function's name
         # (src/sqlparser/src/parser.rs, parse_prefix and parse_wildcard_or_expr, at v3.0.3).
-        if self.query.subquery and self.query.combinator:
+        if query.combinator:
             sql = f'SELECT "combined".* FROM ({sql}) AS "combined"'  # noqa: S608 - what Django wrote
-        elif self.query.subquery and sql.startswith("SELECT (SELECT "):
+        elif sql.startswith("SELECT (SELECT "):
             _, (first, _), _ = self.select[0]
             sql = sql.replace(first, f"COALESCE({first})", 1)
         return sql, params
 
     def _check_subqueries(self) -> None:
         query = self.query
-        if query.group_by is None and not query.annotations:
-            return
         if query.group_by is not None or any(a.contains_aggregate for a in query.annotation_select.values()):
             selected = [column for column, _, _ in self.select or ()]
             check_beside_aggregates([*selected, self.having])  # type: ignore[attr-defined]  # not in the stubs

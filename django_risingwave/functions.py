@@ -12,6 +12,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.postgres.functions import RandomUUID
+from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import NotSupportedError
 from django.db.models import Aggregate, Value, functions
 from django.db.models.expressions import Col, Subquery, Window, WindowFrame, WindowFrameExclusion
@@ -117,12 +118,13 @@ def _collate(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **co
 
 def _integer_lookup(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
     """Find keys in integer fields that hold them: Django takes a number beyond the field's range for none."""
-    if isinstance(node.rhs, int):
-        field = node.lhs.output_field
-        least, most = connection.ops.integer_field_range(field.get_internal_type())
-        if not least <= node.rhs <= most and holds_keys(vars(field)):
-            node = copy(node)
-            node.rhs = Value(node.rhs)
+    try:
+        return node.as_sql(compiler, connection, **context)
+    except (EmptyResultSet, FullResultSet):
+        if not (isinstance(node.rhs, int) and holds_keys(vars(node.lhs.output_field))):
+            raise
+    node = copy(node)
+    node.rhs = Value(node.rhs)
     return node.as_sql(compiler, connection, **context)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
 
 _PLANS = ("LOGICAL", "PHYSICAL", "DISTSQL")
-_TEXT_TYPES = ("GenericIPAddressField", "IPAddressField", "UUIDField")
+_TEXT_TYPES = frozenset(("GenericIPAddressField", "IPAddressField", "UUIDField"))
 
 
 class DatabaseOperations(PostgreSQLDatabaseOperations):

@@ -30,7 +30,7 @@ def adapt(value: Any) -> Any:
 
 
 def _adapt_all(parameters: Any) -> Any:
-    if isinstance(parameters, tuple | list):
+    if isinstance(parameters, (tuple, list)):  # tuple | list would be made anew for each query
         if _PLAIN.issuperset(map(type, parameters)):
             return parameters
         return [adapt(value) if isinstance(value, _ADAPTED) else value for value in parameters]
@@ -41,6 +41,8 @@ def _adapt_all(parameters: Any) -> Any:
 
 class Cursor(cursor):
     """psycopg2's cursor, for its adapters are the whole process's: they would be other databases' too."""
+
+    __slots__ = ()
 
     def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - psycopg2's signature
         super().execute(query, _adapt_all(vars))
