@@ -51,7 +51,8 @@ error_log stderr;
 events {{ worker_connections 1024; }}
 http {{
     include /etc/nginx/mime.types;
-    access_log off;
+    log_format tries '$status, after $upstream_status in $upstream_response_time s from $upstream_addr';
+    access_log {folder}/access.log tries;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
@@ -89,12 +90,16 @@ class Site:
         server = processes.daphne(self.environment, self.folder / f"log{which}", self.ports[which])
         self.servers[which] = self.stack.enter_context(server)
 
+    def end(self, which: int, how: str) -> None:
+        """By "kill" or "terminate"."""
+        process = self.servers[which].process
+        getattr(process, how)()
+        process.wait(20)
+
     def roll(self, how: str) -> Iterator[None]:
-        """End one after the other, by "kill" or "terminate"; yield while it is away, then start it again."""
+        """End one after the other; yield while it is away, then start it again."""
         for which in (0, 1):
-            process = self.servers[which].process
-            getattr(process, how)()
-            process.wait(20)
+            self.end(which, how)
             yield
             self.start(which)
 
@@ -270,25 +275,37 @@ def test_a_program_goes_on_whichever_process_ends(site, orders, how):
 @HOW
 def test_every_request_is_answered_whichever_process_ends(site, orders, how):
     orders((1, 2, 3.0, "Ohio"))
-    statuses: list[int] = []
+    askers: list[list[int]] = [[] for _ in range(4)]
     over = threading.Event()
 
-    def ask() -> None:
+    def ask(statuses: list[int]) -> None:
         while not over.is_set():
             statuses.append(get(site, "/partials/rankings/").status)
 
-    threads = [threading.Thread(target=ask) for _ in range(4)]
+    def ask_all(more: int = 5) -> None:
+        """Answer all anew: whoever asked while one process was away is not to meet the other's end."""
+        answered = [len(statuses) + more for statuses in askers]
+        wait_until(
+            lambda: all(len(statuses) > least for statuses, least in zip(askers, answered, strict=True))
+        )
+
+    threads = [threading.Thread(target=ask, args=[statuses]) for statuses in askers]
     for thread in threads:
         thread.start()
     try:
-        for _ in site.roll(how):
-            asked = len(statuses)
-            wait_until(lambda asked=asked: len(statuses) > asked + 20)
+        for which in (0, 1):
+            ask_all()
+            site.end(which, how)
+            ask_all()
+            site.start(which)
     finally:
         over.set()
         for thread in threads:
             thread.join()
-    assert set(statuses) == {200}
+    log = (site.folder / "access.log").read_text().splitlines()
+    assert {status for statuses in askers for status in statuses} == {200}, "\n".join(
+        line for line in log if line.startswith("5")
+    )
 
 
 def test_a_login_goes_through_both_processes(closed_site, orders, django_user_model):
