@@ -6,6 +6,7 @@ A thread, since psycopg2 blocks. It lives while somebody watches: the hub starts
 from __future__ import annotations
 
 import logging
+import math
 import socket
 import threading
 import time
@@ -103,7 +104,8 @@ class Feed(threading.Thread):
         """Read what changes until stopped. Raises django.db.Error when the server is lost."""
         tells = listener.start()
         listener.connection.limit_queries(READ_TIMEOUT)
-        dirty, may_read_at, check_at = self.views, 0.0, 0.0
+        # Nothing is checked before the first read: what an earlier feed has read would be called up to date.
+        dirty, may_read_at, check_at = self.views, 0.0, math.inf
         while not self._stopping:
             now = time.monotonic()
             if self._read_wanted or (now >= check_at and not tells):

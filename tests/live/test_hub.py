@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +22,8 @@ from tests.conftest import BOTH
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from live.rankings import Ranking
 
 pytestmark = BOTH
 STATES = RANKINGS["states-by-turnover"]
@@ -73,6 +77,12 @@ def in_thread(function: Callable[..., None]) -> Callable[..., Awaitable[None]]:
     return sync_to_async(run)
 
 
+def tell(ranking: Ranking) -> None:
+    """Say that its view has changed."""
+    with connections["risingwave"].cursor() as cursor:
+        cursor.execute("SELECT pg_notify('risingwave_changes', %s)", [ranking.model._meta.db_table])
+
+
 async def test_a_request_gets_what_is_in_the_database_now(the_hub, insert):
     await insert((1, 2, 3.0, "Ohio"))
     [snapshot] = await the_hub.current([STATES])
@@ -83,6 +93,18 @@ async def test_a_request_gets_what_is_in_the_database_now(the_hub, insert):
 async def test_all_who_ask_at_once_share_one_read(the_hub, insert, reads):
     await asyncio.gather(*(the_hub.current([STATES, ITEMS]) for _ in range(50)))
     assert reads[STATES.slug] == 1
+
+
+def test_nothing_is_called_checked_before_it_has_been_read(orders):
+    """Or else who asks a process at its beginning would be told that there is nothing."""
+    told: SimpleQueue[set[str]] = SimpleQueue()
+
+    def on_read(changed: list[Snapshot], _read_at: object) -> None:
+        told.put({snapshot.ranking.slug for snapshot in changed})
+
+    watching = feed.Feed(RANKINGS.values(), {}, on_read, print)
+    watching.start()
+    assert told.get(timeout=20) == set(RANKINGS)
 
 
 async def test_a_subscriber_is_handed_each_change_and_only_changes(the_hub, insert, reads):
@@ -111,20 +133,37 @@ async def test_a_change_is_read_once_however_many_watch(the_hub, insert, reads):
     assert reads[STATES.slug] == before + 1
 
 
-async def test_only_what_changed_is_read(the_hub, insert, reads, monkeypatch):
+async def test_only_what_changed_is_read(the_hub, reads, monkeypatch):
     monkeypatch.setattr(feed, "CHECK", 3600.0)
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
     await recorder.next()
     before = dict(reads)
-
-    def tell() -> None:
-        with connections["risingwave"].cursor() as cursor:
-            cursor.execute("SELECT pg_notify('risingwave_changes', %s)", [STATES.model._meta.db_table])
-
-    await in_thread(tell)()
+    await in_thread(tell)(STATES)
     await wait_until(lambda: reads[STATES.slug] == before[STATES.slug] + 1)
     assert reads[ITEMS.slug] == before[ITEMS.slug]
+
+
+async def test_what_stays_as_it_is_is_checked_while_something_else_changes(the_hub, reads, monkeypatch):
+    monkeypatch.setattr(feed, "CHECK", 0.2)
+    recorder = Recorder()
+    the_hub.subscribe(recorder, [STATES])
+    await recorder.next()
+    over = threading.Event()
+
+    def tell_all_the_time() -> None:
+        while not over.is_set():
+            tell(STATES)
+
+    telling = asyncio.create_task(in_thread(tell_all_the_time)())
+    try:
+        await wait_until(lambda: reads[STATES.slug] > 2)
+        before, checked_at = reads[ITEMS.slug], the_hub.checked_at[ITEMS.slug]
+        await wait_until(lambda: the_hub.checked_at[ITEMS.slug] > checked_at)
+        assert reads[ITEMS.slug] == before
+    finally:
+        over.set()
+        await telling
 
 
 async def test_changes_that_come_fast_are_gathered(the_hub, insert, reads):
