@@ -1,10 +1,10 @@
-"""The dashboard on Daphne as on any other server: without what live.transport knows of it."""
+"""The dashboard on Daphne as on any other server: without what live.daphne knows of it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from live import transport
+from live import daphne
 from live.asgi import application  # noqa: F401
 
 
@@ -12,4 +12,4 @@ def unknown(send: Any) -> Any:
     return None
 
 
-transport.daphne_protocol = unknown
+daphne.protocol_of = unknown

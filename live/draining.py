@@ -12,7 +12,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from live import transport
+from live import daphne
 
 if TYPE_CHECKING:
     from live.transport import App, Send
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 #: Seconds in which those whose connection has just been accepted send their request.
 GRACE = 0.1
-#: Seconds that requests have to come to their end: more than hub.WAIT, less than transport.END.
+#: Seconds that requests have to come to their end: more than hub.WAIT, less than daphne.END.
 LIMIT = 4.0
 
 
@@ -36,7 +36,7 @@ class DrainingMiddleware:
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
         if not self._watching:
             self._watching = True
-            transport.before_end(self._end)
+            daphne.before_end(self._end)
         if self._closed:
             await _refuse(send)
             return
@@ -46,7 +46,7 @@ class DrainingMiddleware:
         await self.inner(scope, receive, send)
 
     async def _end(self) -> None:
-        transport.stop_listening()
+        daphne.stop_listening()
         await asyncio.sleep(GRACE)
         self._closed = True
         if self._running:

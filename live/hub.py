@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
-from live import transport
+from live import daphne
 from live.feed import Feed
 from live.rankings import RANKINGS
 
@@ -89,7 +89,7 @@ class Hub:
         self._pinged_at = 0.0
         self._ending = False
         self._room = room()
-        transport.before_end(self.end)
+        daphne.before_end(self.end)
 
     async def current(self, rankings: Sequence[Ranking]) -> list[Snapshot]:
         """The snapshots of these rankings, no older than POLL_INTERVAL if the server can be read.

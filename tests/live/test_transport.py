@@ -326,7 +326,7 @@ def test_a_message_over_the_limit_is_refused(own_server):
 
 
 def test_daphne_is_as_it_is_known(site_environment, tmp_path):
-    """Without what transport.py knows it by, Daphne would be served as any other server is, unbounded."""
+    """Without what live/daphne.py knows it by, Daphne would be served as any other server is, unbounded."""
     program = """
 import config.asgi, live.transport as transport
 seen = []
@@ -349,14 +349,14 @@ from config.asgi import application
 
 
 def test_a_frame_is_that_of_rfc_6455():
-    from live import transport
+    from live import daphne
 
-    assert transport.frame("é") == b"\x81\x02\xc3\xa9"
-    assert transport.frame("x" * 126) == b"\x81\x7e\x00\x7e" + b"x" * 126
-    assert transport.frame("x" * 65_536) == b"\x81\x7f" + (65_536).to_bytes(8, "big") + b"x" * 65_536
+    assert daphne.frame("é") == b"\x81\x02\xc3\xa9"
+    assert daphne.frame("x" * 126) == b"\x81\x7e\x00\x7e" + b"x" * 126
+    assert daphne.frame("x" * 65_536) == b"\x81\x7f" + (65_536).to_bytes(8, "big") + b"x" * 65_536
 
 
 def test_a_reason_is_cut_between_characters():
-    from live import transport
+    from live import sockets
 
-    assert transport.shortened("é" * 100) == ("é" * 61).encode()
+    assert sockets.shortened("é" * 100) == ("é" * 61).encode()
