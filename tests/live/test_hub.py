@@ -155,7 +155,7 @@ async def test_what_stays_as_it_is_is_checked_while_something_else_changes(the_h
         while not over.is_set():
             tell(STATES)
 
-    telling = asyncio.create_task(in_thread(tell_all_the_time)())
+    telling = asyncio.ensure_future(in_thread(tell_all_the_time)())
     try:
         await wait_until(lambda: reads[STATES.slug] > 2)
         before, checked_at = reads[ITEMS.slug], the_hub.checked_at[ITEMS.slug]
