@@ -329,7 +329,6 @@ def test_daphne_is_as_it_is_known(site_environment, tmp_path):
     """Without what live/daphne.py knows it by, Daphne would be served as any other server is, unbounded."""
     program = """
 import config.asgi, live.transport as transport
-seen = []
 of = transport.of
 def noting(send):
     found = of(send)
