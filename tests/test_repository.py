@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django_risingwave.version import RISINGWAVE_FLOOR
 
 ROOT = Path(__file__).resolve().parent.parent
-VENDORED = ROOT / "static" / "vendor" / "htmx-4.0.1"
+VENDORED = ROOT / "live" / "static" / "live" / "vendor" / "htmx-4.0.1"
 
 
 def test_htmx_is_what_its_checksums_say():
