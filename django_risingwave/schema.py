@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from django.db.models.constraints import BaseConstraint
 
     from django_risingwave.base import DatabaseWrapper
-    from django_risingwave.standin import SummaryView
+    from django_risingwave.standin.summaries import SummaryView
 
 
 class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):

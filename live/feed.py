@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from django.db import Error, connections, router
 
-from django_risingwave.changes import ChangeListener
+from django_risingwave.streaming.changes import ChangeListener
 from live.snapshots import Snapshot
 
 if TYPE_CHECKING:

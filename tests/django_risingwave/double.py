@@ -22,7 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
-from django_risingwave.standin import CHANNEL
+from django_risingwave.standin.summaries import CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import Error
 
-from django_risingwave.changes import ChangeListener
-from django_risingwave.standin import CHANNEL
+from django_risingwave.standin.summaries import CHANNEL
+from django_risingwave.streaming.changes import ChangeListener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

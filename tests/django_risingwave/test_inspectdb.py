@@ -14,11 +14,11 @@ from django.db import models
 from django.db.migrations.recorder import MigrationRecorder
 from django.test.utils import isolate_apps
 
-from django_risingwave.aggregates import Count
 from django_risingwave.checks import check_models
 from django_risingwave.fields import RowIdField
 from django_risingwave.models import MaterializedView, ReadOnlyError, ReadOnlyModel, RisingWaveModel
-from django_risingwave.standin import SummaryView
+from django_risingwave.standin.summaries import SummaryView
+from django_risingwave.streaming.aggregates import Count
 from tests.django_risingwave.models import Author, Event
 
 if TYPE_CHECKING:

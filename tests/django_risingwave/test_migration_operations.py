@@ -12,8 +12,12 @@ from django.db.migrations.state import ModelState, ProjectState
 from django.db.migrations.writer import MigrationWriter, OperationWriter
 from django.test.utils import CaptureQueriesContext
 
-from django_risingwave.aggregates import Average, Count, Sum
-from django_risingwave.migration_operations import CreateMaterializedView, CreateSubscription, CreateTable
+from django_risingwave.streaming.aggregates import Average, Count, Sum
+from django_risingwave.streaming.migration_operations import (
+    CreateMaterializedView,
+    CreateSubscription,
+    CreateTable,
+)
 from tests.django_risingwave.models import Event
 
 if TYPE_CHECKING:
@@ -134,9 +138,12 @@ def test_a_migration_file_says_what_was_said() -> None:
         exec("\n".join(imports) + f"\nwritten = {text.rstrip().rstrip(',')}", written)
         for name in ("name", "model_name", "source", "group_by", "measures", "retention"):
             assert getattr(written["written"], name, None) == getattr(operation, name, None)
-    assert "django_risingwave.aggregates.Count('*')" in texts[1]
+    assert "django_risingwave.streaming.aggregates.Count('*')" in texts[1]
     migration = type("Migration", (migrations.Migration,), {"operations": operations})("0001_x", LABEL)
-    assert "django_risingwave.migration_operations.CreateTable(" in MigrationWriter(migration).as_string()
+    assert (
+        "django_risingwave.streaming.migration_operations.CreateTable("
+        in MigrationWriter(migration).as_string()
+    )
 
 
 def test_operations_have_names_and_descriptions() -> None:

@@ -14,8 +14,8 @@ from django.db.backends.postgresql.psycopg_any import is_psycopg3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from django_risingwave.aggregates import Average, Count, Sum
-from django_risingwave.standin import CHANNEL, SummaryView
+from django_risingwave.standin.summaries import CHANNEL, SummaryView
+from django_risingwave.streaming.aggregates import Average, Count, Sum
 from tests.django_risingwave.models import Event
 from tests.processes import wait_until
 

@@ -13,12 +13,16 @@ from unittest import mock
 import pytest
 from django.db import DatabaseError, Error, NotSupportedError, OperationalError, connections
 
-from django_risingwave import changes
-from django_risingwave.aggregates import Count
-from django_risingwave.changes import ChangeListener
-from django_risingwave.migration_operations import CreateMaterializedView, CreateSubscription, CreateTable
-from django_risingwave.standin import CHANNEL
-from django_risingwave.subscriptions import Change, SubscriptionCursor
+from django_risingwave.standin.summaries import CHANNEL
+from django_risingwave.streaming import changes
+from django_risingwave.streaming.aggregates import Count
+from django_risingwave.streaming.changes import ChangeListener
+from django_risingwave.streaming.migration_operations import (
+    CreateMaterializedView,
+    CreateSubscription,
+    CreateTable,
+)
+from django_risingwave.streaming.subscriptions import Change, SubscriptionCursor
 from tests.django_risingwave.conftest import doubled
 from tests.django_risingwave.models import Event
 from tests.django_risingwave.test_migration_operations import kind_total, migrate

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import DatabaseError, connections
 
-from django_risingwave.changes import ChangeListener
+from django_risingwave.streaming.changes import ChangeListener
 from tests.django_risingwave.models import Event
 
 if TYPE_CHECKING:

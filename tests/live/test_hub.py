@@ -14,7 +14,7 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from django.template.loader import render_to_string
 
-from django_risingwave.changes import ChangeListener
+from django_risingwave.streaming.changes import ChangeListener
 from live import feed, frames, hub
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 pytestmark = [BOTH, pytest.mark.browser]
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'"
 STATES, ITEMS = "#ranking-states-by-turnover", "#ranking-products-by-quantity"
-HTMX = '<script src="/static/vendor/htmx-4.0.1/htmx.min.js"></script>'
+HTMX = '<script src="/static/live/vendor/htmx-4.0.1/htmx.min.js"></script>'
 
 
 def open_page(page: Page, server: Server, head: str, body: str) -> None:  # noqa: F811

@@ -1,7 +1,7 @@
 from django.db import migrations, models
 
 from django_risingwave.fields import RowIdField
-from django_risingwave.migration_operations import CreateTable
+from django_risingwave.streaming.migration_operations import CreateTable
 
 
 class Migration(migrations.Migration):

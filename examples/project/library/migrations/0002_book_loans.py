@@ -1,7 +1,7 @@
 from django.db import migrations, models
 
-from django_risingwave.aggregates import Count
-from django_risingwave.migration_operations import CreateMaterializedView
+from django_risingwave.streaming.aggregates import Count
+from django_risingwave.streaming.migration_operations import CreateMaterializedView
 
 
 class Migration(migrations.Migration):

@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from django_risingwave.migration_operations import CreateSubscription
+from django_risingwave.streaming.migration_operations import CreateSubscription
 
 
 class Migration(migrations.Migration):

@@ -142,7 +142,7 @@ class SubscriptionCursor:
         if not connection.is_risingwave:
             raise NotSupportedError(
                 f"{connection.server_name} has no subscriptions. ChangeListener, of "
-                "django_risingwave.changes, hears on either server which materialized views change."
+                "django_risingwave.streaming.changes, hears on either server which materialized views change."
             )
 
     def _declare(self, begin: str) -> None:

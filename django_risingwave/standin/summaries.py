@@ -12,13 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django_risingwave.aggregates import Average, Sum
+from django_risingwave.streaming.aggregates import Average, Sum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-    from django_risingwave.aggregates import Aggregate
+    from django_risingwave.streaming.aggregates import Aggregate
 
 #: `LISTEN risingwave_changes` hears the name of each view whose rows changed.
 CHANNEL = "risingwave_changes"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 from django.db import Error, connections
 
 from django_risingwave.notifications import Notifications
-from django_risingwave.standin import CHANNEL
-from django_risingwave.subscriptions import SubscriptionCursor
+from django_risingwave.standin.summaries import CHANNEL
+from django_risingwave.streaming.subscriptions import SubscriptionCursor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

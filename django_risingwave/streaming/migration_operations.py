@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import router
 from django.db.migrations.operations.base import Operation, OperationCategory
 
-from django_risingwave.standin import SummaryView
+from django_risingwave.standin.summaries import SummaryView
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from django.db.migrations.state import ProjectState
     from django.db.models import Model
 
-    from django_risingwave.aggregates import Aggregate
     from django_risingwave.schema import DatabaseSchemaEditor
+    from django_risingwave.streaming.aggregates import Aggregate
 
 
 # The units that RisingWave reads: DateTimeField in src/common/src/types/interval.rs at v3.0.3.
