@@ -11,6 +11,7 @@ RUN pip install --require-hashes --requirement demo.txt \
 WORKDIR /app
 COPY manage.py ./
 COPY config config
+COPY demo demo
 COPY django_risingwave django_risingwave
 COPY live live
 COPY templates templates
@@ -32,4 +33,4 @@ WORKDIR /app
 USER dashboard
 VOLUME /data
 EXPOSE 8000
-CMD ["python", "-m", "config.demo"]
+CMD ["python", "-m", "demo"]

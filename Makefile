@@ -26,7 +26,7 @@ help:
 
 # exec: Ctrl-C and SIGTERM reach the supervisor itself, not a shell around it.
 demo: $(VENV)/demo
-	@exec $(VENV)/bin/python -m config.demo
+	@exec $(VENV)/bin/python -m demo
 
 test: $(VENV)/dev
 	@exec $(VENV)/bin/python -m pytest $(ARGS)

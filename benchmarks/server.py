@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import psycopg2
 
-from config import standin
+from demo import postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,13 +25,13 @@ ROOT = Path(__file__).resolve().parent.parent
 def migrated_standin() -> Iterator[None]:
     """Start an empty server and put it into the environment, for this process and its children."""
     with tempfile.TemporaryDirectory() as folder:
-        server = standin.start(Path(folder) / "postgres")
+        server = postgres.start(Path(folder) / "postgres")
         try:
             os.environ |= {
                 "DJANGO_SETTINGS_MODULE": "config.settings",
                 "SECRET_KEY": "only-for-the-benchmark",
-                "DATABASE_URL": standin.url("dashboard", Path(folder) / "postgres"),
-                "RISINGWAVE_URL": standin.url("risingwave", Path(folder) / "postgres"),
+                "DATABASE_URL": postgres.url("dashboard", Path(folder) / "postgres"),
+                "RISINGWAVE_URL": postgres.url("risingwave", Path(folder) / "postgres"),
             }
             manage("migrate", "--database", "risingwave", "--verbosity", "0")
             with closing(psycopg2.connect(server.get_uri())) as connection:

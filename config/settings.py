@@ -8,7 +8,7 @@ from pathlib import Path
 import environ
 from csp.constants import NONE, SELF
 
-from config import folder, standin
+from demo import folder, postgres
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -39,7 +39,7 @@ INSTALLED_APPS = [
     "csp",
     "django_risingwave",
     "live",
-    "live.shop",
+    "demo.shop",
 ]
 
 MIDDLEWARE = [
@@ -74,8 +74,10 @@ TEMPLATES = [
 
 # Users and sessions need transactions and uniqueness, which RisingWave has not: two databases.
 DATABASES = {
-    "default": env.db_url("DATABASE_URL", default=standin.url("dashboard")),
-    "risingwave": env.db_url("RISINGWAVE_URL", default=standin.url("risingwave"), engine="django_risingwave"),
+    "default": env.db_url("DATABASE_URL", default=postgres.url("dashboard")),
+    "risingwave": env.db_url(
+        "RISINGWAVE_URL", default=postgres.url("risingwave"), engine="django_risingwave"
+    ),
 }
 for _database in DATABASES.values():
     # A server that can't be reached, or that vanishes from the network, is noticed in seconds, not in TCP's

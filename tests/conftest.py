@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 
-from live.shop.models import Order
+from demo.shop.models import Order
 from tests import processes
 from tests.django_risingwave.watch import Watch
 

@@ -6,18 +6,18 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from config import standin
+from demo import postgres
 
 folder = Path(tempfile.mkdtemp(prefix="standin-"))
-server = standin.start(folder / "postgres")
+server = postgres.start(folder / "postgres")
 # The last registered runs first.
 atexit.register(shutil.rmtree, folder)
 atexit.register(server.stop)
 
 # Before config.settings reads them; processes that the tests start inherit them.
 os.environ["SECRET_KEY"] = "only-for-tests"
-os.environ["DATABASE_URL"] = standin.url("dashboard", folder / "postgres")
-os.environ.setdefault("RISINGWAVE_URL", standin.url("risingwave", folder / "postgres"))
+os.environ["DATABASE_URL"] = postgres.url("dashboard", folder / "postgres")
+os.environ.setdefault("RISINGWAVE_URL", postgres.url("risingwave", folder / "postgres"))
 os.environ["LIVE_OPEN"] = "true"
 
 from config.settings import *  # noqa: E402, F403

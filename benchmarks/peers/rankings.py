@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from demo.shop.catalogue import product_name
 from live import formats
-from live.shop.catalogue import product_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -435,4 +435,4 @@ def test_the_checks_are_registered_and_this_projects_models_pass() -> None:
     registered: set[object] = set(registry.registry.get_checks())
     assert {checks.check_databases, checks.check_models} <= registered
     assert checks.check_models() == []
-    assert checks.check_models([apps.get_app_config("shop")]) == []
+    assert checks.check_models([apps.get_app_config("demo_shop")]) == []

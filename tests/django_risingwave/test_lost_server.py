@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import OperationalError
 
-from config import standin as standin_server
+from demo import postgres as standin_server
 from django_risingwave.base import DatabaseWrapper
 from tests.processes import free_port
 

@@ -61,21 +61,21 @@ def test_all_apps_migrate_and_again_without_effect(connection: DatabaseWrapper, 
 
 def test_all_apps_migrate_back(connection: DatabaseWrapper, contrib_is: str) -> None:
     call_command("migrate", database="risingwave", verbosity=0)
-    for app in ["shop", "admin", "sessions", "auth", "contenttypes"]:
+    for app in ["demo_shop", "admin", "sessions", "auth", "contenttypes"]:
         call_command("migrate", app, "zero", database="risingwave", verbosity=0)
     assert connection.introspection.table_names(include_views=True) == ["django_migrations"]
 
 
 def test_nothing_that_risingwave_rejects_is_sent(disguise: Disguise, contrib_is: str) -> None:
     call_command("migrate", database="risingwave", verbosity=0)
-    for app in ["shop", "admin", "sessions", "auth", "contenttypes"]:
+    for app in ["demo_shop", "admin", "sessions", "auth", "contenttypes"]:
         call_command("migrate", app, "zero", database="risingwave", verbosity=0)
     assert [sql for sql in disguise.statements if REJECTED.search(sql)] == []
 
 
 def test_risingwave_gets_a_subscription_of_each_view(disguise: Disguise) -> None:
-    call_command("migrate", "shop", database="risingwave", verbosity=0)
-    call_command("migrate", "shop", "zero", database="risingwave", verbosity=0)
+    call_command("migrate", "demo_shop", database="risingwave", verbosity=0)
+    call_command("migrate", "demo_shop", "zero", database="risingwave", verbosity=0)
     for view in ("state_turnover", "item_average_quantity", "item_quantity", "item_turnover"):
         create = f"""CREATE SUBSCRIPTION "{view}_changes" FROM "{view}" WITH (retention = '1 day')"""
         drop = f'DROP SUBSCRIPTION "{view}_changes"'
@@ -84,7 +84,7 @@ def test_risingwave_gets_a_subscription_of_each_view(disguise: Disguise) -> None
 
 
 def test_risingwave_gets_a_real_table_and_real_materialized_views(disguise: Disguise) -> None:
-    call_command("migrate", "shop", "0002", database="risingwave", verbosity=0)
+    call_command("migrate", "demo_shop", "0002", database="risingwave", verbosity=0)
     assert (
         'CREATE TABLE "orders" ("orderid" integer NULL, "itemid" integer NULL, "qty" integer NULL, '
         '"price" double precision NULL, "dt" date NULL, "state" varchar NULL)'
@@ -93,6 +93,6 @@ def test_risingwave_gets_a_real_table_and_real_materialized_views(disguise: Disg
         'CREATE MATERIALIZED VIEW "state_turnover" AS '
         'SELECT "state", sum((qty * price)::numeric) AS "turnover" FROM "orders" GROUP BY "state"'
     ) in disguise.statements
-    call_command("migrate", "shop", "zero", database="risingwave", verbosity=0)
+    call_command("migrate", "demo_shop", "zero", database="risingwave", verbosity=0)
     assert 'DROP MATERIALIZED VIEW "state_turnover"' in disguise.statements
     assert 'DROP TABLE "orders"' in disguise.statements

@@ -27,12 +27,12 @@ from django.db.migrations import operations
 from django.db.models import Avg, F, Q, Sum, Value
 from django.test.utils import isolate_apps
 
-from django_risingwave import migration_operations
-from django_risingwave.aggregates import Count
-from django_risingwave.changes import ChangeListener
+from demo.shop.models import ItemAverageQuantity, Order, StateTurnover
 from django_risingwave.fields import RowIdField
-from django_risingwave.subscriptions import SubscriptionCursor
-from live.shop.models import ItemAverageQuantity, Order, StateTurnover
+from django_risingwave.streaming import migration_operations
+from django_risingwave.streaming.aggregates import Count
+from django_risingwave.streaming.changes import ChangeListener
+from django_risingwave.streaming.subscriptions import SubscriptionCursor
 from tests.django_risingwave.models import Author, Book, Event, Everything, KindTotal, Sale
 from tests.django_risingwave.test_schema import THING, Table
 
@@ -176,7 +176,7 @@ def test_what_is_written_is_seen_once_flushed(
 
 
 def test_materialized_views_follow_their_source(connection: DatabaseWrapper) -> None:
-    call_command("migrate", "shop", database="risingwave", verbosity=0)
+    call_command("migrate", "demo_shop", database="risingwave", verbosity=0)
     Order.objects.bulk_create(
         [
             Order(orderid=1, itemid=1, qty=2, price=1.5, state="CA"),
@@ -190,12 +190,12 @@ def test_materialized_views_follow_their_source(connection: DatabaseWrapper) -> 
     Order.objects.filter(state="CA").delete()
     connection.flush()
     assert dict(StateTurnover.objects.values_list("state", "turnover")) == {None: None}
-    call_command("migrate", "shop", "zero", database="risingwave", verbosity=0)
+    call_command("migrate", "demo_shop", "zero", database="risingwave", verbosity=0)
     assert "orders" not in connection.introspection.table_names(include_views=True)
 
 
 def test_a_materialized_view_can_not_be_written_to(risingwave: DatabaseWrapper) -> None:
-    call_command("migrate", "shop", database="risingwave", verbosity=0)
+    call_command("migrate", "demo_shop", database="risingwave", verbosity=0)
     with (
         risingwave.cursor() as cursor,
         pytest.raises(Exception, match=r"(?i)materialized view|not supported"),
@@ -325,7 +325,7 @@ def test_models_are_written_from_tables(tables: DatabaseWrapper) -> None:
 
 
 def test_inspectdb_finds_what_there_is(risingwave: DatabaseWrapper) -> None:
-    call_command("migrate", "shop", database="risingwave", verbosity=0)
+    call_command("migrate", "demo_shop", database="risingwave", verbosity=0)
     with risingwave.cursor() as cursor:
         cursor.execute("CREATE VIEW states AS SELECT state FROM orders")
         cursor.execute(
@@ -394,7 +394,7 @@ def test_generated_columns_come_and_go(connection: DatabaseWrapper) -> None:
 def test_all_apps_migrate_and_back(connection: DatabaseWrapper) -> None:
     call_command("migrate", database="risingwave", verbosity=0)
     call_command("migrate", database="risingwave", verbosity=0)
-    call_command("migrate", "shop", "zero", database="risingwave", verbosity=0)
+    call_command("migrate", "demo_shop", "zero", database="risingwave", verbosity=0)
 
 
 def test_a_materialized_view_comes_and_goes(tables: DatabaseWrapper) -> None:
@@ -421,7 +421,7 @@ VIEWS = {"state_turnover", "item_average_quantity", "item_quantity", "item_turno
 
 @pytest.fixture
 def shop(risingwave: DatabaseWrapper) -> DatabaseWrapper:
-    call_command("migrate", "shop", database="risingwave", verbosity=0)
+    call_command("migrate", "demo_shop", database="risingwave", verbosity=0)
     return risingwave
 
 

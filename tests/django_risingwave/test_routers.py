@@ -13,7 +13,7 @@ from django.db import connections, models, router
 from django.db.migrations.state import ModelState, ProjectState
 from django.test.utils import isolate_apps
 
-from live.shop.models import Order, StateTurnover
+from demo.shop.models import Order, StateTurnover
 from tests.django_risingwave.models import Author, Book, Event, KindTotal
 
 if TYPE_CHECKING:
@@ -106,16 +106,16 @@ def test_tables_are_made_on_the_side_of_their_model(
     ("app_label", "hints", "risingwave", "default"),
     [
         # RunPython and RunSQL say nothing of a model.
-        ("shop", {}, True, True),
+        ("demo_shop", {}, True, True),
         ("auth", {}, False, True),
         ("contenttypes", {}, False, True),
         ("no_such_app", {}, False, True),
         # They may by hints.
-        ("shop", {"model_name": "order"}, True, False),
+        ("demo_shop", {"model_name": "order"}, True, False),
         ("auth", {"model_name": "user"}, False, True),
         ("auth", {"model_name": "no_such_model"}, False, True),
         ("auth", {"required_db_vendor": "risingwave"}, True, False),
-        ("shop", {"required_db_vendor": "postgresql"}, False, True),
+        ("demo_shop", {"required_db_vendor": "postgresql"}, False, True),
     ],
 )
 def test_operations_without_a_model_run_where_their_app_is_at_home(
@@ -127,5 +127,5 @@ def test_operations_without_a_model_run_where_their_app_is_at_home(
 
 def test_permissions_and_content_types_stay_on_default() -> None:
     for model in apps.get_models():
-        if model._meta.app_label != "shop":
+        if model._meta.app_label != "demo_shop":
             assert router.allow_migrate_model("risingwave", model) is False

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page, expect
 
-from config import standin
+from demo import postgres
 from tests.live.test_browser import browser, context, page, patience  # noqa: F401
 from tests.processes import ROOT, free_port, wait_until
 
@@ -108,9 +108,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     [wheel] = folder.glob("*.whl")
     install = (*pip, "install", "--constraint", constraints(folder))
     run(*install, f"risingwave-django[live,psycopg2] @ {wheel.as_uri()}")
-    server = standin.start(folder / "postgres")
+    server = postgres.start(folder / "postgres")
     try:
-        project.environment["RISINGWAVE_URL"] = standin.url("risingwave", folder / "postgres")
+        project.environment["RISINGWAVE_URL"] = postgres.url("risingwave", folder / "postgres")
         project.manage("migrate", "--verbosity", "0")
         project.manage("migrate", "--database", "risingwave", "--verbosity", "0")
         yield project

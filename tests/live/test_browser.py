@@ -136,7 +136,7 @@ def test_where_no_socket_can_be_had_the_page_polls(page, server, orders):
 
 def test_what_was_pushed_and_undone_is_not_mistaken_for_what_was_polled(page, server, orders):
     """The page shows a pushed state B after a polled state A; back at A, a poll must not answer 304."""
-    from live.shop.models import Order
+    from demo.shop.models import Order
 
     orders((1, 2, 3.0, "Ohio"))
     sockets = []
@@ -394,7 +394,7 @@ def test_people_log_in_to_a_closed_dashboard_and_see_it_live(page, closed_server
 
 def test_the_admin_keeps_to_the_policy(page, server, orders, admin_user):
     orders((1, 2, 3.0, "Ohio"))
-    page.goto(server.url + "/admin/shop/order/")
+    page.goto(server.url + "/admin/demo_shop/order/")
     page.get_by_label("Username").fill("admin")
     page.get_by_label("Password").fill("password")
     page.get_by_role("button", name="Log in").click()

@@ -10,9 +10,9 @@ from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
-from django_risingwave import changes
 from django_risingwave.base import DatabaseWrapper
-from django_risingwave.migration_operations import CreateSubscription
+from django_risingwave.streaming import changes
+from django_risingwave.streaming.migration_operations import CreateSubscription
 from live import feed, hub
 from live.rankings import RANKINGS
 from tests.conftest import BOTH
@@ -46,7 +46,7 @@ def double(orders, monkeypatch) -> Iterator[Double]:
     with doubled(connection) as double:
         with connection.schema_editor() as editor:
             for operation in subscriptions:
-                operation.database_forwards("shop", editor, ProjectState(), ProjectState())
+                operation.database_forwards("demo_shop", editor, ProjectState(), ProjectState())
         connection.close()
         assert set(double.subscriptions.values()) == VIEWS
         yield double

@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 from playwright.sync_api import expect
 
-from config import standin
+from demo import postgres
 from tests import processes
 from tests.live.test_browser import browser, context, page, patience  # noqa: F401 - fixtures
 from tests.live.test_views import get, get_until
@@ -35,12 +35,12 @@ class StandIn:
         self.folder = folder
         self.start()
         self.environment = {
-            "DATABASE_URL": standin.url("dashboard", folder),
-            "RISINGWAVE_URL": standin.url("risingwave", folder),
+            "DATABASE_URL": postgres.url("dashboard", folder),
+            "RISINGWAVE_URL": postgres.url("risingwave", folder),
         }
 
     def start(self) -> None:
-        self.server = standin.start(self.folder)
+        self.server = postgres.start(self.folder)
 
     def stop(self) -> None:
         self.server.stop()

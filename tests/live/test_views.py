@@ -272,23 +272,23 @@ def test_people_log_in_and_out(client, django_user_model):
 def test_orders_can_be_browsed_and_not_changed(client, admin_user, orders):
     orders((7, 2, 3.5, "Ohio"), (7, 2, 3.5, "Ohio"))
     client.force_login(admin_user)
-    listing = client.get("/admin/shop/order/")
+    listing = client.get("/admin/demo_shop/order/")
     assert listing.status_code == 200
     assert listing.content.count(b"Ohio") == 2
-    from live.shop.models import Order
+    from demo.shop.models import Order
 
     key = Order.objects.values_list("pk", flat=True)[0]
-    detail = client.get(f"/admin/shop/order/{key}/change/")
+    detail = client.get(f"/admin/demo_shop/order/{key}/change/")
     assert detail.status_code == 200
     assert b'name="_save"' not in detail.content
-    assert client.post(f"/admin/shop/order/{key}/change/", {"qty": 1}).status_code == 403
-    assert client.post(f"/admin/shop/order/{key}/delete/", {"post": "yes"}).status_code == 403
-    assert client.get("/admin/shop/order/add/").status_code == 403
+    assert client.post(f"/admin/demo_shop/order/{key}/change/", {"qty": 1}).status_code == 403
+    assert client.post(f"/admin/demo_shop/order/{key}/delete/", {"post": "yes"}).status_code == 403
+    assert client.get("/admin/demo_shop/order/add/").status_code == 403
 
 
 def test_orders_can_be_searched(client, admin_user, orders):
     orders((7, 2, 3.5, "Ohio"), (8, 2, 3.5, "Utah"))
     client.force_login(admin_user)
-    found = client.get("/admin/shop/order/?q=Utah")
+    found = client.get("/admin/demo_shop/order/?q=Utah")
     assert b"Utah" in found.content
     assert b"Ohio" not in found.content

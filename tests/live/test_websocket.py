@@ -149,7 +149,7 @@ def etag_of(stream, *states: str) -> str:
 
 
 def test_what_was_seen_and_changed_and_came_back_is_sent_again(server, orders):
-    from live.shop.models import Order
+    from demo.shop.models import Order
 
     orders((1, 2, 3.0, "Ohio"))
     with subscribe(server, "?format=json&rankings=states-by-turnover") as socket:

@@ -1,0 +1,53 @@
+"""The shop's rankings."""
+
+from __future__ import annotations
+
+from demo.shop.catalogue import product_name
+from demo.shop.models import ItemAverageQuantity, ItemQuantity, ItemTurnover, StateTurnover
+from live import formats
+from live.rankings import Ranking, register
+
+
+def state_name(state: str | None) -> str:
+    """The state as it is stored, or words for none."""
+    return "(no state)" if state is None else state
+
+
+register(
+    Ranking(
+        slug="states-by-turnover",
+        title="states by turnover",
+        model=StateTurnover,
+        key="state",
+        measure="turnover",
+        name=state_name,
+        display=formats.money,
+    ),
+    Ranking(
+        slug="products-by-average-quantity",
+        title="products by average quantity",
+        model=ItemAverageQuantity,
+        key="itemid",
+        measure="average_quantity",
+        name=product_name,
+        display=formats.average,
+    ),
+    Ranking(
+        slug="products-by-quantity",
+        title="products by quantity",
+        model=ItemQuantity,
+        key="itemid",
+        measure="quantity",
+        name=product_name,
+        display=formats.quantity,
+    ),
+    Ranking(
+        slug="products-by-turnover",
+        title="products by turnover",
+        model=ItemTurnover,
+        key="itemid",
+        measure="turnover",
+        name=product_name,
+        display=formats.money,
+    ),
+)

@@ -1,9 +1,0 @@
-from django.db import migrations
-
-from django_risingwave.migration_operations import CreateSubscription
-
-
-class Migration(migrations.Migration):
-    dependencies = [("shop", "0005_item_turnover")]
-
-    operations = [CreateSubscription("state_turnover_changes", source="state_turnover")]

@@ -1,9 +1,0 @@
-from django.db import migrations
-
-from django_risingwave.migration_operations import CreateSubscription
-
-
-class Migration(migrations.Migration):
-    dependencies = [("shop", "0006_state_turnover_changes")]
-
-    operations = [CreateSubscription("item_average_quantity_changes", source="item_average_quantity")]

