@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import selectors
-import socket
 import threading
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -14,12 +13,14 @@ from django.db import Error, connections
 
 from django_risingwave.notifications import Notifications
 from django_risingwave.standin.summaries import CHANNEL
+from django_risingwave.streaming.selectable_event import SelectableEvent
 from django_risingwave.streaming.subscriptions import SubscriptionCursor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from django_risingwave.base import DatabaseWrapper
+    from django_risingwave.streaming.selectable_event import HasFileno
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class ChangeListener:
             self._news = _Subscriptions(self.connection, subscriptions)
         return self._news is not None
 
-    def wait(self, timeout: float, wake: socket.socket) -> set[str]:
+    def wait(self, timeout: float, wake: HasFileno) -> set[str]:
         """Wait up to `timeout` seconds, or until `wake` can be read; give the names of what has changed.
 
         Raises django.db.Error when the connection is lost, or a subscription.
@@ -121,19 +122,16 @@ class _Subscriptions:
             # what it brought can be read.
             connection.flush()
             opened.pop_all()
-        self._receiver, self._sender = socket.socketpair()
-        self._receiver.setblocking(False)
-        self._sender.setblocking(False)
+        self._has_news = SelectableEvent()
         for relation, cursor in cursors.items():
             _Follower(relation, cursor, self._tell, self._stopping).start()
 
     def fileno(self) -> int:
-        return self._receiver.fileno()
+        return self._has_news.fileno()
 
     def take(self) -> set[str]:
         """Return what was told, or raise what a thread failed with."""
-        with suppress(BlockingIOError):
-            self._receiver.recv(4096)
+        self._has_news.clear()
         names = set()
         while not self._told.empty():
             told = self._told.get()
@@ -144,14 +142,11 @@ class _Subscriptions:
 
     def close(self) -> None:
         self._stopping.set()
-        self._sender.close()
-        self._receiver.close()
+        self._has_news.close()
 
     def _tell(self, told: str | Exception) -> None:
         self._told.put(told)
-        # Full: the listener will wake. Closed: nobody listens any more.
-        with suppress(OSError):
-            self._sender.send(b"\0")
+        self._has_news.set()
 
 
 class _Follower(threading.Thread):
