@@ -28,10 +28,10 @@ from typing import TYPE_CHECKING
 import psutil
 import psycopg2
 
+from benchmarks import processes
 from benchmarks.server import ROOT, manage, migrated_standin
 from benchmarks.sockets import Client, Clients
 from live.feed import CHECK
-from tests import processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

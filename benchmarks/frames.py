@@ -17,8 +17,8 @@ from pathlib import Path
 
 from websockets.sync.client import connect
 
+from benchmarks.processes import Server, daphne
 from benchmarks.server import ROOT, manage, migrated_standin
-from tests.processes import Server, daphne
 
 #: Seconds of orders, and how many come in one.
 SECONDS, RATE = 10, 500

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 import psycopg2
 from playwright.sync_api import sync_playwright
 
+from benchmarks.processes import CHROMIUM, daphne
 from benchmarks.server import manage, migrated_standin
-from tests.processes import CHROMIUM, daphne
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -19,11 +19,11 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.processes import daphne
 from benchmarks.server import ROOT, manage, migrated_standin, spread
-from tests.processes import daphne
 
 if TYPE_CHECKING:
-    from tests.processes import Server
+    from benchmarks.processes import Server
 
 #: A session of a user, as a login would make it.
 LOG_IN = """

@@ -15,8 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.processes import free_port
 from benchmarks.server import ROOT, spread
-from tests.processes import free_port
 
 
 def start_and_stop(folder: Path) -> tuple[float, float]:

@@ -27,8 +27,8 @@ from benchmarks.peers.browser import browse
 from benchmarks.peers.contestants import CONTESTANTS, Contestant
 from benchmarks.peers.meters import QueryLog, on_core
 from benchmarks.peers.trial import VIEWERS_CORE, Orders, Plan, Result, measure
+from benchmarks.processes import CHROMIUM
 from benchmarks.server import ROOT, manage, migrated_standin
-from tests.processes import CHROMIUM
 
 DOCUMENT, PLOT = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "peers.svg"
 RESULTS = environments.FOLDER / "results.json"
