@@ -20,15 +20,15 @@ except ImproperlyConfigured as error:
     ) from error
 
 from django_risingwave.client import DatabaseClient
+from django_risingwave.columns.keys import holds_keys
 from django_risingwave.creation import DatabaseCreation
-from django_risingwave.cursors import ServerSideCursor
+from django_risingwave.drivers.cursors import ServerSideCursor
 from django_risingwave.errors import DatabaseErrorWrapper
+from django_risingwave.expressions.functions import register_functions
 from django_risingwave.features import DatabaseFeatures
-from django_risingwave.functions import register_functions
 from django_risingwave.introspection import DatabaseIntrospection
-from django_risingwave.keys import holds_keys
 from django_risingwave.operations import DatabaseOperations
-from django_risingwave.options import Options
+from django_risingwave.options import ConnectionOptions
 from django_risingwave.schema import DatabaseSchemaEditor
 from django_risingwave.version import ServerVersion
 
@@ -71,7 +71,7 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
     }
     # No CHECK: src/frontend/src/handler/create_table.rs at v3.0.3.
     data_type_check_constraints: dict[str, str] = {}  # noqa: RUF012 - Django's
-    # No identity columns, no sequences: keys.py makes the keys.
+    # No identity columns, no sequences: columns/keys.py makes the keys.
     data_types_suffix: dict[str, str] = {}  # noqa: RUF012 - Django's
     # `~*` parses, and is not implemented (src/frontend/src/binder/expr/binary_op.rs at v3.0.3). Both servers'
     # regular expressions may begin with their options.
@@ -150,8 +150,8 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
         return params
 
     @property
-    def _options(self) -> Options:
-        return Options.read(self.alias, self.settings_dict["OPTIONS"])
+    def _options(self) -> ConnectionOptions:
+        return ConnectionOptions.read(self.alias, self.settings_dict["OPTIONS"])
 
     def connect(self) -> None:
         """Connect, or have no connection: the next query would use one that failed on the way."""
@@ -167,11 +167,11 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
         # Before the first statement, which the driver would send a BEGIN for.
         connection.autocommit = True
         if is_psycopg3:
-            from django_risingwave.psycopg3 import adapt  # noqa: PLC0415 - imports psycopg 3
+            from django_risingwave.drivers.psycopg3 import adapt  # noqa: PLC0415 - imports psycopg 3
 
             adapt(connection)
         else:
-            from django_risingwave.psycopg2 import Cursor  # noqa: PLC0415 - imports psycopg2
+            from django_risingwave.drivers.psycopg2 import Cursor  # noqa: PLC0415 - imports psycopg2
 
             connection.cursor_factory = Cursor
         return connection
@@ -179,14 +179,14 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
     def init_connection_state(self) -> None:
         super().init_connection_state()
         # The server is asked what it is only if it matters.
-        if (own := self._options) != Options():
+        if (own := self._options) != ConnectionOptions():
             with self.connection.cursor() as cursor:
                 for statement in own.statements(self.server_version):
                     cursor.execute(statement)
 
     def limit_queries(self, seconds: float) -> None:
         """Let each query of this session take so long at most, as OPTIONS["statement_timeout"] does."""
-        limit = Options(statement_timeout=int(seconds * 1_000))
+        limit = ConnectionOptions(statement_timeout=int(seconds * 1_000))
         with self.cursor() as cursor:
             for statement in limit.statements(self.server_version):
                 cursor.execute(statement)

@@ -13,7 +13,7 @@ from django.db import connections, router
 from django.db.models import DecimalField, ExpressionWrapper, GeneratedField, Model
 from django.db.models.functions import Now, Random
 
-from django_risingwave.columns import NUMERIC_DIGITS
+from django_risingwave.columns.limits import NUMERIC_DIGITS
 from django_risingwave.fields import RowIdField, has_generated_columns
 from django_risingwave.models import MaterializedView, ReadOnlyModel, RisingWaveModel
 from django_risingwave.routers import VENDOR

@@ -15,11 +15,11 @@ from django.db.models.expressions import BaseExpression
 from django.db.models.sql.compiler import SQLInsertCompiler as BaseSQLInsertCompiler
 from django.utils.functional import cached_property
 
-from django_risingwave.columns import guard, guarded
+from django_risingwave.columns.keys import make_key
+from django_risingwave.columns.limits import guard, guarded
+from django_risingwave.expressions.subqueries import check_beside_aggregates, check_grouped
 from django_risingwave.fields import RowIdField, has_generated_columns
-from django_risingwave.keys import make_key
 from django_risingwave.models import ReadOnlyError, ReadOnlyModel
-from django_risingwave.subqueries import check_beside_aggregates, check_grouped
 
 if TYPE_CHECKING:
     from django.db.models import Field, Model
@@ -140,7 +140,7 @@ class SQLInsertCompiler(BaseSQLInsertCompiler):
         return {field: guard(field) for field in self.query.fields}
 
     def prepare_value(self, field: Field[Any, Any], value: Any) -> Any:
-        """Refuse or round what PostgreSQL's column would: columns.py."""
+        """Refuse or round what PostgreSQL's column would: columns/limits.py."""
         value = super().prepare_value(field, value)
         see_to = self._guards.get(field)
         if see_to is None or value is None or hasattr(value, "resolve_expression"):

@@ -9,7 +9,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations as Postg
 from django.db.backends.postgresql.operations import get_json_dumps
 from django.db.backends.postgresql.psycopg_any import Jsonb
 
-from django_risingwave.columns import kept_json
+from django_risingwave.columns.limits import kept_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,7 +30,7 @@ class DatabaseOperations(PostgreSQLDatabaseOperations):
 
     compiler_module = "django_risingwave.compiler"
 
-    # Automatic keys are bigint, whatever the field is called: keys.py needs 63 bits.
+    # Automatic keys are bigint, whatever the field is called: columns/keys.py needs 63 bits.
     cast_data_types = {  # noqa: RUF012 - Django's
         "AutoField": "bigint",
         "BigAutoField": "bigint",
@@ -109,7 +109,7 @@ class DatabaseOperations(PostgreSQLDatabaseOperations):
             raise DataError(f"{value} is outside of the years 1 to 9999 in UTC.") from None
 
     def adapt_json_value(self, value: Any, encoder: Any) -> Any:
-        """Refuse numbers that jsonb would change: columns.py."""
+        """Refuse numbers that jsonb would change: columns/limits.py."""
         return Jsonb(value, dumps=kept_json(get_json_dumps(encoder)))
 
     def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:

@@ -24,7 +24,7 @@ _TIMEOUT_WITH_UNIT = (2, 8)
 
 
 @dataclass(frozen=True)
-class Options:
+class ConnectionOptions:
     """The options, read and checked."""
 
     #: Whether each write waits until it can be read: https://docs.risingwave.com/sql/commands/sql-set
@@ -33,7 +33,7 @@ class Options:
     statement_timeout: int | None = None
 
     @classmethod
-    def read(cls, alias: str, options: Mapping[str, Any]) -> Options:
+    def read(cls, alias: str, options: Mapping[str, Any]) -> ConnectionOptions:
         """Raise ImproperlyConfigured for what isn't right, or isn't there."""
         # The driver would SET default_transaction_isolation, which RisingWave doesn't know; and there is
         # no SET ROLE.

@@ -10,7 +10,7 @@ from django.db import connections, models
 from django.test.utils import isolate_apps
 
 from django_risingwave import checks
-from django_risingwave.columns import NUMERIC_DIGITS
+from django_risingwave.columns.limits import NUMERIC_DIGITS
 
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.migrations.state import ModelState, StateApps
 from django.test.utils import isolate_apps
 
-from django_risingwave.keys import holds_keys
+from django_risingwave.columns.keys import holds_keys
 from tests.django_risingwave.models import Author, Base
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from django.test.utils import isolate_apps
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_risingwave.keys import EPOCH_MS, LOW_BITS, KeyMaker, make_key
+from django_risingwave.columns.keys import EPOCH_MS, LOW_BITS, KeyMaker, make_key
 from tests.django_risingwave.models import Base
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def test_a_forked_child_makes_keys_of_its_own(monkeypatch: pytest.MonkeyPatch) -
 # Between processes ---------------------------------------------------------------------------------------
 
 
-MAKE = "from django_risingwave.keys import make_key; print(*(make_key() for _ in range(5_000)))"
+MAKE = "from django_risingwave.columns.keys import make_key; print(*(make_key() for _ in range(5_000)))"
 
 
 def test_processes_never_make_the_same_key() -> None:

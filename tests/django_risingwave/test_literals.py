@@ -13,7 +13,7 @@ from django.db.backends.postgresql.psycopg_any import is_psycopg3
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from django_risingwave.literals import float_literal, interval_literal
+from django_risingwave.drivers.literals import float_literal, interval_literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

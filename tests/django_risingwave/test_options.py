@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
-from django_risingwave.options import Options
+from django_risingwave.options import ConnectionOptions
 from django_risingwave.version import ServerVersion
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ RISINGWAVE = ServerVersion(is_risingwave=True, version="3.0.3")
 OLDER = ServerVersion(is_risingwave=True, version="2.7.4")
 
 
-def read(options: dict[str, Any]) -> Options:
-    return Options.read("stream", options)
+def read(options: dict[str, Any]) -> ConnectionOptions:
+    return ConnectionOptions.read("stream", options)
 
 
 @pytest.mark.parametrize(

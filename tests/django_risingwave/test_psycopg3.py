@@ -31,7 +31,7 @@ class Silent:
 
 @pytest.fixture
 def silent(standin: DatabaseWrapper) -> DatabaseWrapper:
-    from django_risingwave.psycopg3 import adapt
+    from django_risingwave.drivers.psycopg3 import adapt
 
     standin.ensure_connection()
     adapt(Silent(standin.connection))

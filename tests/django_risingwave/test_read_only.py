@@ -111,7 +111,7 @@ def plain_row() -> UnguardedKindTotal:
 
 def load_data() -> None:
     (loaded,) = serializers.deserialize(
-        "json", '[{"model": "shop.stateturnover", "pk": "CA", "fields": {"turnover": 7}}]'
+        "json", '[{"model": "demo_shop.stateturnover", "pk": "CA", "fields": {"turnover": 7}}]'
     )
     loaded.save()
 

@@ -20,7 +20,7 @@ STANDIN_ONLY = {
     r'"_row_id" bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY(?:, )?': "what RisingWave adds: schema.py",
     r"GENERATED ALWAYS (?=AS \()|(?<=\)) STORED": "generated columns: schema.py",
     r"""CHECK \("\w+" > '-Infinity' AND "\w+" < 'Infinity'\)""": "floats that RisingWave refuses: fields.py",
-    r"(?<=CURSOR )WITH HOLD (?=FOR )": "cursors that outlive a transaction: cursors.py",
+    r"(?<=CURSOR )WITH HOLD (?=FOR )": "cursors that outlive a transaction: drivers/cursors.py",
     r'^LISTEN "risingwave_changes"$': "news of changes: changes.py",
     r"^\s*SELECT\s+indexname,\s+array_agg\(attname.*$": "Django's own introspection: introspection.py",
 }

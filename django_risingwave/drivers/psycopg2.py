@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg2.extensions import AsIs, cursor
 
-from django_risingwave.literals import float_literal, interval_literal
+from django_risingwave.drivers.literals import float_literal, interval_literal
 
 _ADAPTED = (float, timedelta, list, tuple)
 # Most queries have no other parameters, and are then left alone: this is asked for each.

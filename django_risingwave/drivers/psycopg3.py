@@ -10,7 +10,7 @@ from psycopg.types.numeric import (  # type: ignore[import-not-found]  # the oth
     FloatDumper as PsycopgFloatDumper,
 )
 
-from django_risingwave.literals import float_literal
+from django_risingwave.drivers.literals import float_literal
 
 if TYPE_CHECKING:
     from datetime import timedelta

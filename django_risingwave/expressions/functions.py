@@ -24,8 +24,8 @@ from django.db.models.functions.window import LagLeadFunction
 from django.db.models.lookups import IntegerFieldOverflow, PostgresOperatorLookup
 from django.db.models.sql import Query
 
-from django_risingwave.keys import holds_keys
-from django_risingwave.subqueries import aggregate_as_risingwave
+from django_risingwave.columns.keys import holds_keys
+from django_risingwave.expressions.subqueries import aggregate_as_risingwave
 
 if TYPE_CHECKING:
     from collections.abc import Callable
