@@ -43,6 +43,7 @@ lint: $(VENV)/dev
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	SECRET_KEY=lint $(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-logo --no-cache
 
 bench: $(VENV)/dev
 	$(VENV)/bin/python -m benchmarks.startup

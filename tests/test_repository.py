@@ -30,16 +30,6 @@ def test_no_migration_is_missing():
     call_command("makemigrations", check_changes=True, dry_run=True)
 
 
-@pytest.mark.parametrize("package", ["django_risingwave", "live"])
-def test_arrows_point_one_way(package):
-    forbidden = {"django_risingwave": ("live", "config"), "live": ("config",)}[package]
-    for file in (ROOT / package).rglob("*.py"):
-        for line in file.read_text().splitlines():
-            words = line.split()
-            if words[:1] in (["import"], ["from"]):
-                assert words[1].split(".")[0] not in forbidden, f"{file}: {line}"
-
-
 # Versions: what the metadata promises is what runs ---------------------------------------------------------
 
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
