@@ -28,8 +28,9 @@ help:
 demo: $(VENV)/demo
 	@exec $(VENV)/bin/python -m demo
 
+# Each worker has servers of its own, and takes whole files: what a file's tests share is set up once.
 test: $(VENV)/dev
-	@exec $(VENV)/bin/python -m pytest $(ARGS)
+	@exec $(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 # uv fetches a Python that it doesn't find; those of pyenv are not where it looks.
 matrix: $(VENV)/dev
@@ -58,9 +59,11 @@ bench: $(VENV)/dev
 bench-peers: $(VENV)/dev
 	$(VENV)/bin/python -m benchmarks.peers $(ARGS)
 
+# UPGRADE= locks what pyproject.toml has added and leaves the rest as it is.
+UPGRADE ?= --upgrade
 # The oldest Python that a Django takes gets the widest range of versions: its markers cover the newer ones.
 # Where the files overlap, they agree.
-UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --upgrade \
+UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes $(UPGRADE) \
 	--custom-compile-command "make lock" pyproject.toml
 LOCK := $(UV_COMPILE) --python-version 3.11
 LOCK_DRIVER := $(LOCK) --constraint requirements/dev.txt \

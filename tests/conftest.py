@@ -4,12 +4,15 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 
+from demo import postgres
 from demo.shop.models import Order
 from tests import processes
 from tests.django_risingwave.watch import Watch
+from tests.settings import STANDIN_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,6 +52,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             for nodeid in missed:
                 terminalreporter.line(f"  {nodeid}")
             terminalreporter.line(f"Install it (Debian: apt install {program}) and run them again.")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def standin_server() -> Iterator[None]:
+    """Run the stand-in of this process while it runs tests."""
+    server = postgres.start(STANDIN_FOLDER)
+    yield
+    server.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -95,8 +106,6 @@ def site_environment(django_db_setup: None, tmp_path_factory: pytest.TempPathFac
         "RISINGWAVE_URL": processes.database_url(connections["risingwave"]),
         "STATIC_ROOT": str(static_root),
     }
-    from django.conf import settings
-
     settings.STATIC_ROOT = static_root
     call_command("collectstatic", interactive=False, verbosity=0)
     return environment

@@ -1,4 +1,8 @@
-"""Settings of the tests: the project's own, on a stand-in server started for this run alone."""
+"""Settings of the tests: the site's own, on a stand-in server that this process has to itself.
+
+`tests.conftest` starts the server before the first test. A process that runs no tests itself, such as the one
+that controls pytest-xdist's workers, starts none.
+"""
 
 import atexit
 import os
@@ -9,15 +13,15 @@ from pathlib import Path
 from demo import postgres
 
 folder = Path(tempfile.mkdtemp(prefix="standin-"))
-server = postgres.start(folder / "postgres")
-# The last registered runs first.
 atexit.register(shutil.rmtree, folder)
-atexit.register(server.stop)
+STANDIN_FOLDER = folder / "postgres"
 
-# Before config.settings reads them; processes that the tests start inherit them.
+# config.settings reads these, and the processes that the tests start inherit them. pytest-xdist's workers
+# inherit them too, but need a server of their own: the first process notes whether it was given a RisingWave.
+given = os.environ.setdefault("TESTS_RISINGWAVE_URL", os.environ.get("RISINGWAVE_URL", ""))
 os.environ["SECRET_KEY"] = "only-for-tests"
-os.environ["DATABASE_URL"] = postgres.url("dashboard", folder / "postgres")
-os.environ.setdefault("RISINGWAVE_URL", postgres.url("risingwave", folder / "postgres"))
+os.environ["DATABASE_URL"] = postgres.url("dashboard", STANDIN_FOLDER)
+os.environ["RISINGWAVE_URL"] = given or postgres.url("risingwave", STANDIN_FOLDER)
 os.environ["LIVE_OPEN"] = "true"
 
 from config.settings import *  # noqa: E402, F403
