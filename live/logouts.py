@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from django.contrib.auth import get_user_model
 from django.db import Error, connections, router
 
-from django_risingwave.notifications import Notifications
+from django_risingwave.streaming.notifications import Notifications
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ class LogoutListener(threading.Thread):
                     delay = RETRY_FIRST
                     self._on_listening()
                     while not self._stopped(None, notifications):
-                        for session in notifications.take():
+                        for session in notifications.receive():
                             self._on_logout(session)
                 except Error as error:
                     logger.warning("Logouts in other processes aren't heard of: %s", error)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from django.db import Error, connections
 
-from django_risingwave.notifications import Notifications
 from django_risingwave.standin.summaries import CHANNEL
+from django_risingwave.streaming.notifications import Notifications
 from django_risingwave.streaming.selectable_event import SelectableEvent
 from django_risingwave.streaming.subscriptions import SubscriptionCursor
 
@@ -66,11 +66,11 @@ class ChangeListener:
             if self._news is None:
                 selector.select(max(timeout, 0))
                 return set()
-            if names := self._news.take() & self.relations:
+            if names := self._news.receive() & self.relations:
                 return names
             selector.register(self._news, selectors.EVENT_READ)
             selector.select(max(timeout, 0))
-            return self._news.take() & self.relations
+            return self._news.receive() & self.relations
 
     def close(self) -> None:
         """Listen no more. Threads end with their FETCH, within FETCH_TIMEOUT, and are not waited for."""
@@ -100,7 +100,7 @@ class _News(Protocol):
     def fileno(self) -> int:
         """Return what can be read when there is something to take."""
 
-    def take(self) -> set[str]:
+    def receive(self) -> set[str]:
         """Return what has changed since the last call."""
 
     def close(self) -> None: ...
@@ -129,7 +129,7 @@ class _Subscriptions:
     def fileno(self) -> int:
         return self._has_news.fileno()
 
-    def take(self) -> set[str]:
+    def receive(self) -> set[str]:
         """Return what was told, or raise what a thread failed with."""
         self._has_news.clear()
         names = set()

@@ -1,5 +1,3 @@
-"""What PostgreSQL tells by NOTIFY, with either driver. RisingWave has none."""
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -11,10 +9,10 @@ if TYPE_CHECKING:
 
 
 class Notifications:
-    """The payloads told on a channel from now on; a selector can wait for them.
+    """The notifications that PostgreSQL sends on one channel from now on. RisingWave has no LISTEN.
 
-    The connection must be in autocommit mode, since nothing is told within a transaction. Raises
-    django.db.Error where it can't listen. https://www.postgresql.org/docs/18/sql-listen.html
+    A selector can wait for them. The connection must be in autocommit mode: PostgreSQL sends none within a
+    transaction. Raises django.db.Error if it can't listen. https://www.postgresql.org/docs/18/sql-listen.html
     """
 
     def __init__(self, connection: BaseDatabaseWrapper, channel: str) -> None:
@@ -24,14 +22,14 @@ class Notifications:
         self._connection: Any = connection.connection
 
     def fileno(self) -> int:
-        """Return what can be read when something has come."""
+        """Return the file descriptor that is readable when a notification has arrived."""
         number: int = self._connection.fileno()
         return number
 
-    def take(self) -> set[str]:
-        """Return what was told since the last call, in the middle of queries too.
+    def receive(self) -> set[str]:
+        """Return the payloads that have arrived since the last call, during other queries too.
 
-        Raises django.db.Error when the connection is lost.
+        Doesn't wait. Raises django.db.Error when the connection is lost.
         """
         with self._wrapper.wrap_database_errors:
             if is_psycopg3:
@@ -44,4 +42,4 @@ class Notifications:
             return payloads
 
     def close(self) -> None:
-        """Leave the connection to whose it is; it hears on until it is closed."""
+        """Do nothing: the connection belongs to the caller and listens until it is closed."""
