@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError
@@ -10,7 +9,6 @@ from django.db.backends.postgresql.compiler import SQLAggregateCompiler
 from django.db.backends.postgresql.compiler import SQLCompiler as PostgreSQLCompiler
 from django.db.backends.postgresql.compiler import SQLDeleteCompiler as PostgreSQLDeleteCompiler
 from django.db.backends.postgresql.compiler import SQLUpdateCompiler as PostgreSQLUpdateCompiler
-from django.db.models import QuerySet
 from django.db.models.expressions import BaseExpression
 from django.db.models.sql.compiler import SQLInsertCompiler as BaseSQLInsertCompiler
 from django.utils.functional import cached_property
@@ -50,16 +48,35 @@ def _returns_nothing(query: Query) -> bool:
     return has_generated_columns(model)
 
 
+def _check_lock_options(query: Query) -> None:
+    """Raise NotSupportedError if select_for_update() has an option, which would need a lock.
+
+    Without options it has no effect, as on SQLite: https://docs.djangoproject.com/en/5.2/ref/models/querysets/
+    #select-for-update. It can't be refused altogether, since QuerySet.update_or_create() calls it on every
+    database, and its query is the same as a user's. A project that gives options relies on the lock: with
+    skip_locked=True, two workers would take the same row.
+    """
+    if not query.select_for_update:
+        return
+    options = {
+        "nowait": query.select_for_update_nowait,
+        "skip_locked": query.select_for_update_skip_locked,
+        "of": query.select_for_update_of,
+        "no_key": query.select_for_no_key_update,
+    }
+    if given := [name for name, value in options.items() if value]:
+        raise NotSupportedError(
+            f"RisingWave doesn't lock rows: select_for_update() doesn't support {', '.join(given)}. "
+            "Keep rows that must be locked in another database."
+        )
+
+
 class SQLCompiler(PostgreSQLCompiler):
-    """Refuses to pretend that it locks rows, and writes subqueries as RisingWave reads them."""
+    """Refuses options of select_for_update(), and writes subqueries that RisingWave can parse."""
 
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         query = self.query
-        if query.select_for_update and not _is_update_or_create():
-            raise NotSupportedError(
-                "select_for_update() locks nothing on RisingWave, which has neither locks nor transactions. "
-                "Leave it out, or keep what must be locked in another database."
-            )
+        _check_lock_options(query)
         sql, params = super().as_sql(*args, **kwargs)
         if query.group_by is not None or query.annotations:
             self._check_subqueries()
@@ -85,20 +102,6 @@ class SQLCompiler(PostgreSQLCompiler):
         grouped: Any = super().collapse_group_by(expressions, having)
         check_grouped(grouped)
         return grouped
-
-
-def _is_update_or_create() -> bool:
-    """Tell whether it is QuerySet.update_or_create() that locks, as it does on any database.
-
-    It asks for the same query as a user would, inside atomic() as a user must, and of any manager: no flag of
-    the query, of the connection or of a QuerySet of ours tells the two apart. So the call stack has to. It is
-    looked at only where a query locks.
-    """
-    frame = sys._getframe()
-    while frame := frame.f_back:  # type: ignore[assignment]  # None ends the loop
-        if frame.f_code is QuerySet.update_or_create.__code__:
-            return True
-    return False
 
 
 class SQLInsertCompiler(BaseSQLInsertCompiler):

@@ -76,7 +76,7 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
     # STATEMENT_TIMESTAMP() isn't there.
     test_now_utc_template = "NOW() AT TIME ZONE 'UTC'"
 
-    # FOR UPDATE is a syntax error; compiler.py refuses select_for_update().
+    # FOR UPDATE is a syntax error. Django then ignores select_for_update(); compiler.py refuses its options.
     has_select_for_update = False
     has_select_for_update_nowait = False
     has_select_for_update_of = False
@@ -292,11 +292,6 @@ _DJANGO_TEST_SKIPS = {
         """,
         since=(6, 0),
     ),
-    "RisingWave has no FOR UPDATE.": _tests("""
-        filtered_relation.tests.FilteredRelationTests test_select_for_update
-        select_for_update.tests.SelectForUpdateTests test_ordered_select_for_update
-        select_for_update.tests.SelectForUpdateTests test_select_for_update_with_limit
-    """),
     "RisingWave can't change the type of a key that other tables refer to: schema.py.": _tests("""
         migrations.test_executor.ExecutorTests test_alter_id_type_with_fk
         migrations.test_operations.OperationTests test_alter_field_pk_fk_char_to_int

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_risingwave.base import DatabaseWrapper
 from django_risingwave.version import ServerVersion
-from tests.django_risingwave.models import Author
+from tests.django_risingwave.models import Author, Book
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,25 +148,61 @@ def authors(connection: DatabaseWrapper) -> list[Author]:
     return authors
 
 
-@pytest.mark.parametrize("options", [{}, {"nowait": True}, {"skip_locked": True}, {"of": ("self",)}])
-def test_rows_can_not_be_locked(authors: list[Author], options: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "options", [{"nowait": True}, {"skip_locked": True}, {"of": ("self",)}, {"no_key": True}]
+)
+def test_select_for_update_refuses_options_by_name(authors: list[Author], options: dict[str, Any]) -> None:
     locking = Author.objects.select_for_update(**options)
+    message = rf"doesn't lock rows: select_for_update\(\) doesn't support {next(iter(options))}\."
     for read in (lambda: list(locking), lambda: locking.get(name="A"), locking.first, locking.exists):
-        with (
-            pytest.raises(NotSupportedError, match=r"select_for_update\(\) locks nothing"),
-            transaction.atomic(using="risingwave"),
-        ):
+        with pytest.raises(NotSupportedError, match=message), transaction.atomic(using="risingwave"):
             read()
-    with pytest.raises(NotSupportedError):
+    with pytest.raises(NotSupportedError, match=message):
         list(Author.objects.filter(pk__in=locking.values("pk")))
+
+
+def test_select_for_update_without_options_has_no_effect(
+    authors: list[Author], connection: DatabaseWrapper
+) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        # In autocommit mode too: Django asks for a transaction only where rows are locked.
+        assert Author.objects.select_for_update().get(name="A") == authors[0]
+        with transaction.atomic(using="risingwave"):
+            assert list(Author.objects.select_for_update().order_by("pk")) == authors
+    assert len(queries) == 2
+    assert not any("FOR UPDATE" in query["sql"] for query in queries)
 
 
 def test_update_or_create_works_without_a_lock(authors: list[Author], connection: DatabaseWrapper) -> None:
     changed, created = Author.objects.update_or_create(name="A", defaults={"name": "C"})
     assert (changed, created) == (authors[0], False)
     assert Author.objects.update_or_create(name="D")[1]
+    made, created = Author.objects.update_or_create(
+        name="E", defaults={"name": "X"}, create_defaults={"name": "F"}
+    )
+    assert (made.name, created) == ("F", True)
     connection.flush()
-    assert list(Author.objects.order_by("pk").values_list("name", flat=True)) == ["C", "B", "D"]
+    assert list(Author.objects.order_by("pk").values_list("name", flat=True)) == ["C", "B", "D", "F"]
+
+
+def test_update_or_create_works_through_a_related_manager(
+    authors: list[Author], connection: DatabaseWrapper
+) -> None:
+    with connection.schema_editor() as editor:
+        editor.create_model(Book)
+    author = authors[0]
+    book, created = author.books.update_or_create(title="One")
+    assert (book.author, created) == (author, True)
+    connection.flush()
+    assert author.books.update_or_create(title="One", defaults={"title": "Two"}) == (book, False)
+    connection.flush()
+    reader, created = book.readers.update_or_create(name="C")
+    assert created
+    connection.flush()
+    assert book.readers.update_or_create(name="C", defaults={"name": "D"}) == (reader, False)
+    connection.flush()
+    assert Book.objects.get().title == "Two"
+    assert list(book.readers.values_list("name", flat=True)) == ["D"]
 
 
 def test_flush_is_for_risingwave_alone(standin: DatabaseWrapper) -> None:
