@@ -116,7 +116,7 @@
       return;
     }
     notBefore = Infinity;
-    for (const place of document.querySelectorAll(".live-card .placeholder")) {
+    for (const place of document.querySelectorAll(".live-card .live-placeholder")) {
       const link = document.createElement("a");
       link.href = stage.dataset.login;
       link.textContent = "Log in";
