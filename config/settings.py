@@ -38,8 +38,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "django_risingwave",
-    "live",
+    # Before live: the shop's template of the page adds a link to it.
     "demo.shop",
+    "live",
 ]
 
 MIDDLEWARE = [
