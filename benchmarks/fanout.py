@@ -31,7 +31,7 @@ import psycopg2
 from benchmarks import processes
 from benchmarks.server import ROOT, manage, migrated_standin
 from benchmarks.sockets import Client, Clients
-from live.feed import CHECK
+from live.conf import live_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,9 +76,10 @@ class Orders:
     def reads(self) -> int:
         """How often the first ranking has been read."""
         with self.connection.cursor() as cursor:
-            # The triggers' own; others count theirs when they next ask something: the feed, every CHECK.
+            # This session's own count. The feed's session reports its count with its next query, which is
+            # its next check of the server.
             cursor.execute("SELECT pg_stat_force_next_flush()")
-            time.sleep(CHECK + 1)
+            time.sleep(live_settings.SERVER_CHECK_SECONDS + 1)
             cursor.execute("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'state_turnover'")
             [row] = cursor.fetchall()
             return int(row[0])

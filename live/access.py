@@ -10,6 +10,7 @@ from channels.auth import get_user
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from live.conf import live_settings
 from live.logins import digest, get_logins
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def is_open() -> bool:
     """Whether everyone may look: the setting LIVE_OPEN, by default not."""
-    return bool(getattr(settings, "LIVE_OPEN", False))
+    return live_settings.OPEN
 
 
 async def may_look(request: HttpRequest) -> bool:

@@ -14,8 +14,9 @@ class LiveConfig(AppConfig):
         # As Django's admin does with the modules `admin`.
         autodiscover_modules("rankings")
         from live import logins  # noqa: PLC0415 - not before the apps are loaded
-        from live.checks import check_rankings  # noqa: PLC0415 - it looks at models
+        from live.checks import check_rankings, check_settings  # noqa: PLC0415 - it looks at models
 
         checks.register(check_rankings)
+        checks.register(check_settings)
         user_logged_in.connect(logins.on_logged_in)
         user_logged_out.connect(logins.on_logged_out)

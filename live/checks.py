@@ -1,14 +1,17 @@
-"""What `manage.py check` says of the rankings."""
+"""What `manage.py check` says about the rankings and the settings of `live`."""
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 
+from live.conf import ORDERINGS, PREFIX, SETTINGS
 from live.rankings import RANKINGS
 
 
@@ -36,3 +39,47 @@ def check_rankings(**_: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+def check_settings(**_: Any) -> list[CheckMessage]:
+    """The settings have values that are allowed and go together, and no name is mistyped."""
+    return _wrong_values() or [*_wrong_orderings(), *_mistyped_names()]
+
+
+def _wrong_values() -> list[CheckMessage]:
+    return [
+        Error(
+            f"{setting.name} must be {setting.allowed}, not {setting.value!r}.",
+            hint=f"Set it to {setting.unit}, such as {setting.default!r}.",
+            id="live.E003",
+        )
+        for setting in SETTINGS.values()
+        if not setting.is_valid(setting.value)
+    ]
+
+
+def _wrong_orderings() -> list[CheckMessage]:
+    return [
+        Error(
+            f"{less.name} ({less.value}) must be less than {more.name} ({more.value}): {reason}.",
+            hint="Lower the first or raise the second.",
+            id="live.E004",
+        )
+        for less, more, reason in ORDERINGS
+        if less.value >= more.value
+    ]
+
+
+def _mistyped_names() -> list[CheckMessage]:
+    """Settings that `live` doesn't have, but one of nearly that name. Others may be another app's."""
+    known = [name.removeprefix(PREFIX) for name in SETTINGS]
+    unknown = [name for name in dir(settings) if name.startswith(PREFIX) and name not in SETTINGS]
+    return [
+        CheckWarning(
+            f"{name} is not a setting of live.",
+            hint=f"Did you mean {PREFIX}{nearest[0]}?",
+            id="live.W002",
+        )
+        for name in unknown
+        if (nearest := get_close_matches(name.removeprefix(PREFIX), known, n=1, cutoff=0.7))
+    ]

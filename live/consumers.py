@@ -11,29 +11,21 @@ from django.db import Error
 from django.http import QueryDict
 
 from live import access, frames, parameters, transport
+from live.conf import live_settings
 from live.hub import EndingError, NoDataError, Ping, TooManySubscribersError, get_hub
-from live.logins import HOLDS, digest, get_logins
+from live.logins import digest, get_logins
+from live.protocol import MAX_CLIENT_MESSAGES, CloseCode, Format
 from live.rankings import RANKINGS, UnknownRankingError
 
 if TYPE_CHECKING:
     from live.rankings import Ranking
     from live.snapshots import Snapshot
 
-#: Close codes of our own. 44xx: stop. 45xx: come back.
-BAD_REQUEST, LOGIN, FORBIDDEN, UNKNOWN, FLOOD, BUSY = 4400, 4401, 4403, 4404, 4429, 4503
-#: Messages that a client may send before it is taken for a flood; none means anything yet.
-MESSAGES = 20
-#: Seconds between two looks at whether who subscribes is still logged in, for what no signal tells. Up to
-#: half as long again, so that those who came together don't ask together.
-RECHECK = 240.0
-#: Seconds after which a reader that takes nothing is dropped.
-STALLED = 30.0
-
 
 class RefusalError(Exception):
     """The socket is to be closed, with a code and a reason."""
 
-    def __init__(self, code: int, reason: str) -> None:
+    def __init__(self, code: CloseCode, reason: str) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
@@ -68,15 +60,17 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         query = QueryDict(self.scope["query_string"])
         try:
             parameters.check_known(query, ("format", "rankings", "seen"))
-            self.json = parameters.one_of(query, "format", ("html", "json")) == "json"
+            self.json = parameters.one_of(query, "format", tuple(Format)) == Format.JSON
             rankings = parameters.rankings(query)
             self._had = parameters.etags(query, "seen", len(RANKINGS))
         except parameters.ParameterError as error:
-            raise RefusalError(BAD_REQUEST, str(error)) from None
+            raise RefusalError(CloseCode.BAD_REQUEST, str(error)) from None
         except UnknownRankingError as error:
-            raise RefusalError(UNKNOWN, str(error)) from None
+            raise RefusalError(CloseCode.UNKNOWN_RANKING, str(error)) from None
         if not access.same_origin(self.scope, missing=self.json and access.is_open()):
-            raise RefusalError(FORBIDDEN, "this page's origin may not subscribe; only pages of this site may")
+            raise RefusalError(
+                CloseCode.FORBIDDEN, "this page's origin may not subscribe; only pages of this site may"
+            )
         await self._check_login()
         return rankings
 
@@ -86,9 +80,9 @@ class RankingsConsumer(AsyncWebsocketConsumer):
             return
         self._session_key = access.session_key(self.scope)
         if self._session_key is None or not await access.may_subscribe(self._session_key):
-            raise RefusalError(LOGIN, "log in first")
+            raise RefusalError(CloseCode.LOGIN_REQUIRED, "log in first")
         get_logins().hold(digest(self._session_key), self)
-        self._check_after(RECHECK)
+        self._check_after(live_settings.LOGIN_CHECK_SECONDS)
 
     def _check_after(self, seconds: float) -> None:
         if self._recheck is not None:
@@ -104,7 +98,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
                 self.leave(refusal.code, refusal.reason)
             except Error:
                 # While nobody can be asked, who is here stays.
-                self._check_after(STALLED)
+                self._check_after(live_settings.STALLED_SECONDS)
 
         self._checking = asyncio.create_task(check())
 
@@ -119,7 +113,9 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         except EndingError:
             raise RefusalError(self.transport.RESTART, "the server restarts; come back") from None
         except TooManySubscribersError:
-            raise RefusalError(BUSY, "too many subscribers here; come back later") from None
+            raise RefusalError(
+                CloseCode.TOO_MANY_SUBSCRIBERS, "too many subscribers here; come back later"
+            ) from None
         except NoDataError:
             pass  # The snapshots come when the server is back.
         self.deliver(hub.ping())
@@ -127,10 +123,10 @@ class RankingsConsumer(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Nothing is expected from a client."""
         self.received += 1
-        if self.received == MESSAGES + 1:
-            self.leave(FLOOD, "too many messages")
-        elif self.received <= MESSAGES:
-            self._put("error", frames.error(BAD_REQUEST, "this socket takes no messages"))
+        if self.received == MAX_CLIENT_MESSAGES + 1:
+            self.leave(CloseCode.TOO_MANY_MESSAGES, "too many messages")
+        elif self.received <= MAX_CLIENT_MESSAGES:
+            self._put("error", frames.error(CloseCode.BAD_REQUEST, "this socket takes no messages"))
 
     async def disconnect(self, code: int) -> None:
         self._forget()
@@ -140,15 +136,15 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         self._put("ping" if isinstance(message, Ping) else message.ranking.slug, message)
 
     def log_out(self) -> None:
-        self.leave(LOGIN, "logged out")
+        self.leave(CloseCode.LOGIN_REQUIRED, "logged out")
 
     def doubt(self) -> None:
-        self._check_after(HOLDS)
+        self._check_after(live_settings.LOGIN_CACHE_SECONDS)
 
     def end(self) -> None:
         self.leave(self.transport.RESTART, "the server restarts; come back")
 
-    def leave(self, code: int, reason: str) -> None:
+    def leave(self, code: CloseCode, reason: str) -> None:
         """Tell the client why, and close."""
         self._forget()
         self.transport.close(frames.error(code, reason), code, reason)
@@ -167,7 +163,9 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         if self._pending or not self._write(message):
             self._pending[key] = message
             if self._stalled is None:
-                self._stalled = asyncio.get_running_loop().call_later(STALLED, self.transport.abort)
+                self._stalled = asyncio.get_running_loop().call_later(
+                    live_settings.STALLED_SECONDS, self.transport.abort
+                )
 
     def _send_pending(self) -> None:
         while self._pending:

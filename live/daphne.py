@@ -15,6 +15,8 @@ import time
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
+from live.conf import live_settings
+from live.protocol import CloseCode
 from live.sockets import keep_little_unsent, shortened
 
 if TYPE_CHECKING:
@@ -28,8 +30,6 @@ BACKLOG = 1_048_576
 QUEUE = 2048
 #: Bytes that Twisted reads at once: a flood must not fill the application's queue before it is noticed.
 READ_SIZE = 4096
-#: Seconds in which Daphne ends, whatever hangs: less than supervisors have patience.
-END = 4.8
 
 
 # ---- its WebSockets
@@ -72,7 +72,7 @@ class DaphneTransport:
     https://docs.twisted.org/en/stable/core/howto/producers.html
     """
 
-    RESTART = 1012
+    RESTART = CloseCode.RESTART
 
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol
@@ -178,7 +178,7 @@ def before_end(callback: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def end_in_time() -> None:
-    """Let Daphne end within END when it is asked to, whatever its threads wait for."""
+    """Let Daphne end within SHUTDOWN_SECONDS when it is asked to, whatever its threads wait for."""
     if (reactor := _running_reactor()) is not None:
         _end_of(reactor)
 
@@ -215,8 +215,9 @@ class _End:
 
 def _end_anyway() -> None:
     """End the process, where that waits for a thread and the thread for a database."""
-    time.sleep(END)
-    logger.error("The process did not end in %s s, since something hangs in it, and is ended", END)
+    seconds = live_settings.SHUTDOWN_SECONDS
+    time.sleep(seconds)
+    logger.error("The process did not end in %s s, since something hangs in it, and is ended", seconds)
     os._exit(1)
 
 

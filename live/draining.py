@@ -13,6 +13,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from live import daphne
+from live.conf import live_settings
 
 if TYPE_CHECKING:
     from live.transport import App, Send
@@ -21,8 +22,6 @@ logger = logging.getLogger(__name__)
 
 #: Seconds in which those whose connection has just been accepted send their request.
 GRACE = 0.1
-#: Seconds that requests have to come to their end: more than hub.WAIT, less than daphne.END.
-LIMIT = 4.0
 
 
 class DrainingMiddleware:
@@ -49,11 +48,12 @@ class DrainingMiddleware:
         daphne.stop_listening()
         await asyncio.sleep(GRACE)
         self._closed = True
+        limit = live_settings.DRAIN_SECONDS
         if self._running:
-            await asyncio.wait(self._running, timeout=LIMIT)
+            await asyncio.wait(self._running, timeout=limit)
         if self._running:
             logger.error(
-                "%s requests did not end in %s s, and are left unanswered", len(self._running), LIMIT
+                "%s requests did not end in %s s, and are left unanswered", len(self._running), limit
             )
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 from django.db import Error, connections, router
 
 from django_risingwave.streaming.changes import ChangeListener
+from live.conf import FIRST_RETRY_SECONDS, MAX_FEED_RETRY_SECONDS, live_settings
 from live.snapshots import Snapshot
 
 if TYPE_CHECKING:
@@ -26,18 +27,6 @@ if TYPE_CHECKING:
     from live.rankings import Ranking
 
 logger = logging.getLogger(__name__)
-
-#: Seconds between two reads at least: changes that come faster are gathered. People can't read faster.
-GATHER = 0.25
-#: Seconds after which a server that tells its changes is asked whether it lives. No table is read for that.
-CHECK = 5.0
-#: Seconds between two reads of all where the server tells nothing, as RisingWave without subscriptions. Its
-#: default is a checkpoint a second.
-POLL = 1.0
-#: Seconds that a read may take; a hanging server counts as lost.
-READ_TIMEOUT = 5.0
-#: Seconds before the first and every later attempt to reach a lost server again.
-RETRY_FIRST, RETRY_MOST = 0.25, 2.0
 
 
 class Feed(threading.Thread):
@@ -82,7 +71,7 @@ class Feed(threading.Thread):
 
     def run(self) -> None:
         """Watch until stopped; a lost server is looked for again."""
-        delay = RETRY_FIRST
+        delay = FIRST_RETRY_SECONDS
         try:
             while not self._stopping:
                 try:
@@ -90,7 +79,11 @@ class Feed(threading.Thread):
                         self._watch(listener)
                 except Error as error:
                     self.up_to_date = False
-                    delay = RETRY_FIRST if self.failing_since is None else min(delay * 2, RETRY_MOST)
+                    delay = (
+                        FIRST_RETRY_SECONDS
+                        if self.failing_since is None
+                        else min(delay * 2, MAX_FEED_RETRY_SECONDS)
+                    )
                     self._failed(error)
                     self._pause(delay)
                 finally:
@@ -103,7 +96,7 @@ class Feed(threading.Thread):
     def _watch(self, listener: ChangeListener) -> None:
         """Read what changes until stopped. Raises django.db.Error when the server is lost."""
         tells = listener.start()
-        listener.connection.limit_queries(READ_TIMEOUT)
+        listener.connection.limit_queries(live_settings.QUERY_TIMEOUT_SECONDS)
         # Nothing is checked before the first read: what an earlier feed has read would be called up to date.
         dirty, may_read_at, check_at = self.views, 0.0, math.inf
         while not self._stopping:
@@ -112,13 +105,16 @@ class Feed(threading.Thread):
                 dirty = self.views
             elif now >= check_at:
                 self._check()
-                check_at = now + CHECK
+                check_at = now + live_settings.SERVER_CHECK_SECONDS
             if dirty and now >= may_read_at:
                 if dirty == self.views:
                     # Before the read: what is asked for while it runs is read again.
-                    self._read_wanted, check_at = False, now + (CHECK if tells else POLL)
+                    self._read_wanted = False
+                    check_at = now + (
+                        live_settings.SERVER_CHECK_SECONDS if tells else live_settings.REFRESH_SECONDS
+                    )
                 self._read([ranking for ranking in self.rankings if ranking.model._meta.db_table in dirty])
-                dirty, may_read_at = set(), now + GATHER
+                dirty, may_read_at = set(), now + live_settings.UPDATE_SECONDS
                 self.up_to_date = tells
             until = may_read_at if dirty or self._read_wanted else check_at
             dirty = dirty | listener.wait(until - time.monotonic(), self._wake)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.template.loader import render_to_string
 
+from live.protocol import VERSION, CloseCode, MessageType
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
     from live.hub import Ping
     from live.rankings import Ranking
     from live.snapshots import Snapshot
-
-#: Version of the protocol, in the hello.
-VERSION = 1
 
 
 def isoformat(moment: datetime) -> str:
@@ -72,20 +71,20 @@ def card(snapshot: Snapshot) -> str:
 @once
 def update(snapshot: Snapshot) -> str:
     """The ranking has changed, as JSON."""
-    return _message("update", **payload(snapshot))
+    return _message(MessageType.UPDATE, **payload(snapshot))
 
 
 @once
 def first(snapshot: Snapshot) -> str:
     """The ranking as it is when a program subscribes, as JSON."""
-    return _message("snapshot", **payload(snapshot))
+    return _message(MessageType.SNAPSHOT, **payload(snapshot))
 
 
 @lru_cache(maxsize=2)
 def ping(message: Ping) -> str:
     """The connection is alive; how fresh each ranking is."""
     return _message(
-        "ping",
+        MessageType.PING,
         now=isoformat(message.now),
         checked_at={slug: isoformat(moment) for slug, moment in message.checked_at.items()},
     )
@@ -93,15 +92,15 @@ def ping(message: Ping) -> str:
 
 def hello(rankings: Sequence[Ranking]) -> str:
     """What the subscriber will get."""
-    return _message("hello", version=VERSION, rankings=[ranking.slug for ranking in rankings])
+    return _message(MessageType.HELLO, version=VERSION, rankings=[ranking.slug for ranking in rankings])
 
 
-def error(code: int, reason: str) -> str:
+def error(code: CloseCode, reason: str) -> str:
     """Why the socket is closed next, with which code."""
-    return _message("error", code=code, reason=reason)
+    return _message(MessageType.ERROR, code=code, reason=reason)
 
 
-def _message(kind: str, **fields: Any) -> str:
+def _message(kind: MessageType, **fields: Any) -> str:
     # Keys may be dates and the like; JsonResponse writes them the same way.
     return json.dumps(
         {"type": kind, **fields}, separators=(",", ":"), ensure_ascii=False, cls=DjangoJSONEncoder

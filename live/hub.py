@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
 from live import daphne
+from live.conf import RESERVED_FILES, TICK_SECONDS, live_settings
 from live.feed import Feed
 from live.rankings import RANKINGS
 
@@ -27,21 +28,6 @@ if TYPE_CHECKING:
     from live.snapshots import Snapshot
 
 logger = logging.getLogger(__name__)
-
-#: Seconds between two polls of a page, and the age from which a snapshot isn't answered without a read.
-POLL_INTERVAL = 2.0
-#: Seconds between two pings, which carry the time of the last successful read.
-PING_INTERVAL = 5.0
-#: Seconds without a successful read from which rows are called stale.
-STALE_AFTER = 15.0
-#: Seconds that the feed goes on after the last request or subscriber.
-LINGER = 10.0
-#: Seconds a request waits for a read at most; then it gets what there is.
-WAIT = 3.0
-#: Subscribers a process takes. Each holds a file descriptor and some 30 KiB.
-MAX_SUBSCRIBERS = 10_000
-#: File descriptors that are left for all else: databases, requests, log.
-OTHER_FILES = 100
 
 
 class NoDataError(Exception):
@@ -58,7 +44,7 @@ class EndingError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Ping:
-    """Sent every PING_INTERVAL: the server's time, and when each ranking was last read successfully."""
+    """Sent every PING_SECONDS: the server's time, and when each ranking was last read successfully."""
 
     now: datetime
     checked_at: dict[str, datetime]
@@ -92,7 +78,7 @@ class Hub:
         daphne.before_end(self.end)
 
     async def current(self, rankings: Sequence[Ranking]) -> list[Snapshot]:
-        """The snapshots of these rankings, no older than POLL_INTERVAL if the server can be read.
+        """The snapshots of these rankings, no older than POLL_SECONDS if the server can be read.
 
         Where the server tells what changes, they are up to date and nothing is read. All who wait share one
         read. While the server is lost this answers at once with the last snapshots. Raises NoDataError where
@@ -111,7 +97,7 @@ class Hub:
         return min(self.checked_at[ranking.slug] for ranking in rankings)
 
     def is_stale(self, rankings: Sequence[Ranking]) -> bool:
-        """Whether one of these rankings could not be read for STALE_AFTER."""
+        """Whether one of these rankings could not be read for STALE_SECONDS."""
         return is_old(self.oldest_check(rankings))
 
     def subscribe(self, subscriber: Subscriber, rankings: Sequence[Ranking]) -> None:
@@ -150,7 +136,10 @@ class Hub:
         if self._feed is not None and self._feed.up_to_date and slug in self.snapshots:
             return True
         checked_at = self.checked_at.get(slug)
-        return checked_at is not None and (datetime.now(UTC) - checked_at).total_seconds() <= POLL_INTERVAL
+        return (
+            checked_at is not None
+            and (datetime.now(UTC) - checked_at).total_seconds() <= live_settings.POLL_SECONDS
+        )
 
     async def _shared_read(self) -> None:
         if self._read is None:
@@ -158,15 +147,15 @@ class Hub:
             if self._feed is not None:
                 self._feed.request_read()
         # wait, not wait_for: one request that is cancelled must not take the others' read away.
-        done, _ = await asyncio.wait([self._read], timeout=WAIT)
+        done, _ = await asyncio.wait([self._read], timeout=live_settings.REQUEST_WAIT_SECONDS)
         if not done:
             self._failing = True
 
     def _watch(self) -> None:
-        """Somebody wants to know: see to it that the feed runs, and goes on for LINGER."""
+        """Somebody wants to know: see to it that the feed runs, and goes on for IDLE_SECONDS."""
         self._used_at = asyncio.get_running_loop().time()
         if self._feed is None:
-            asyncio.get_running_loop().call_later(1.0, self._tick)
+            asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
         self._ensure_feed()
 
     def _ensure_feed(self) -> None:
@@ -187,20 +176,20 @@ class Hub:
         self._feed, self._failing = feed, False
 
     def _tick(self) -> None:
-        """Once a second while the feed runs: ping, and stop the feed when nobody has watched for LINGER."""
+        """While the feed runs: ping, and stop the feed when nobody has watched for IDLE_SECONDS."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         if self._subscribers:
             self._ensure_feed()
-        elif now - self._used_at > LINGER:
+        elif now - self._used_at > live_settings.IDLE_SECONDS:
             if self._feed is not None:
                 self._feed.stop()
             self._feed = None
             return
-        if now - self._pinged_at >= PING_INTERVAL:
+        if now - self._pinged_at >= live_settings.PING_SECONDS:
             self._pinged_at = now
             self._hand_out(self.ping(), self._subscribers)
-        loop.call_later(1.0, self._tick)
+        loop.call_later(TICK_SECONDS, self._tick)
 
     def _on_read(self, changed: list[Snapshot], read_at: dict[str, datetime]) -> None:
         self._failing = False
@@ -233,26 +222,27 @@ class Hub:
 
 def is_old(checked_at: datetime) -> bool:
     """Whether what was read then is to be called stale."""
-    return (datetime.now(UTC) - checked_at).total_seconds() > STALE_AFTER
+    return (datetime.now(UTC) - checked_at).total_seconds() > live_settings.STALE_SECONDS
 
 
 def room() -> int:
     """Subscribers that this process can take, with its limit of files raised where it is too low."""
+    wanted = live_settings.MAX_SUBSCRIBERS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard and soft < MAX_SUBSCRIBERS + OTHER_FILES:
+    if soft != hard and soft < wanted + RESERVED_FILES:
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
             soft = hard
     if soft == resource.RLIM_INFINITY:
-        return MAX_SUBSCRIBERS
-    most = max(min(MAX_SUBSCRIBERS, soft - OTHER_FILES), 0)
-    if most < MAX_SUBSCRIBERS:
+        return wanted
+    most = max(min(wanted, soft - RESERVED_FILES), 0)
+    if most < wanted:
         logger.warning(
             "There is room for %s subscribers, since this process may open no more than %s files."
             " Raise the hard limit (ulimit -Hn) for up to %s.",
             most,
             soft,
-            MAX_SUBSCRIBERS,
+            wanted,
         )
     return most
 

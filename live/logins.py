@@ -14,16 +14,12 @@ from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
 from live import logouts
+from live.conf import MAX_CACHED_SESSIONS, live_settings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from django.http import HttpRequest
-
-#: Seconds for which an answer holds: so long, a session that has ended may go on where that isn't heard of.
-HOLDS = 5.0
-#: Sessions whose answers are kept.
-MOST = 10_000
 
 
 class Holder(Protocol):
@@ -108,9 +104,9 @@ class Logins:
 
     def _keep(self, session: str, answer: asyncio.Future[bool]) -> None:
         self._answers.pop(session, None)
-        if len(self._answers) >= MOST:
+        if len(self._answers) >= MAX_CACHED_SESSIONS:
             del self._answers[next(iter(self._answers))]  # The oldest.
-        self._answers[session] = time.monotonic() + HOLDS, answer
+        self._answers[session] = time.monotonic() + live_settings.LOGIN_CACHE_SECONDS, answer
 
 
 _logins: WeakKeyDictionary[asyncio.AbstractEventLoop, Logins] = WeakKeyDictionary()

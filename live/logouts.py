@@ -16,6 +16,7 @@ from django.contrib.auth import get_user_model
 from django.db import Error, connections, router
 
 from django_risingwave.streaming.notifications import Notifications
+from live.conf import FIRST_RETRY_SECONDS, MAX_LISTENER_RETRY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +25,6 @@ logger = logging.getLogger(__name__)
 
 #: Told of all sessions that end, each by its digest.
 CHANNEL = "live_logouts"
-#: Seconds before the first and every later attempt to listen again.
-RETRY_FIRST, RETRY_MOST = 0.25, 10.0
 
 
 def can_tell() -> bool:
@@ -61,12 +60,12 @@ class LogoutListener(threading.Thread):
 
     def run(self) -> None:
         """Listen until stopped; a lost server is looked for again."""
-        delay = RETRY_FIRST
+        delay = FIRST_RETRY_SECONDS
         with self._wake:
             while not self._stopped(0):
                 try:
                     notifications = Notifications(connections[_alias()], CHANNEL)
-                    delay = RETRY_FIRST
+                    delay = FIRST_RETRY_SECONDS
                     self._on_listening()
                     while not self._stopped(None, notifications):
                         for session in notifications.receive():
@@ -74,7 +73,7 @@ class LogoutListener(threading.Thread):
                 except Error as error:
                     logger.warning("Logouts in other processes aren't heard of: %s", error)
                     self._stopped(delay)
-                    delay = min(delay * 2, RETRY_MOST)
+                    delay = min(delay * 2, MAX_LISTENER_RETRY_SECONDS)
                 finally:
                     connections[_alias()].close()
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 
-from live import hub
+from live.conf import MAX_RECONNECT_SECONDS, RECONNECT_JITTER, RECONNECT_SECONDS, live_settings
+from live.protocol import CloseCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from live.rankings import Ranking
+
+#: Options of htmx's WebSocket extension. https://htmx.org/extensions/ws
+_RECONNECTION = {
+    "reconnectCodes": [code for code in CloseCode if code.may_reconnect],
+    "reconnectDelay": RECONNECT_SECONDS * 1000,
+    "reconnectMaxDelay": MAX_RECONNECT_SECONDS * 1000,
+    "reconnectJitter": RECONNECT_JITTER,
+}
 
 
 def updates(
@@ -31,6 +41,9 @@ def updates(
         "ptag": ptag,
         "now": now,
         "checked_at": checked_at or now,
-        "poll_interval": hub.POLL_INTERVAL,
-        "stale_after": hub.STALE_AFTER,
+        # As texts, so that no template localizes them.
+        "poll_milliseconds": f"{live_settings.POLL_SECONDS * 1000:.0f}",
+        "stale_seconds": str(live_settings.STALE_SECONDS),
+        "login_code": str(int(CloseCode.LOGIN_REQUIRED)),
+        "socket_config": json.dumps({"ws": _RECONNECTION}),
     }

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from live import daphne
+from live.protocol import CloseCode
 from live.sockets import keep_little_unsent, shortened
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Transport(Protocol):
     """The way out to one WebSocket, from its event loop. None of it waits, none of it raises."""
 
     #: The code to close with when the server ends: 1012 where it can be sent.
-    RESTART: int
+    RESTART: CloseCode
 
     def start(self, on_resume: Callable[[], None]) -> None:
         """The socket has been accepted; call `on_resume` whenever a write may be taken again."""
@@ -71,7 +72,7 @@ class ASGITransport:
     """
 
     #: Servers differ in what they send of RFC 6455's codes, and all send one's own.
-    RESTART = 4512
+    RESTART = CloseCode.ASGI_RESTART
 
     def __init__(self, send: Send) -> None:
         self._send = send

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
 
 from live import access, frames, hub, pages, parameters
+from live.conf import RETRY_AFTER_SECONDS, live_settings
 from live.rankings import RANKINGS, Ranking, UnknownRankingError, select
 from live.reading import Reading, read
 from live.snapshots import combined_etag
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
     View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
     Refusal = Callable[[HttpRequest, int, str], HttpResponseBase]
-
-#: Seconds after which to ask again for what can't be read now.
-RETRY_AFTER = 5
 
 
 def refused_by(refusal: Refusal) -> Callable[[View], View]:
@@ -48,7 +46,7 @@ def refused_by(refusal: Refusal) -> Callable[[View], View]:
                 return refusal(request, 404, str(error))
             except hub.NoDataError:
                 response = refusal(request, 503, "the rankings can't be read right now")
-                response.headers["Retry-After"] = str(RETRY_AFTER)
+                response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
             return response
 
         return wrapper
@@ -72,7 +70,7 @@ def as_page(request: HttpRequest, status: int, message: str) -> HttpResponseBase
         "status": status,
         "message": message,
         "rankings": RANKINGS.values(),
-        "retry_after": RETRY_AFTER,
+        "retry_after": RETRY_AFTER_SECONDS,
     }
     return render(request, "live/refusal.html", context, status=status)
 
@@ -82,7 +80,7 @@ def as_widget(request: HttpRequest, status: int, message: str) -> HttpResponseBa
     context = {
         "status": status,
         "message": message,
-        "retry_after": RETRY_AFTER,
+        "retry_after": RETRY_AFTER_SECONDS,
         "login_url": resolve_url(settings.LOGIN_URL),
     }
     return _framed(render(request, "live/widget_refusal.html", context, status=status))
@@ -166,7 +164,7 @@ async def _page_context(request: HttpRequest, rankings: Sequence[Ranking]) -> di
         "snapshots": reading.snapshots,
         "source": reading.snapshots[0].source,
         "stale": reading.stale,
-        "retry_after": RETRY_AFTER,
+        "retry_after": RETRY_AFTER_SECONDS,
     }
 
 
@@ -190,7 +188,7 @@ def _fresh(response: HttpResponseBase) -> HttpResponseBase:
 
 def _framed(response: HttpResponseBase) -> HttpResponseBase:
     """Let the sites of LIVE_FRAME_ANCESTORS put the page into a frame, and no other: by default this one."""
-    ancestors = getattr(settings, "LIVE_FRAME_ANCESTORS", ["'self'"])
+    ancestors = live_settings.FRAME_ANCESTORS
     if "csp.middleware.CSPMiddleware" in settings.MIDDLEWARE:
         # What django-csp's decorator csp_replace does, which does not await asynchronous views (4.0).
         response._csp_replace = {"frame-ancestors": ancestors}  # type: ignore[attr-defined]

@@ -3,8 +3,8 @@
 from live.asgi import application
 
 # isort: split
-from live import hub
+from django.conf import settings
 
 __all__ = ["application"]
 
-hub.MAX_SUBSCRIBERS = 0
+settings.LIVE_MAX_SUBSCRIBERS = 0

@@ -3,8 +3,8 @@
 from live.asgi import application
 
 # isort: split
-from live import consumers
+from django.conf import settings
 
 __all__ = ["application"]
 
-consumers.STALLED = 0.5
+settings.LIVE_STALLED_SECONDS = 0.5

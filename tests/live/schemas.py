@@ -9,10 +9,10 @@ from typing import Any
 from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 
-from live import frames
+from live.protocol import VERSION
 from tests.processes import ROOT
 
-FOLDER = ROOT / "docs" / "schemas" / str(frames.VERSION)
+FOLDER = ROOT / "docs" / "schemas" / str(VERSION)
 SCHEMAS: dict[str, dict[str, Any]] = {
     file.stem: json.loads(file.read_text()) for file in sorted(FOLDER.glob("*.json"))
 }

@@ -13,7 +13,6 @@ from django.db.migrations.state import ProjectState
 from django_risingwave.base import DatabaseWrapper
 from django_risingwave.streaming import changes
 from django_risingwave.streaming.migration_operations import CreateSubscription
-from live import feed, hub
 from live.rankings import RANKINGS
 from tests.conftest import BOTH
 from tests.django_risingwave.conftest import doubled
@@ -29,9 +28,9 @@ VIEWS = {ranking.model._meta.db_table for ranking in RANKINGS.values()}
 
 
 @pytest.fixture(autouse=True)
-def double(orders, monkeypatch) -> Iterator[Double]:
+def double(orders, monkeypatch, settings) -> Iterator[Double]:
     """The alias on a double that has a subscription of each view, as the shop's migrations make it."""
-    monkeypatch.setattr(feed, "CHECK", 0.05)
+    settings.LIVE_SERVER_CHECK_SECONDS = 0.05
     monkeypatch.setattr(changes, "FETCH_TIMEOUT", 1)
     connection = connections["risingwave"]
     assert isinstance(connection, DatabaseWrapper)
@@ -156,8 +155,8 @@ async def test_nothing_is_missed_when_the_cursors_expire(the_hub, insert, double
     assert "can't be read" not in caplog.text
 
 
-async def test_without_one_of_the_subscriptions_all_is_polled(the_hub, insert, double, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(feed, "POLL", 0.1)
+async def test_without_one_of_the_subscriptions_all_is_polled(the_hub, insert, double, settings):  # noqa: F811
+    settings.LIVE_REFRESH_SECONDS = 0.1
     del double.subscriptions["item_quantity_changes"]
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
@@ -168,10 +167,10 @@ async def test_without_one_of_the_subscriptions_all_is_polled(the_hub, insert, d
     await next_with(recorder, (("Ohio", 1.0),))
 
 
-async def test_no_thread_and_no_connection_outlives_the_feed(the_hub, double, monkeypatch):  # noqa: F811
+async def test_no_thread_and_no_connection_outlives_the_feed(the_hub, double, settings):  # noqa: F811
     recorder = await watched(the_hub)
     assert {thread.name for thread in followers()} == {f"changes-of-{view}" for view in VIEWS}
-    monkeypatch.setattr(hub, "LINGER", 0.0)
+    settings.LIVE_IDLE_SECONDS = 0.0
     the_hub.unsubscribe(recorder)
     await wait_until(lambda: not followers())
     await wait_until(lambda: not any(session.is_open for session in double.sessions))

@@ -133,8 +133,8 @@ async def test_a_change_is_read_once_however_many_watch(the_hub, insert, reads):
     assert reads[STATES.slug] == before + 1
 
 
-async def test_only_what_changed_is_read(the_hub, reads, monkeypatch):
-    monkeypatch.setattr(feed, "CHECK", 3600.0)
+async def test_only_what_changed_is_read(the_hub, reads, settings):
+    settings.LIVE_SERVER_CHECK_SECONDS = 3600.0
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
     await recorder.next()
@@ -144,8 +144,8 @@ async def test_only_what_changed_is_read(the_hub, reads, monkeypatch):
     assert reads[ITEMS.slug] == before[ITEMS.slug]
 
 
-async def test_what_stays_as_it_is_is_checked_while_something_else_changes(the_hub, reads, monkeypatch):
-    monkeypatch.setattr(feed, "CHECK", 0.2)
+async def test_what_stays_as_it_is_is_checked_while_something_else_changes(the_hub, reads, settings):
+    settings.LIVE_SERVER_CHECK_SECONDS = 0.2
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
     await recorder.next()
@@ -205,9 +205,9 @@ async def test_a_broken_subscriber_does_not_take_the_others_news_away(the_hub, i
     assert caplog.text.count("A subscriber failed") == 1
 
 
-async def test_while_nothing_changes_nothing_is_read_whoever_watches_and_asks(the_hub, reads, monkeypatch):
-    monkeypatch.setattr(feed, "CHECK", 0.05)
-    monkeypatch.setattr(hub, "POLL_INTERVAL", 0.0)
+async def test_while_nothing_changes_nothing_is_read_whoever_watches_and_asks(the_hub, reads, settings):
+    settings.LIVE_SERVER_CHECK_SECONDS = 0.05
+    settings.LIVE_POLL_SECONDS = 0.0
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
     await recorder.next()
@@ -269,20 +269,20 @@ async def test_unsubscribed_is_handed_nothing(the_hub, insert):
     assert goes.snapshots.empty()
 
 
-async def test_the_feed_ends_when_nobody_has_watched_for_a_while_and_comes_back(the_hub, insert, monkeypatch):
-    monkeypatch.setattr(hub, "LINGER", 0.1)
+async def test_the_feed_ends_when_nobody_has_watched_for_a_while_and_comes_back(the_hub, insert, settings):
+    settings.LIVE_IDLE_SECONDS = 0.1
     await the_hub.current([STATES])
     thread = the_hub._feed
     await wait_until(lambda: not thread.is_alive())
     await insert((1, 1, 1.0, "Ohio"))
-    monkeypatch.setattr(hub, "POLL_INTERVAL", 0.0)
+    settings.LIVE_POLL_SECONDS = 0.0
     [snapshot] = await the_hub.current([STATES])
     assert snapshot.values == (("Ohio", 1.0),)
 
 
-async def test_the_feed_goes_on_while_somebody_watches(the_hub, monkeypatch):
-    monkeypatch.setattr(hub, "LINGER", 0.0)
-    monkeypatch.setattr(hub, "PING_INTERVAL", 0.0)
+async def test_the_feed_goes_on_while_somebody_watches(the_hub, settings):
+    settings.LIVE_IDLE_SECONDS = 0.0
+    settings.LIVE_PING_SECONDS = 0.0
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
     await recorder.next()
@@ -291,8 +291,8 @@ async def test_the_feed_goes_on_while_somebody_watches(the_hub, monkeypatch):
     assert the_hub._feed.is_alive()
 
 
-async def test_checked_at_moves_on_without_a_change_and_changed_at_does_not(the_hub, monkeypatch):
-    monkeypatch.setattr(feed, "CHECK", 0.1)
+async def test_checked_at_moves_on_without_a_change_and_changed_at_does_not(the_hub, settings):
+    settings.LIVE_SERVER_CHECK_SECONDS = 0.1
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
     snapshot = await recorder.next()
@@ -321,10 +321,10 @@ async def test_a_lost_connection_is_opened_again_and_nothing_is_missed(the_hub, 
     assert caplog.text.count("can be read again") == 1
 
 
-async def test_where_nothing_is_told_the_rankings_are_polled(the_hub, insert, monkeypatch):
+async def test_where_nothing_is_told_the_rankings_are_polled(the_hub, insert, monkeypatch, settings):
     """What the feed does on a RisingWave without subscriptions."""
     monkeypatch.setattr(ChangeListener, "start", lambda self: False)
-    monkeypatch.setattr(feed, "POLL", 0.1)
+    settings.LIVE_REFRESH_SECONDS = 0.1
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
     await recorder.next()
@@ -343,6 +343,8 @@ def test_there_is_room_for_as_many_as_files_may_be_opened():
     program = (
         "import resource, sys\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (100, int(sys.argv[1])))\n"
+        "from django.conf import settings\n"
+        "settings.configure()\n"
         "from live import hub\n"
         "print(hub.room(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
     )

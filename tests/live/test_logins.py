@@ -16,6 +16,8 @@ from django.db.backends.utils import CursorWrapper
 from django.test import AsyncClient, RequestFactory
 
 from live import access, consumers, logins, logouts
+from live.conf import LiveSettings
+from live.protocol import CloseCode
 from live.routing import websocket_application
 from tests import processes
 from tests.conftest import BOTH
@@ -59,13 +61,13 @@ async def test_all_who_ask_at_once_and_soon_after_share_one_answer():
     assert question.asked == 2
 
 
-async def test_an_answer_holds_for_some_seconds_only(monkeypatch):
+async def test_an_answer_holds_for_some_seconds_only(settings):
     known, question = logins.Logins(), Question()
-    monkeypatch.setattr(logins, "HOLDS", 0.0)
+    settings.LIVE_LOGIN_CACHE_SECONDS = 0.0
     assert await known.ask("a", question)
     question.answer = False
     assert not await known.ask("a", question)
-    assert logins.HOLDS <= 5
+    assert LiveSettings.LOGIN_CACHE_SECONDS.default <= 5
 
 
 async def test_who_goes_away_takes_no_answer_along():
@@ -90,7 +92,7 @@ async def test_a_question_that_fails_is_asked_again():
 
 
 async def test_no_more_answers_are_kept_than_there_is_room_for(monkeypatch):
-    monkeypatch.setattr(logins, "MOST", 10)
+    monkeypatch.setattr(logins, "MAX_CACHED_SESSIONS", 10)
     known, question = logins.Logins(), Question()
     for number in range(100):
         await known.ask(str(number), question)
@@ -238,14 +240,14 @@ async def close_code(socket: WebsocketCommunicator) -> int:
     return code
 
 
-async def test_a_session_that_no_signal_says_has_ended_is_noticed(socket, monkeypatch):
-    monkeypatch.setattr(consumers, "RECHECK", 0.01)
-    monkeypatch.setattr(logins, "HOLDS", 0.0)
+async def test_a_session_that_no_signal_says_has_ended_is_noticed(socket, settings):
+    settings.LIVE_LOGIN_CHECK_SECONDS = 0.01
+    settings.LIVE_LOGIN_CACHE_SECONDS = 0.0
     connected, key = socket
     consumer = holder_of(key)
     await Session.objects.filter(session_key=key).adelete()
     consumer._check_again()
-    assert await close_code(connected) == consumers.LOGIN
+    assert await close_code(connected) == CloseCode.LOGIN_REQUIRED
     assert logins.get_logins()._holders == {}
 
 

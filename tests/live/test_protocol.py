@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from live import frames
+from live.protocol import VERSION
 from live.rankings import RANKINGS
 from tests import processes
 from tests.conftest import BOTH
@@ -193,8 +193,8 @@ def test_each_schema_is_one_and_strict(name):
 
 
 def test_the_schemas_have_the_version_of_the_protocol():
-    assert SCHEMAS["hello"]["properties"]["version"] == {"const": frames.VERSION}
-    assert f"schemas/{frames.VERSION}/" in PROTOCOL
+    assert SCHEMAS["hello"]["properties"]["version"] == {"const": VERSION}
+    assert f"schemas/{VERSION}/" in PROTOCOL
 
 
 def spoiled(message: Any) -> Iterator[Any]:

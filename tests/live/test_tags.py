@@ -126,7 +126,7 @@ async def test_who_has_logged_in_sees_the_rows(memory, closed):
     request.user = User(username="ann")
     html = render(PAGE, request)
     assert "Ohio" in html
-    assert "data-login" not in html
+    assert "data-login-url" not in html
 
 
 async def test_where_the_user_cannot_be_looked_up_the_browser_asks(memory, closed, monkeypatch):
@@ -140,5 +140,5 @@ async def test_where_the_user_cannot_be_looked_up_the_browser_asks(memory, close
     request.user = SimpleLazyObject(lambda: get_user(request))  # type: ignore[assignment]
     html = render(PAGE, request, user=User(username="somebody the template shows"))
     assert "Ohio" not in html
-    assert 'data-login="/login/?next=%2F"' in html
+    assert 'data-login-url="/login/?next=%2F"' in html
     assert "hx-ws:connect" in html

@@ -65,7 +65,7 @@ def test_rankings_apart_from_each_other_are_live(page, server, orders, socket, h
 def test_who_has_to_log_in_is_told_so_once(page, closed_server, orders):  # noqa: F811
     """As from an asynchronous view, which doesn't know who is looking."""
     head, body = own("{% live_head %}", ONE + "{% live_scripts %}")
-    body = body.replace("data-now=", 'data-login="/login/?next=%2Felsewhere%2F" data-now=')
+    body = body.replace("data-now=", 'data-login-url="/login/?next=%2Felsewhere%2F" data-now=')
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/partials/" in request.url else None)
     loads: list[str] = []

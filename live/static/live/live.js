@@ -10,8 +10,8 @@
   const badgeSince = document.getElementById("badge-since");
   const pauseButton = document.getElementById("pause");
 
-  const LOGIN = 4401;
   const GLIDE = { duration: 500, easing: "cubic-bezier(.2, .7, .2, 1)" };
+  const loginCode = Number(stage.dataset.loginCode);
   const staleAfter = Number(stage.dataset.staleAfter) * 1000;
 
   // ---- clocks: the server's is what counts, this machine's may be wrong
@@ -101,7 +101,7 @@
 
   document.addEventListener("htmx:ws:after:connection", () => setSocket("open"));
   document.addEventListener("htmx:ws:close", (event) => {
-    if (event.detail.code === LOGIN) askForLogin();
+    if (event.detail.code === loginCode) askForLogin();
     // A hidden tab's socket is closed by htmx and comes back with the tab.
     setSocket(document.hidden ? "opening" : "closed");
   });
@@ -111,14 +111,14 @@
 
   // A page that couldn't tell who is looking would come back the same.
   function askForLogin() {
-    if (!stage.dataset.login) {
+    if (!stage.dataset.loginUrl) {
       location.reload();
       return;
     }
     notBefore = Infinity;
     for (const place of document.querySelectorAll(".live-card .live-placeholder")) {
       const link = document.createElement("a");
-      link.href = stage.dataset.login;
+      link.href = stage.dataset.loginUrl;
       link.textContent = "Log in";
       place.replaceChildren(link, " to see this ranking.");
     }

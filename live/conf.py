@@ -1,0 +1,184 @@
+"""Every setting of `live`, and the constants of time and size that are not settings.
+
+A project sets LIVE_POLL_SECONDS; the code of `live` reads `live_settings.POLL_SECONDS`. A setting is read
+when it is used, so that `override_settings` works. `manage.py check` checks them all: live/checks.py.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar, Generic, Self, TypeVar, overload
+
+from django.conf import settings
+
+Value = TypeVar("Value")
+
+PREFIX = "LIVE_"
+
+
+class Setting(Generic[Value]):
+    """A setting with its default. As an attribute of `live_settings` it is the project's value."""
+
+    #: What a value must be: completes the sentence "LIVE_X must be …".
+    allowed: ClassVar[str]
+
+    def __init__(self, default: Value, unit: str) -> None:
+        self.default = default
+        self.unit = unit
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = f"{PREFIX}{name}"
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> Value: ...
+    def __get__(self, instance: object | None, owner: type) -> Self | Value:
+        return self if instance is None else self.value
+
+    @property
+    def value(self) -> Value:
+        """The project's value, or the default. It isn't checked here."""
+        value: Value = getattr(settings, self.name, self.default)
+        return value
+
+    def is_valid(self, value: Any) -> bool:
+        """Whether a project may set it to this value."""
+        raise NotImplementedError
+
+
+class Flag(Setting[bool]):
+    """Yes or no."""
+
+    allowed = "True or False"
+
+    def is_valid(self, value: Any) -> bool:
+        return isinstance(value, bool)
+
+
+class Seconds(Setting[float]):
+    """A span of time."""
+
+    allowed = "a positive number"
+
+    def __init__(self, default: float) -> None:
+        super().__init__(default, "seconds")
+
+    def is_valid(self, value: Any) -> bool:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return is_number and math.isfinite(value) and value > 0
+
+
+class Count(Setting[int]):
+    """How many of something."""
+
+    allowed = "a whole number, 0 or more"
+
+    def is_valid(self, value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+class Sources(Setting[Sequence[str]]):
+    """Sources of a directive of a Content-Security-Policy."""
+
+    allowed = "a list of sources, each without spaces, commas and semicolons"
+
+    def is_valid(self, value: Any) -> bool:
+        # A semicolon or a comma would begin another directive or policy.
+        return isinstance(value, list | tuple) and all(
+            isinstance(source, str) and re.fullmatch(r"[^\s,;]+", source) for source in value
+        )
+
+
+class LiveSettings:
+    """The settings of `live`, by their names without the prefix. docs/settings.md lists them."""
+
+    # ---- who may look
+
+    #: Whether everyone may see the rankings. Otherwise only users who are logged in may.
+    OPEN = Flag(False, "a boolean")
+    #: Sites that may show a widget in an iframe. By default only this site may.
+    FRAME_ANCESTORS = Sources(["'self'"], "a list of sources")
+    #: For how long a process remembers whether a session is logged in, instead of asking the database again.
+    LOGIN_CACHE_SECONDS = Seconds(5)
+    #: Between two checks that a subscriber is still logged in. They catch logouts that send no signal. Each
+    #: waits up to half as long again, so that subscribers who came together aren't checked together.
+    LOGIN_CHECK_SECONDS = Seconds(240)
+
+    # ---- how fresh the rankings are
+
+    #: Between two polls of a page. A snapshot older than this is read again before it answers a request.
+    POLL_SECONDS = Seconds(2)
+    #: Between two reads at least; changes that come faster are sent together. Nobody can follow faster ones.
+    UPDATE_SECONDS = Seconds(0.25)
+    #: Between two reads of all rankings on a server without subscriptions. By default RisingWave makes
+    #: changes visible once a second.
+    REFRESH_SECONDS = Seconds(1)
+    #: Between two checks that a server with subscriptions is alive. They read no table.
+    SERVER_CHECK_SECONDS = Seconds(5)
+    #: For how long a query may run. A server that takes longer counts as lost.
+    QUERY_TIMEOUT_SECONDS = Seconds(5)
+    #: Between two pings, which tell subscribers when each ranking was last read.
+    PING_SECONDS = Seconds(5)
+    #: Since the last successful read, after which rows are shown as stale.
+    STALE_SECONDS = Seconds(15)
+    #: For how long a process goes on reading after its last request or subscriber.
+    IDLE_SECONDS = Seconds(10)
+
+    # ---- how much a process takes
+
+    #: Subscribers of a process. Each needs a file descriptor and about 30 KiB of memory.
+    MAX_SUBSCRIBERS = Count(10_000, "a number of subscribers")
+    #: For how long a subscriber may take no data before it is dropped.
+    STALLED_SECONDS = Seconds(30)
+
+    # ---- how a process shuts down
+
+    #: For how long a request waits for a read. Then it gets the snapshots that there are.
+    REQUEST_WAIT_SECONDS = Seconds(3)
+    #: For how long a process that shuts down waits for its requests.
+    DRAIN_SECONDS = Seconds(4)
+    #: Within which a process shuts down, whatever hangs. Less than the 5 s that supervisors often wait.
+    SHUTDOWN_SECONDS = Seconds(4.8)
+
+
+live_settings = LiveSettings()
+#: All settings by their full names.
+SETTINGS: dict[str, Setting[Any]] = {
+    setting.name: setting for setting in vars(LiveSettings).values() if isinstance(setting, Setting)
+}
+#: In each line the first setting must be less than the second, for the reason given.
+ORDERINGS: tuple[tuple[Setting[float], Setting[float], str], ...] = (
+    (LiveSettings.REQUEST_WAIT_SECONDS, LiveSettings.DRAIN_SECONDS, "draining waits for the requests"),
+    (LiveSettings.DRAIN_SECONDS, LiveSettings.SHUTDOWN_SECONDS, "draining is part of the shutdown"),
+    (LiveSettings.POLL_SECONDS, LiveSettings.STALE_SECONDS, "a page learns from polls what is fresh"),
+    (LiveSettings.PING_SECONDS, LiveSettings.STALE_SECONDS, "a page learns from pings what is fresh"),
+    (LiveSettings.REFRESH_SECONDS, LiveSettings.STALE_SECONDS, "rows are fresh until the next read"),
+    (LiveSettings.SERVER_CHECK_SECONDS, LiveSettings.STALE_SECONDS, "rows are fresh until the next check"),
+    (LiveSettings.LOGIN_CACHE_SECONDS, LiveSettings.LOGIN_CHECK_SECONDS, "a check must not hit the cache"),
+)
+
+# ---- constants: no project has needed another value
+
+#: Before a page or a program should ask again for what can't be read now: the header Retry-After.
+RETRY_AFTER_SECONDS = 5
+#: Between two ticks of the hub, which send pings and stop an idle feed.
+TICK_SECONDS = 1.0
+#: Before the first attempt to reach a lost server again. The delay doubles with each further attempt.
+FIRST_RETRY_SECONDS = 0.25
+#: The longest such delay of the feed. Viewers wait for it.
+MAX_FEED_RETRY_SECONDS = 2.0
+#: The longest such delay of the listener to logouts. Meanwhile the login checks catch them.
+MAX_LISTENER_RETRY_SECONDS = 10.0
+#: Before a page whose socket is lost connects again. The delay doubles with each further attempt.
+RECONNECT_SECONDS = 1.0
+#: The longest such delay of a page.
+MAX_RECONNECT_SECONDS = 5.0
+#: The share by which a page's delay varies: thousands of pages may lose their sockets at the same moment.
+RECONNECT_JITTER = 0.9
+#: Sessions whose logins a process remembers. With more, it forgets the oldest.
+MAX_CACHED_SESSIONS = 10_000
+#: File descriptors that subscribers leave to databases, requests and the log.
+RESERVED_FILES = 100
