@@ -68,10 +68,10 @@ UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes $
 LOCK := $(UV_COMPILE) --python-version 3.11
 LOCK_DRIVER := $(LOCK) --constraint requirements/dev.txt \
 	--no-emit-package django --no-emit-package asgiref --no-emit-package sqlparse
-LOCK_DJANGO := --extra live --extra standin --group test
+LOCK_DJANGO := --extra live --extra standin --group site --group test
 lock: $(VENV)/dev
-	$(LOCK) --extra psycopg2 --extra live --extra standin --output-file requirements/demo.txt
-	$(LOCK) --extra psycopg2 --extra live --extra standin --group dev \
+	$(LOCK) --extra psycopg2 --extra live --extra standin --group site --output-file requirements/demo.txt
+	$(LOCK) --extra psycopg2 --extra live --extra standin --group site --group dev \
 		--constraint requirements/demo.txt --output-file requirements/dev.txt
 	$(LOCK_DRIVER) --extra psycopg2 --output-file requirements/psycopg2.txt
 	$(LOCK_DRIVER) --extra psycopg3 --group pool --output-file requirements/psycopg3.txt
