@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import subprocess
-import sys
-import urllib.request
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from demo import postgres
+from tests.environments import Project, build_wheel, create_environment, environ, read
 from tests.live.test_browser import browser, context, page, patience  # noqa: F401
-from tests.processes import ROOT, free_port, wait_until
+from tests.processes import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.browser
 RANKING = "#ranking-top-books"
@@ -40,74 +35,14 @@ make_server("127.0.0.1", {port}, StaticFilesHandler(application), server_class=S
 """
 
 
-class Project:
-    """The example in a folder of its own, with a database of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder / "project"
-        self.python = folder / "venv" / "bin" / "python"
-        self.environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("DJANGO_", "PYTHON", "LIVE_", "DATABASE_URL"))
-        }
-
-    def manage(self, *arguments: str) -> str:
-        ended = subprocess.run(
-            [self.python, "manage.py", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        return ended.stdout
-
-    @contextmanager
-    def serve(self, *arguments: str) -> Iterator[str]:
-        """Run a server until the block ends; it answers when the block begins. Yields its URL."""
-        port = free_port()
-        log = self.folder / "log"
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                [self.python, *(argument.format(port=port) for argument in arguments)],
-                cwd=self.folder,
-                env=self.environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        url = f"http://127.0.0.1:{port}"
-
-        def answers() -> bool:
-            assert process.poll() is None, log.read_text()
-            try:
-                with urllib.request.urlopen(f"{url}/", timeout=5):
-                    return True
-            except OSError:
-                return False
-
-        try:
-            wait_until(answers, log.read_text, 60)
-            yield url
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """The example in a folder of its own, with a database of its own."""
     folder = tmp_path_factory.mktemp("example")
-    project = Project(folder)
-    shutil.copytree(ROOT / "examples" / "project", project.folder)
-    # Not uv, which an environment of the matrix tells to insist on hashes.
-    run(sys.executable, "-m", "venv", folder / "venv")
-    pip = (project.python, "-m", "pip", "--disable-pip-version-check")
-    run(*pip, "wheel", "--no-deps", "--wheel-dir", folder, ROOT)
-    [wheel] = folder.glob("*.whl")
-    install = (*pip, "install", "--constraint", constraints(folder))
-    run(*install, f"risingwave-django[live,psycopg2] @ {wheel.as_uri()}")
+    shutil.copytree(ROOT / "examples" / "project", folder / "project")
+    package = f"risingwave-django[live,psycopg2] @ {build_wheel(folder).as_uri()}"
+    python = create_environment(folder / "venv", package, "django-csp", "django-environ")
+    project = Project(folder / "project", python, environ())
     server = postgres.start(folder / "postgres")
     try:
         project.environment["RISINGWAVE_URL"] = postgres.url("risingwave", folder / "postgres")
@@ -116,19 +51,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         yield project
     finally:
         server.stop()
-
-
-def run(*command: object) -> None:
-    ended = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300, check=False)
-    assert ended.returncode == 0, ended.stderr
-
-
-def constraints(folder: Path) -> Path:
-    """The locked versions, as constraints, which have no hashes."""
-    locked = (ROOT / "requirements" / "demo.txt").read_text()
-    file = folder / "constraints.txt"
-    file.write_text("\n".join(re.findall(r"^[\w.-]+==[^\s\\]+(?: ;[^\\\n]*)?", locked, flags=re.MULTILINE)))
-    return file
 
 
 def test_it_is_the_wheel_and_brings_nothing_of_the_demo(project):
@@ -159,8 +81,7 @@ def test_the_ranking_is_live_in_a_page_of_the_project(project, page: Page, tmp_p
         # The page's own form, and then the first paint from memory.
         page.get_by_role("button", name="Borrow The Castle").click()
         expect(page.locator(RANKING)).to_contain_text("The Castle")
-        with urllib.request.urlopen(url) as answer:
-            assert "Moby-Dick</span>" in answer.read().decode()
+        assert "Moby-Dick</span>" in read(url)
         page.screenshot(path=os.environ.get("SCREENSHOT", tmp_path / "project.png"))
 
 
@@ -171,8 +92,7 @@ def test_under_wsgi_the_page_polls_from_memory(project, page: Page):  # noqa: F8
             pass
         borrow(project, *["Middlemarch"] * 5)
         expect(page.locator(f"{RANKING} .live-row").first).to_contain_text("Middlemarch")
-        with urllib.request.urlopen(url) as answer:
-            assert "Middlemarch</span>" in answer.read().decode()
+        assert "Middlemarch</span>" in read(url)
 
 
 def borrow(project: Project, *books: str) -> None:

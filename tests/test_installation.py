@@ -1,0 +1,106 @@
+"""The wheel and an editable install, each in a fresh environment: both serve `live` in an empty project."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+
+from tests.conftest import BOTH
+from tests.environments import Project, build_wheel, create_environment, environ, read
+from tests.processes import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: What docs/integrating.md says to add to what `startproject` writes, and a model of a view that is there.
+SETTINGS = """
+INSTALLED_APPS = ["daphne", *INSTALLED_APPS, "django_risingwave", "live", "website"]
+ASGI_APPLICATION = "website.asgi.application"
+DATABASES["risingwave"] = {database!r}
+DATABASE_ROUTERS = ["django_risingwave.routers.RisingWaveRouter"]
+LIVE_OPEN = True
+"""
+URLS = """
+from django.urls import include, path
+
+urlpatterns = [path("rankings/", include("live.urls"))]
+"""
+MODELS = """
+from django.db import models
+from django_risingwave.models import MaterializedView
+
+class StateTurnover(MaterializedView):
+    state = models.TextField(primary_key=True)
+    turnover = models.DecimalField(max_digits=28, decimal_places=10)
+
+    class Meta(MaterializedView.Meta):
+        db_table = "state_turnover"
+"""
+RANKINGS = """
+from live.rankings import Ranking, register
+from website.models import StateTurnover
+
+register(Ranking(slug="states", title="states", model=StateTurnover, key="state", measure="turnover"))
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, transactional_db: None) -> Path:
+    """A project as `startproject` writes it, with a ranking over a view of the tests' database."""
+    call_command("startproject", "website", tmp_path)
+    package = tmp_path / "website"
+    settings = connections["risingwave"].settings_dict
+    keys = ("ENGINE", "HOST", "PORT", "USER", "PASSWORD", "NAME", "OPTIONS")
+    database = {key: settings[key] for key in keys}
+    with (package / "settings.py").open("a") as file:
+        file.write(SETTINGS.format(database=database))
+    (package / "urls.py").write_text(URLS)
+    (package / "models.py").write_text(MODELS)
+    (package / "rankings.py").write_text(RANKINGS)
+    return tmp_path
+
+
+def test_the_wheel_holds_both_packages_whole_and_nothing_else(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    packages = {"django_risingwave", "live"}
+    metadata = {name.split("/")[0] for name in names} - packages
+    assert [name.endswith(".dist-info") for name in metadata] == [True]
+    files = {
+        str(file.relative_to(ROOT))
+        for package in packages
+        for file in (ROOT / package).rglob("*")
+        if file.is_file() and file.suffix != ".pyc"
+    }
+    assert {name for name in names if name.split("/")[0] in packages} == files
+
+
+@BOTH
+@pytest.mark.parametrize("kind", ["wheel", "editable"])
+def test_an_empty_project_serves_a_ranking_with_its_styles_and_scripts(kind, wheel, folder, orders):
+    orders((1, 2, 3.0, "Ohio"))
+    source = ["--editable", f"{ROOT}[live,psycopg2]"]
+    if kind == "wheel":
+        source = [f"risingwave-django[live,psycopg2] @ {wheel.as_uri()}"]
+    project = Project(folder, create_environment(folder / "environment", *source), environ())
+    with project.serve("manage.py", "runserver", "--noreload", "127.0.0.1:{port}") as url:
+        page = read(f"{url}/rankings/")
+        assert "Ohio</span>" in page
+        assert "Ohio</span>" in read(f"{url}/rankings/embed/states/")
+        files = set(re.findall(r'(?:href|src)="(/static/[^"]+)"', page))
+        assert {file.rpartition("/")[2] for file in files} >= {
+            "live.css",
+            "ranking.css",
+            "live.js",
+            "icon.svg",
+        }
+        assert all(read(url + file) for file in files)
