@@ -30,6 +30,7 @@ from django_risingwave.introspection import DatabaseIntrospection
 from django_risingwave.operations import DatabaseOperations
 from django_risingwave.options import ConnectionOptions
 from django_risingwave.schema import DatabaseSchemaEditor
+from django_risingwave.standin.server import StandIn
 from django_risingwave.version import ServerVersion
 
 if TYPE_CHECKING:
@@ -124,6 +125,11 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
     def is_risingwave(self) -> bool:
         """Whether this is RisingWave itself rather than PostgreSQL in its place."""
         return self.server_version.is_risingwave
+
+    @property
+    def standin(self) -> StandIn | None:
+        """What PostgreSQL does in RisingWave's place; None on RisingWave."""
+        return None if self.is_risingwave else StandIn(self)
 
     @property
     def server_name(self) -> str:

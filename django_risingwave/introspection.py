@@ -61,17 +61,6 @@ _SUBSCRIPTIONS = """
     WHERE schema.name = current_schema()
     ORDER BY relation.name, subscription.name
 """
-# A plain view over a table of counts and sums: standin.py.
-_STANDIN_RELATIONS = """
-    SELECT c.relname, CASE
-        WHEN c.relkind = 'm' OR to_regclass(format('standin.%%I', c.relname)) IS NOT NULL
-            THEN 'materialized view'
-        WHEN c.relkind = 'v' THEN 'view'
-        ELSE 'table'
-    END
-    FROM pg_catalog.pg_class AS c
-    WHERE c.relkind IN ('f', 'm', 'p', 'r', 'v') AND pg_catalog.pg_table_is_visible(c.oid)
-"""
 
 
 class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
@@ -81,7 +70,9 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
 
     def get_relation_kinds(self, cursor: Any) -> dict[str, str]:
         """Return "table", "materialized view", "view" or "source" by name."""
-        cursor.execute(_TABLES if self.connection.is_risingwave else _STANDIN_RELATIONS, [])
+        if standin := self.connection.standin:
+            return standin.get_relation_kinds(cursor)
+        cursor.execute(_TABLES, [])
         # A table with a connector is a source as well, of the same name; "table" is the later in order.
         return dict(cursor.fetchall())
 

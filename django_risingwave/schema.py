@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from django.db.models.constraints import BaseConstraint
 
     from django_risingwave.base import DatabaseWrapper
-    from django_risingwave.standin.summaries import SummaryView
+    from django_risingwave.streaming.definitions import Definition
 
 
 class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
@@ -301,36 +301,21 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
             raise NotSupportedError(f"The default of {field} must be constant but for NOW(), and is random.")
         return super().db_default_sql(field)
 
-    # Materialized views --------------------------------------------------------------------------------
+    # What streams --------------------------------------------------------------------------------------
 
-    def create_materialized_view(self, view: SummaryView) -> None:
-        """Create it, or on PostgreSQL what stands in for it."""
-        if self.connection.is_risingwave:
-            name, source = self.quote_name(view.name), self.quote_name(view.source)
-            self.execute(f"CREATE MATERIALIZED VIEW {name} AS {view.query(source)}", None)
-            return
-        if not self.collect_sql:
-            with self.connection.cursor() as cursor:
-                view.check(cursor)
-        self.execute(view.create_sql(), None)
-
-    def delete_materialized_view(self, view: SummaryView) -> None:
-        """Drop it, or on PostgreSQL what stands in for it."""
-        if self.connection.is_risingwave:
-            self.execute(f"DROP MATERIALIZED VIEW {self.quote_name(view.name)}", None)
+    def create_streaming_object(self, definition: Definition) -> None:
+        """Create a materialized view or a subscription, or on PostgreSQL what takes its place."""
+        if standin := self.connection.standin:
+            standin.create(definition, self)
         else:
-            self.execute(view.drop_sql(), None)
+            self.execute(definition.create_sql(self.quote_name), None)
 
-    def create_subscription(self, name: str, source: str, retention: str) -> None:
-        """Create it, or do nothing on PostgreSQL, where a view's triggers tell its changes."""
-        if self.connection.is_risingwave:
-            name, source = self.quote_name(name), self.quote_name(source)
-            self.execute(f"CREATE SUBSCRIPTION {name} FROM {source} WITH (retention = '{retention}')", None)
-
-    def delete_subscription(self, name: str) -> None:
-        """Drop it, or do nothing on PostgreSQL."""
-        if self.connection.is_risingwave:
-            self.execute(f"DROP SUBSCRIPTION {self.quote_name(name)}", None)
+    def delete_streaming_object(self, definition: Definition) -> None:
+        """Drop what create_streaming_object() created."""
+        if standin := self.connection.standin:
+            standin.drop(definition, self)
+        else:
+            self.execute(definition.drop_sql(self.quote_name), None)
 
 
 def _is_referred_to(model: type[Model]) -> bool:

@@ -1,38 +1,41 @@
-"""Materialized views on PostgreSQL in RisingWave's place.
+"""The SQL of a materialized view's stand-in, which is called its summary.
 
-PostgreSQL doesn't keep its own materialized views up to date. Here each is a plain view, `public.<name>`,
-with the columns of the real thing, over a table `standin.<name>` of counts and sums. Triggers on the source
-keep that up to date, at a cost that grows with the rows written and not with those that are there.
+PostgreSQL doesn't keep its materialized views up to date. A summary is a table `standin.<name>` of counts
+and sums, triggers on the view's source that keep it up to date, and a plain view `public.<name>` over it with
+the columns of the real thing. The cost of a write grows with the rows written, not with those in the source.
 """
 
 # ruff: noqa: S608 - names are quoted here, and the expressions are the migration's own SQL
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from django.db import NotSupportedError
 
 from django_risingwave.streaming.aggregates import Average, Sum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
     from typing import Any
 
-    from django_risingwave.streaming.aggregates import Aggregate
+    from django_risingwave.streaming.definitions import MaterializedViewDefinition
 
-#: `LISTEN risingwave_changes` hears the name of each view whose rows changed.
+#: The channel of pg_notify(): the payload is the name of a view whose rows changed.
 CHANNEL = "risingwave_changes"
 
-# Held by a transaction from its first write to the source of a view until its end, and taken by a BEFORE
-# trigger, ahead of all row locks. Without it, two transactions that change the same groups or the same rows
-# of the source in different orders deadlock. It is one for all sources, lest two that write to two sources
-# deadlock over it.
-_LOCK = 0x52495349
+# The key of an advisory lock. A BEFORE trigger takes it at a transaction's first write to the source of a
+# view, before any row lock, and the transaction holds it until its end. Without it, two transactions that
+# change the same groups or the same rows of the source in different orders deadlock. All sources share one
+# lock: with one each, transactions that write to two sources in different orders would deadlock.
+_LOCK_KEY = 0x52495349
 
-# The names of PostgreSQL's objects are cut at this length. https://www.postgresql.org/docs/18/limits.html
-_NAME_LENGTH = 63
+# PostgreSQL cuts longer names. https://www.postgresql.org/docs/18/limits.html
+_MAX_NAME_BYTES = 63
+# The longest name made from a view's name is that of its trigger for TRUNCATE.
+_MAX_VIEW_NAME_BYTES = _MAX_NAME_BYTES - len("_truncate")
 
-# What sum() of integers and of numerics returns: types that add up exactly, in any order.
+# The types that sum() of integers and of numerics returns. They add up exactly, in any order.
 _EXACT_OIDS = {20: "bigint", 1700: "numeric"}
 
 _SETUP = f"""
@@ -40,7 +43,7 @@ CREATE SCHEMA IF NOT EXISTS standin;
 
 CREATE OR REPLACE FUNCTION standin.lock_writers() RETURNS trigger LANGUAGE plpgsql AS $function$
 BEGIN
-    PERFORM pg_catalog.pg_advisory_xact_lock({_LOCK});
+    PERFORM pg_catalog.pg_advisory_xact_lock({_LOCK_KEY});
     RETURN NULL;
 END
 $function$;
@@ -53,49 +56,66 @@ $function$;
 """
 
 
-@dataclass(frozen=True)
-class SummaryView:
-    """A materialized view's stand-in: the SQL that makes it, and the SQL that undoes it.
+class Summary:
+    """The SQL that checks, creates and drops what takes the place of a materialized view.
 
-    Each SQL is one string of several statements, which PostgreSQL runs as one transaction:
+    Raises NotSupportedError if the view's name is too long for PostgreSQL.
+
+    create_sql() and drop_sql() are strings of several statements, which PostgreSQL runs as one transaction:
     https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT
     """
 
-    name: str
-    source: str
-    group_by: Sequence[str]
-    measures: Mapping[str, Aggregate]
-
-    def __post_init__(self) -> None:
-        longest = _NAME_LENGTH - len("_truncate")
-        if len(self.name) > longest:
-            raise ValueError(
-                f"{self.name!r} is too long for the stand-in: {longest} characters are the most."
+    def __init__(self, view: MaterializedViewDefinition) -> None:
+        length = len(view.name.encode())
+        if length > _MAX_VIEW_NAME_BYTES:
+            raise NotSupportedError(
+                f"The name of materialized view {view.name!r} has {length} bytes, and the stand-in takes at "
+                f"most {_MAX_VIEW_NAME_BYTES}. Choose a shorter name, or use a RisingWave server."
             )
+        self.view = view
 
     def check(self, cursor: Any) -> None:
-        """Raise ValueError for a sum or an average of floats, which can't be kept exactly."""
-        summed = {name: m for name, m in self.measures.items() if isinstance(m, Sum | Average)}
+        """Raise NotSupportedError if the source isn't a table, or a measure adds floats."""
+        self._check_source(cursor)
+        self._check_sums(cursor)
+
+    def _check_source(self, cursor: Any) -> None:
+        # Only tables, partitioned ones too, take triggers with transition tables.
+        # https://www.postgresql.org/docs/18/sql-createtrigger.html
+        cursor.execute(
+            "SELECT relkind IN ('r', 'p') FROM pg_catalog.pg_class WHERE oid = to_regclass(%s)",
+            [self._source],
+        )
+        # No row: create_sql() fails with PostgreSQL's own error.
+        if cursor.fetchone() == (False,):
+            raise NotSupportedError(
+                f"{self.view.source!r}, the source of materialized view {self.view.name!r}, is not a table, "
+                "and the stand-in follows tables only. Choose a table, or use a RisingWave server."
+            )
+
+    def _check_sums(self, cursor: Any) -> None:
+        summed = {name: m for name, m in self.view.measures.items() if isinstance(m, Sum | Average)}
         if not summed:
             return
         cursor.execute(f"SELECT {_join(summed.values())} FROM {self._source} LIMIT 0")
         for (name, measure), column in zip(summed.items(), cursor.description, strict=True):
             if column[1] not in _EXACT_OIDS:
                 aggregate = type(measure).__name__
-                raise ValueError(
-                    f"{self.name}.{name}: {measure} can't be kept exactly, for floats drift when added "
-                    f'and taken away. Cast to numeric: {aggregate}("({measure.expression})::numeric").'
+                raise NotSupportedError(
+                    f"The stand-in can't keep {self.view.name}.{name} exact: {measure} adds floats, whose "
+                    "rounding errors stay when rows are added and removed. Cast to numeric: "
+                    f'{aggregate}("({measure.expression})::numeric").'
                 )
 
     def create_sql(self) -> str:
-        """Return what makes the view, filled with the rows there are, and its triggers."""
-        name, source = _quote(self.name), self._source
+        """Return the SQL that creates the view over the rows there are, and the triggers."""
+        name, source = _quote(self.view.name), self._source
         return f"""{_SETUP}
 LOCK TABLE {source} IN SHARE ROW EXCLUSIVE MODE;
 
-CREATE VIEW standin.{_quote(self.name + ".query")} AS {self.query(source)};
+CREATE VIEW standin.{_quote(self.view.name + ".query")} AS {self.view.query(_quote, source)};
 
--- Its rows change all the time: half of each page is left free, for the new versions.
+-- Rows change often: half of each page stays free for their new versions.
 CREATE TABLE standin.{name} WITH (fillfactor = 50) AS {self._totals(source)};
 CREATE UNIQUE INDEX ON standin.{name} ({self._keys}) NULLS NOT DISTINCT;
 
@@ -114,8 +134,11 @@ CREATE OR REPLACE TRIGGER standin_lock BEFORE INSERT OR UPDATE OR DELETE ON {sou
 """
 
     def drop_sql(self) -> str:
-        """Return what undoes create_sql(), and with the last view of a source, or of all, what they share."""
-        name, source = _quote(self.name), self._source
+        """Return the SQL that undoes create_sql().
+
+        It drops the lock trigger with the last view over a source, and the schema with the last view of all.
+        """
+        name, source = _quote(self.view.name), self._source
         drop_triggers = "\n".join(
             f"DROP TRIGGER {self._trigger(event)} ON {source};"
             for event in ("insert", "update", "delete", "truncate")
@@ -125,7 +148,7 @@ LOCK TABLE {source} IN ACCESS EXCLUSIVE MODE;
 DROP VIEW public.{name};
 {drop_triggers}
 DROP FUNCTION standin.{name}();
-DROP VIEW standin.{_quote(self.name + ".query")};
+DROP VIEW standin.{_quote(self.view.name + ".query")};
 DROP TABLE standin.{name};
 DO $do$
 BEGIN
@@ -147,26 +170,21 @@ END
 $do$;
 """
 
-    def query(self, source: str) -> str:
-        """Return the query that the view answers; on RisingWave, the materialized view's own."""
-        measures = (f"{measure} AS {_quote(name)}" for name, measure in self.measures.items())
-        return f"SELECT {self._keys}, {_join(measures)} FROM {source} GROUP BY {self._keys}"
-
     # Parts -----------------------------------------------------------------------------------------------
 
     @property
     def _source(self) -> str:
-        return f"public.{_quote(self.source)}"
+        return f"public.{_quote(self.view.source)}"
 
     @property
     def _keys(self) -> str:
-        return _join(map(_quote, self.group_by))
+        return _join(map(_quote, self.view.group_by))
 
     @property
     def _accumulators(self) -> dict[str, str]:
-        """Columns of the table in `standin`, besides the keys, and how they are computed from rows."""
+        """The columns of the table in `standin` besides the keys, and their SQL over rows of the source."""
         columns = {_quote("*.count"): "count(*)"}
-        for name, measure in self.measures.items():
+        for name, measure in self.view.measures.items():
             total, count = _quote(f"{name}.sum"), _quote(f"{name}.count")
             if isinstance(measure, Sum | Average):
                 columns[total] = f"coalesce(sum({measure.expression}), 0)"
@@ -177,9 +195,9 @@ $do$;
 
     @property
     def _columns(self) -> str:
-        """Columns of the view, from those of the table."""
-        columns = [_quote(key) for key in self.group_by]
-        for name, measure in self.measures.items():
+        """The columns of the view in `public`, as SQL over those of the table in `standin`."""
+        columns = [_quote(key) for key in self.view.group_by]
+        for name, measure in self.view.measures.items():
             total, count = _quote(f"{name}.sum"), _quote(f"{name}.count")
             if isinstance(measure, Sum):
                 value = f"CASE WHEN {count} > 0 THEN {total} END"
@@ -193,10 +211,9 @@ $do$;
 
     def _totals(self, rows: str, sign: str = "") -> str:
         totals = (f"{sign}{value} AS {column}" for column, value in self._accumulators.items())
-        # Named as the source, so that an expression may say "orders.qty".
-        return (
-            f"SELECT {self._keys}, {_join(totals)} FROM {rows} AS {_quote(self.source)} GROUP BY {self._keys}"
-        )
+        # The alias is the source's name, so that an expression can use "orders.qty".
+        alias = _quote(self.view.source)
+        return f"SELECT {self._keys}, {_join(totals)} FROM {rows} AS {alias} GROUP BY {self._keys}"
 
     def _trigger_function(self) -> str:
         inserted, deleted = self._totals("new_rows"), self._totals("old_rows", "-")
@@ -206,8 +223,8 @@ $do$;
             f"SELECT {self._keys}, {sums} FROM ({inserted} UNION ALL {deleted}) AS changes "
             f"GROUP BY {self._keys} HAVING {changes}"
         )
-        name = _quote(self.name)
-        # Who may write to the source needs no rights in `standin`, and a session's search path no say.
+        name = _quote(self.view.name)
+        # A user who may write to the source needs no rights in `standin`, whatever the session's search_path.
         return f"""CREATE FUNCTION standin.{name}() RETURNS trigger LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $function$
 #variable_conflict use_column
@@ -230,18 +247,18 @@ BEGIN
         DELETE FROM standin.{name} WHERE ctid = ANY (standin_emptied);
     END IF;
     IF standin_changed > 0 THEN
-        PERFORM pg_notify({_literal(CHANNEL)}, {_literal(self.name)});
+        PERFORM pg_notify({_literal(CHANNEL)}, {_literal(self.view.name)});
     END IF;
     RETURN NULL;
 END
 $function$;"""
 
     def _add(self, changes: str) -> str:
-        """Return the statement that adds changes, negative ones too, to the groups' totals."""
+        """Return the statement that adds changes, which may be negative, to the totals of their groups."""
         columns = self._accumulators
         additions = _join(f"{column} = summary.{column} + excluded.{column}" for column in columns)
         return f"""WITH changed AS (
-            INSERT INTO standin.{_quote(self.name)} AS summary ({self._keys}, {_join(columns)})
+            INSERT INTO standin.{_quote(self.view.name)} AS summary ({self._keys}, {_join(columns)})
             {changes}
             ON CONFLICT ({self._keys}) DO UPDATE SET {additions}
             RETURNING summary.ctid AS place, summary."*.count" AS row_count
@@ -250,12 +267,12 @@ $function$;"""
         INTO standin_changed, standin_emptied FROM changed"""
 
     def _trigger(self, event: str) -> str:
-        return _quote(f"{self.name}_{event}")
+        return _quote(f"{self.view.name}_{event}")
 
     def _create_trigger(self, event: str, transition_tables: str) -> str:
         return (
             f"CREATE TRIGGER {self._trigger(event)} AFTER {event.upper()} ON {self._source} "
-            f"{transition_tables} FOR EACH STATEMENT EXECUTE FUNCTION standin.{_quote(self.name)}();"
+            f"{transition_tables} FOR EACH STATEMENT EXECUTE FUNCTION standin.{_quote(self.view.name)}();"
         )
 
 

@@ -1,5 +1,3 @@
-"""Tells which materialized views have changed: on the stand-in by NOTIFY, on RisingWave by subscriptions."""
-
 from __future__ import annotations
 
 import logging
@@ -11,8 +9,6 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from django.db import Error, connections
 
-from django_risingwave.standin.summaries import CHANNEL
-from django_risingwave.streaming.notifications import Notifications
 from django_risingwave.streaming.selectable_event import SelectableEvent
 from django_risingwave.streaming.subscriptions import SubscriptionCursor
 
@@ -24,179 +20,184 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Seconds that a FETCH waits. It can't be cancelled: a thread that is to end does so within them.
-FETCH_TIMEOUT = 5
+#: Seconds that one FETCH waits for a change. It can't be cancelled, so a thread takes this long to end.
+FETCH_TIMEOUT_SECONDS = 5
 
-# What has been logged as missing a subscription, so that it is logged once a process.
-_polled: set[str] = set()
+# Relations whose missing subscription has been logged, so that each is logged once per process.
+_logged_as_missing: set[str] = set()
 
 
 class ChangeListener:
-    """Waits for materialized views to change, of those in `relations`.
+    """Wait for materialized views to change.
 
-    On the stand-in it listens on the calling thread's own connection, to what triggers NOTIFY. RisingWave
-    needs a subscription of each (CreateSubscription, in migration_operations.py), which takes a thread and a
-    connection; where one is missing nothing is told, so read again every now and then. Close it at the end.
+    On the stand-in it listens for notifications, on the calling thread's own connection. On RisingWave it
+    needs a subscription to each view, which the migration operation CreateSubscription creates; each takes a
+    thread and a connection. Without one of the subscriptions start() returns False and wait() never returns a
+    name: read the views at intervals instead.
+
+    Close it when done.
     """
 
     def __init__(self, using: str, relations: Collection[str]) -> None:
         self.connection = cast("DatabaseWrapper", connections[using])
         self.relations = frozenset(relations)
-        self._news: _News | None = None
+        self._source: _ChangeSource | None = None
 
     def start(self) -> bool:
-        """Connect and listen; tell whether changes will be told.
+        """Connect and listen. Return whether wait() will return changes.
 
-        Read only after this, so that no change falls between. Raises django.db.Error.
+        Read the views after this call: then no change is missed. Raises django.db.Error.
         """
         self.connection.ensure_connection()
-        if not self.connection.is_risingwave:
-            self._news = Notifications(self.connection, CHANNEL)
-        elif subscriptions := self._subscriptions():
-            self._news = _Subscriptions(self.connection, subscriptions)
-        return self._news is not None
+        if standin := self.connection.standin:
+            self._source = standin.listen()
+        elif subscriptions := self._find_subscriptions():
+            self._source = _SubscribedChanges(self.connection, subscriptions)
+        return self._source is not None
 
     def wait(self, timeout: float, wake: HasFileno) -> set[str]:
-        """Wait up to `timeout` seconds, or until `wake` can be read; give the names of what has changed.
+        """Return the names of the views that have changed since the last call.
 
-        Raises django.db.Error when the connection is lost, or a subscription.
+        If none has, waits at most `timeout` seconds for a change, or until `wake` is readable; the set may be
+        empty then. Raises django.db.Error when a connection or a subscription is lost.
         """
         with self.connection.wrap_database_errors, selectors.DefaultSelector() as selector:
             selector.register(wake, selectors.EVENT_READ)
-            if self._news is None:
+            if self._source is None:
                 selector.select(max(timeout, 0))
                 return set()
-            if names := self._news.receive() & self.relations:
+            if names := self._source.receive() & self.relations:
                 return names
-            selector.register(self._news, selectors.EVENT_READ)
+            selector.register(self._source, selectors.EVENT_READ)
             selector.select(max(timeout, 0))
-            return self._news.receive() & self.relations
+            return self._source.receive() & self.relations
 
     def close(self) -> None:
-        """Listen no more. Threads end with their FETCH, within FETCH_TIMEOUT, and are not waited for."""
-        if self._news is not None:
-            self._news.close()
-            self._news = None
+        """Stop listening. Doesn't wait for the threads, which end within FETCH_TIMEOUT_SECONDS."""
+        if self._source is not None:
+            self._source.close()
+            self._source = None
 
-    def _subscriptions(self) -> dict[str, str]:
-        """Return a subscription by relation; none at all unless there is one for each."""
+    def _find_subscriptions(self) -> dict[str, str]:
+        """Return the name of a subscription for each relation; an empty dictionary if one is missing."""
         with self.connection.cursor() as cursor:
             found = self.connection.introspection.get_subscriptions(cursor)
-        missing = sorted(self.relations - found.keys())
-        if unheard := set(missing) - _polled:
-            _polled.update(unheard)
+        missing = self.relations - found.keys()
+        for relation in sorted(missing - _logged_as_missing):
             logger.info(
-                "No changes are told, and all is read again and again: there is no subscription, or none "
-                "that this user may read, of %s. To be created by a migration: %s.",
-                ", ".join(missing),
-                ", ".join(f'CreateSubscription("{name}_changes", source="{name}")' for name in missing),
+                "%s: no subscription, or none that this user may read; its changes must be polled. "
+                'Create one in a migration: CreateSubscription("%s_changes", source="%s")',
+                relation,
+                relation,
+                relation,
             )
+        _logged_as_missing.update(missing)
         return {} if missing else {relation: found[relation] for relation in self.relations}
 
 
-class _News(Protocol):
-    """What a listener waits for."""
+class _ChangeSource(Protocol):
+    """Where a listener receives the names of changed views from."""
 
     def fileno(self) -> int:
-        """Return what can be read when there is something to take."""
+        """Return the file descriptor that is readable when there is something to receive."""
 
     def receive(self) -> set[str]:
-        """Return what has changed since the last call."""
+        """Return the names that have arrived since the last call, without waiting."""
 
     def close(self) -> None: ...
 
 
-class _Subscriptions:
-    """RisingWave's, each followed by a thread."""
+class _SubscribedChanges:
+    """Receives changes from RisingWave's subscriptions, each followed by a thread of its own."""
 
     def __init__(self, connection: DatabaseWrapper, subscriptions: Mapping[str, str]) -> None:
-        self._told: SimpleQueue[str | Exception] = SimpleQueue()
+        self._queue: SimpleQueue[str | Exception] = SimpleQueue()
         self._stopping = threading.Event()
         with ExitStack() as opened:
             cursors = {
                 relation: opened.enter_context(SubscriptionCursor(name, using=connection.alias))
                 for relation, name in subscriptions.items()
             }
-            # The cursors begin with the next epoch, for a change has the time when its epoch began
-            # (prev_epoch() in src/meta/src/barrier/command.rs at v3.0.3). This ends the one in progress, and
-            # what it brought can be read.
+            # A change has the timestamp at which its epoch began, and the cursors begin with the next epoch
+            # (prev_epoch() in src/meta/src/barrier/command.rs at v3.0.3). FLUSH ends the current epoch, so
+            # that a later read sees all of its changes.
             connection.flush()
             opened.pop_all()
-        self._has_news = SelectableEvent()
+        self._arrived = SelectableEvent()
         for relation, cursor in cursors.items():
-            _Follower(relation, cursor, self._tell, self._stopping).start()
+            _SubscriptionThread(relation, cursor, self._put, self._stopping).start()
 
     def fileno(self) -> int:
-        return self._has_news.fileno()
+        return self._arrived.fileno()
 
     def receive(self) -> set[str]:
-        """Return what was told, or raise what a thread failed with."""
-        self._has_news.clear()
+        """Return the names of changed relations, or raise the error that ended a thread."""
+        self._arrived.clear()
         names = set()
-        while not self._told.empty():
-            told = self._told.get()
-            if isinstance(told, Exception):
-                raise told
-            names.add(told)
+        while not self._queue.empty():
+            received = self._queue.get()
+            if isinstance(received, Exception):
+                raise received
+            names.add(received)
         return names
 
     def close(self) -> None:
         self._stopping.set()
-        self._has_news.close()
+        self._arrived.close()
 
-    def _tell(self, told: str | Exception) -> None:
-        self._told.put(told)
-        self._has_news.set()
+    def _put(self, received: str | Exception) -> None:
+        self._queue.put(received)
+        self._arrived.set()
 
 
-class _Follower(threading.Thread):
-    """Tells the name of a relation whenever it has changed, by the cursor of its subscription.
+class _SubscriptionThread(threading.Thread):
+    """Puts the relation's name whenever it has changed, as its subscription's cursor tells.
 
-    It takes one change of each epoch and skips the others, however many groups of a view have changed.
+    It fetches one change of each epoch and skips the others, however many rows of the relation have changed.
     """
 
     def __init__(
         self,
         relation: str,
         cursor: SubscriptionCursor,
-        tell: Callable[[str | Exception], None],
+        put: Callable[[str | Exception], None],
         stopping: threading.Event,
     ) -> None:
         super().__init__(name=f"changes-of-{relation}", daemon=True)
         self.relation = relation
         self.cursor = cursor
-        self.tell = tell
+        self.put = put
         self.stopping = stopping
 
     def run(self) -> None:
-        """Follow until stopped, or until there is an error, which the listener raises."""
+        """Follow the subscription until stopped, or until an error, which the listener raises."""
         with closing(self.cursor):
             try:
                 self._follow()
             except Exception as error:  # noqa: BLE001 - raised in the listener's thread
-                self.tell(error)
+                self.put(error)
 
     def _follow(self) -> None:
-        """Raise django.db.Error when the cursor fails twice without an answer between."""
-        answered = False
+        """Raise django.db.Error when the cursor fails twice in a row."""
+        may_reopen = False
         while not self.stopping.is_set():
             try:
-                changes = self.cursor.fetch(1, timeout=FETCH_TIMEOUT)
-                answered = True
+                changes = self.cursor.fetch(1, timeout=FETCH_TIMEOUT_SECONDS)
+                may_reopen = True
                 if changes:
-                    self.tell(self.relation)
-                    # Only the rows of a full cursor have none.
+                    self.put(self.relation)
+                    # A change has a timestamp, unlike the rows that a full cursor begins with.
                     self.cursor.declare(since=cast("int", changes[0].rw_timestamp) + 1)
             except Error as error:
-                if not answered or self.stopping.is_set():
+                if not may_reopen or self.stopping.is_set():
                     raise
-                answered = False
-                logger.info("The subscription of %s is opened again: %s", self.relation, error)
+                may_reopen = False
+                logger.info("%s: reopening the cursor of its subscription (%s)", self.relation, error)
                 self._reopen()
 
     def _reopen(self) -> None:
-        """Begin anew with the next epoch, and let be read what is left out."""
+        """Begin with the next epoch, and report a change: earlier ones may have been missed."""
         self.cursor.close()
         self.cursor.open()
         self.cursor.flush()
-        self.tell(self.relation)
+        self.put(self.relation)

@@ -1,14 +1,13 @@
-"""Operations for migrations of models on RisingWave. They ask the router, as Django's own do."""
+"""Migration operations for RisingWave. They ask the router whether to run, as Django's own do."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from django.db import router
 from django.db.migrations.operations.base import Operation, OperationCategory
 
-from django_risingwave.standin.summaries import SummaryView
+from django_risingwave.streaming.definitions import MaterializedViewDefinition, SubscriptionDefinition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,17 +17,13 @@ if TYPE_CHECKING:
 
     from django_risingwave.schema import DatabaseSchemaEditor
     from django_risingwave.streaming.aggregates import Aggregate
-
-
-# The units that RisingWave reads: DateTimeField in src/common/src/types/interval.rs at v3.0.3.
-_UNIT = "y|yrs?|years?|mons?|months?|d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?"
-_INTERVAL = re.compile(rf"\s*(?:\d+\s*(?:{_UNIT})(?![a-z])\s*)+", re.ASCII | re.IGNORECASE)
+    from django_risingwave.streaming.definitions import Definition
 
 
 class CreateTable(Operation):
-    """Create the table of an unmanaged model, which Django leaves alone.
+    """Create the table of an unmanaged model, which CreateModel doesn't.
 
-    An earlier CreateModel in the same app brings the model into the state::
+    An earlier CreateModel of the same app must have added the model to the state::
 
         migrations.CreateModel("Order", fields=[…], options={
             "managed": False, "required_db_vendor": "risingwave", "db_table": "orders",
@@ -42,7 +37,7 @@ class CreateTable(Operation):
         self.model_name = model_name
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Leave the state as it is: the model is there already."""
+        """Leave the state as it is: it has the model already."""
 
     def database_forwards(
         self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
@@ -61,7 +56,7 @@ class CreateTable(Operation):
             schema_editor.delete_model(model)
 
     def references_model(self, name: str, app_label: str) -> bool:
-        """Keep the optimizer from moving the model's other operations past this one."""
+        """Keep the optimizer from moving other operations on the model past this one."""
         return name.lower() == self.model_name.lower()
 
     def describe(self) -> str:
@@ -73,26 +68,42 @@ class CreateTable(Operation):
 
     def _is_allowed(self, schema_editor: Any, model: type[Model]) -> bool:
         connection = schema_editor.connection
-        # As Django's Options.can_migrate(), but for managed = False.
+        # As Django's Options.can_migrate(), without its refusal of unmanaged models.
         return model._meta.required_db_vendor in (None, connection.vendor) and router.allow_migrate_model(
             connection.alias, model
         )
 
 
-class _CreateByName(Operation):
-    """Create something of RisingWave's that Django has no model of. The router is asked as for RunSQL."""
+class _CreateStreamingObject(Operation):
+    """Create what a definition says. The router is asked as for RunSQL: there is no model."""
 
     category = OperationCategory.ADDITION
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    definition: Definition
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Leave the state as it is: a model over a view is unmanaged, and its CreateModel is its own."""
+        """Leave the state as it is: a CreateModel of its own adds the unmanaged model of a view."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Create the object."""
+        if self._is_allowed(schema_editor, app_label):
+            schema_editor.create_streaming_object(self.definition)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Drop the object."""
+        if self._is_allowed(schema_editor, app_label):
+            schema_editor.delete_streaming_object(self.definition)
+
+    def describe(self) -> str:
+        return f"Create {self.definition.kind.lower()} {self.definition.name}"
 
     @property
     def migration_name_fragment(self) -> str:
-        return self.name.lower()
+        return self.definition.name.lower()
 
     def _is_allowed(self, schema_editor: DatabaseSchemaEditor, app_label: str) -> bool:
         connection = schema_editor.connection
@@ -101,7 +112,7 @@ class _CreateByName(Operation):
         )
 
 
-class CreateMaterializedView(_CreateByName):
+class CreateMaterializedView(_CreateStreamingObject):
     """Create a materialized view of aggregates over the rows of a table, grouped by some of its columns.
 
     An example::
@@ -113,83 +124,28 @@ class CreateMaterializedView(_CreateByName):
             measures={"turnover": Sum("(qty * price)::numeric")},
         )
 
-    On RisingWave it is a real one, which is there once it has taken in the rows that are there. On the
-    stand-in it is a standin.SummaryView, whose source must be a table.
+    On RisingWave the statement returns when the view contains the rows that the source has. On the stand-in
+    the view is played by a table with triggers on the source: django_risingwave.standin.
     """
 
     def __init__(
         self, name: str, *, source: str, group_by: Sequence[str], measures: Mapping[str, Aggregate]
     ) -> None:
-        columns = [*group_by, *measures]
-        if not group_by or not measures:
-            raise ValueError(
-                f"Materialized view {name!r} needs at least one column to group by, and one measure."
-            )
-        if len(set(columns)) < len(columns):
-            raise ValueError(f"Materialized view {name!r} names a column twice: {', '.join(columns)}.")
-        super().__init__(name)
-        self.source = source
-        self.group_by = group_by
-        self.measures = measures
-
-    def database_forwards(
-        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
-    ) -> None:
-        """Create the view."""
-        if self._is_allowed(schema_editor, app_label):
-            schema_editor.create_materialized_view(self._view)
-
-    def database_backwards(
-        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
-    ) -> None:
-        """Drop the view."""
-        if self._is_allowed(schema_editor, app_label):
-            schema_editor.delete_materialized_view(self._view)
-
-    def describe(self) -> str:
-        return f"Create materialized view {self.name}"
-
-    @property
-    def _view(self) -> SummaryView:
-        return SummaryView(self.name, self.source, self.group_by, self.measures)
+        self.definition = MaterializedViewDefinition(name, source, group_by, measures)
 
 
-class CreateSubscription(_CreateByName):
-    """Create a subscription, by which the changes of a table or a materialized view are told.
+class CreateSubscription(_CreateStreamingObject):
+    """Create a subscription to the changes of a table or a materialized view.
 
     An example::
 
         CreateSubscription("state_turnover_changes", source="state_turnover", retention="1 day")
 
-    RisingWave keeps changes for as long as `retention`, and drops a cursor that found none for as long, so it
-    should be longer than the longest quiet time. https://docs.risingwave.com/serve/subscription
+    RisingWave keeps changes for as long as `retention`, and ends a cursor that finds none for as long: make
+    it longer than the longest quiet time. https://docs.risingwave.com/serve/subscription
 
-    On the stand-in this does nothing: the triggers of a materialized view's stand-in tell its changes.
+    It does nothing on the stand-in, where the view's triggers notify listeners.
     """
 
     def __init__(self, name: str, *, source: str, retention: str = "1 day") -> None:
-        if not _INTERVAL.fullmatch(retention) or not re.search("[1-9]", retention):
-            raise ValueError(
-                f"Subscription {name!r} needs a retention that RisingWave reads, whole numbers with units, "
-                f'such as "1 day", "12h" or "1 mon 15 d", and not {retention!r}.'
-            )
-        super().__init__(name)
-        self.source = source
-        self.retention = retention
-
-    def database_forwards(
-        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
-    ) -> None:
-        """Create the subscription."""
-        if self._is_allowed(schema_editor, app_label):
-            schema_editor.create_subscription(self.name, self.source, self.retention)
-
-    def database_backwards(
-        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
-    ) -> None:
-        """Drop the subscription."""
-        if self._is_allowed(schema_editor, app_label):
-            schema_editor.delete_subscription(self.name)
-
-    def describe(self) -> str:
-        return f"Create subscription {self.name}"
+        self.definition = SubscriptionDefinition(name, source, retention)

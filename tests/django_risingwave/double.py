@@ -1,13 +1,14 @@
-"""A double of RisingWave on the wire, for what PostgreSQL has nothing like: subscriptions.
+"""A double of RisingWave's protocol, for subscriptions, which PostgreSQL doesn't have.
 
-A proxy in front of the stand-in. It passes all bytes through, but for the simple queries that only RisingWave
-knows: in the place of each, the stand-in is sent one with the answer that RisingWave 3.0.3 is documented to
-give (https://docs.risingwave.com/serve/subscription; paths below are of its source, under src/frontend/src).
-A FETCH is held back until the stand-in's triggers NOTIFY that its view has changed, or until its timeout.
+It is a proxy in front of the stand-in and passes all bytes through, except the simple queries that only
+RisingWave understands. It replaces each of them by a query whose result is the answer that RisingWave 3.0.3
+documents (https://docs.risingwave.com/serve/subscription; the paths below are in its source, under
+src/frontend/src). It delays a FETCH until the stand-in's triggers notify it of a change of the view, or until
+the timeout.
 
-It is no RisingWave. All other SQL is PostgreSQL's, and writes are visible at once. An epoch ends with each
-NOTIFY and with FLUSH. A change carries any row of the view, since a NOTIFY doesn't say which one changed. Of
-what makes no sense only a cursor's statements are refused.
+It differs from RisingWave: other SQL is PostgreSQL's, and writes are visible at once. An epoch ends with each
+notification and with FLUSH. A change has any row of the view, since a notification doesn't say which row
+changed. It refuses wrong statements about cursors only.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 VERSION = "PostgreSQL 13.14.0-RisingWave-3.0.3 (double)"
 # session/cursor_manager.rs
 EXPIRED = "The cursor has exceeded its maximum lifetime, please recreate it (close then declare cursor)."
-# PostgreSQL does it, and it changes nothing.
+# A statement that PostgreSQL accepts and that changes nothing.
 NOTHING = "RESET lock_timeout"
 
 _STATEMENTS = {
@@ -50,27 +51,29 @@ _PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _STATEMEN
 @dataclass
 class Cursor:
     view: str
-    #: What it tells next are the changes of this moment and later, in milliseconds since 1970.
+    #: The next FETCH returns changes of this timestamp and later, in milliseconds since 1970.
     since: int
-    #: Whether it has rows to give before that.
+    #: Whether the next FETCH returns the existing rows instead.
     is_full: bool
+    #: How many times FETCH was called. From the second on, the first has been answered.
+    fetches: int = 0
     declared_at: float = field(default_factory=time.monotonic)
 
 
 class Double:
-    """The server: where it is, what it is sent, and what goes wrong."""
+    """The server: its port, the statements it has received, and the faults it can be told to have."""
 
     def __init__(self, folder: str, user: str, database: str) -> None:
-        """Stand before the stand-in whose socket is in this folder, which must not ask for a password."""
+        """Proxy the stand-in whose socket is in `folder`. It must not ask for a password."""
         self._backend = f"{folder}/.s.PGSQL.5432"
-        #: All simple queries, as they came.
+        #: All simple queries received, in order.
         self.statements: list[str] = []
-        #: The source of each subscription.
+        #: The source of each subscription, by the subscription's name.
         self.subscriptions: dict[str, str] = {}
         self.sessions: list[Session] = []
-        # All below is guarded by this.
-        self.news = threading.Condition()
-        #: Of each view, the epochs in which it changed, by their beginnings in milliseconds since 1970.
+        #: Guards the attributes below, and is notified when they change.
+        self.changed = threading.Condition()
+        #: By view, when the epochs began in which it changed, in milliseconds since 1970.
         self.changes: defaultdict[str, list[int]] = defaultdict(list)
         self.epoch = _now()
         self.expired_at = 0.0
@@ -100,18 +103,18 @@ class Double:
     # Faults ----------------------------------------------------------------------------------------------
 
     def drop(self, condition: Callable[[Session], object]) -> None:
-        """End the connections of these, as a server does that dies."""
+        """End the connections of these sessions, as a server that dies."""
         for session in self.sessions:
             if condition(session):
                 session.end()
 
     def expire_cursors(self) -> None:
-        """Refuse each FETCH of the cursors that there are, as when nothing has changed for the retention."""
-        with self.news:
+        """Refuse each FETCH of the existing cursors, as when nothing has changed for the retention."""
+        with self.changed:
             self.expired_at = time.monotonic()
-            self.news.notify_all()
+            self.changed.notify_all()
 
-    # What happens ----------------------------------------------------------------------------------------
+    # Connections and changes -----------------------------------------------------------------------------
 
     def next_epoch(self) -> None:
         self.epoch = max(_now(), self.epoch + 1)
@@ -126,12 +129,15 @@ class Double:
             while True:
                 client, _ = self._listener.accept()
                 session = Session(self, client)
-                # First, since whoever is answered looks for it there.
+                # Before start(): a client that has an answer finds its session here.
                 self.sessions.append(session)
                 session.start()
 
     def _listen(self, user: str, database: str) -> None:
-        """Hear which views change: https://www.postgresql.org/docs/18/protocol-message-formats.html."""
+        """Receive the stand-in's notifications of changed views, in PostgreSQL's protocol.
+
+        https://www.postgresql.org/docs/18/protocol-message-formats.html
+        """
         parameters = f"user\0{user}\0database\0{database}\0\0".encode()
         self._notifications.sendall(struct.pack("!ii", 8 + len(parameters), 3 << 16) + parameters)
         self._notifications.sendall(_message(b"Q", f"LISTEN {CHANNEL}\0".encode()))
@@ -140,14 +146,14 @@ class Double:
                 kind, body = message
                 if kind == b"A":
                     view = body[4:].split(b"\0")[1].decode()
-                    with self.news:
+                    with self.changed:
                         self.changes[view].append(self.epoch)
                         self.next_epoch()
-                        self.news.notify_all()
+                        self.changed.notify_all()
 
 
 class Session:
-    """A client's connection, and the one to the stand-in that it is passed on to."""
+    """A client's connection, and the connection to the stand-in that its messages are passed on to."""
 
     def __init__(self, double: Double, client: socket.socket) -> None:
         self.double = double
@@ -196,7 +202,7 @@ class Session:
     # Statements ------------------------------------------------------------------------------------------
 
     def _translate(self, sql: str) -> str:
-        """Return what PostgreSQL is sent for it."""
+        """Return the statement that PostgreSQL is sent instead."""
         self.double.statements.append(sql)
         for name, pattern in _PATTERNS.items():
             if match := pattern.fullmatch(sql):
@@ -211,7 +217,7 @@ class Session:
         return NOTHING
 
     def _flush(self) -> str:
-        with self.double.news:
+        with self.double.changed:
             self.double.next_epoch()
         return NOTHING
 
@@ -245,12 +251,13 @@ class Session:
         if name not in self.cursors:
             return _refuse(f"Cannot find cursor `{name}`")
         cursor, double = self.cursors[name], self.double
+        cursor.fetches += 1
         if cursor.is_full:
             cursor.is_full = False
             columns = "*, 'Insert'::varchar AS op, NULL::bigint AS rw_timestamp"
             return f"SELECT {columns} FROM {cursor.view} LIMIT {size}"
         until = time.monotonic() + int(timeout or 0)
-        with double.news:
+        with double.changed:
             while True:
                 if cursor.declared_at <= double.expired_at:
                     return _refuse(EXPIRED)
@@ -258,7 +265,7 @@ class Session:
                 left = until - time.monotonic()
                 if epochs or left <= 0:
                     break
-                double.news.wait(left)
+                double.changed.wait(left)
         epochs = epochs[: int(size)]
         if epochs:
             cursor.since = epochs[-1] + 1
@@ -279,7 +286,7 @@ def _now() -> int:
 
 
 def _read(stream: BinaryIO) -> tuple[bytes, bytes] | None:
-    """Return the kind and the body of the next message; None at the end."""
+    """Return the kind and the body of the next message, or None at the end of the stream."""
     head = stream.read(5)
     if len(head) < 5:
         return None
@@ -292,5 +299,5 @@ def _message(kind: bytes, body: bytes) -> bytes:
 
 
 def _refuse(text: str) -> str:
-    """Nearly all of RisingWave's errors have this code."""
+    """Return a statement that fails with this message and the SQLSTATE of nearly all RisingWave's errors."""
     return f"DO $do$BEGIN RAISE EXCEPTION USING ERRCODE = 'XX000', MESSAGE = $text${text}$text$; END$do$"

@@ -17,8 +17,8 @@ from django.test.utils import isolate_apps
 from django_risingwave.checks import check_models
 from django_risingwave.fields import RowIdField
 from django_risingwave.models import MaterializedView, ReadOnlyError, ReadOnlyModel, RisingWaveModel
-from django_risingwave.standin.summaries import SummaryView
 from django_risingwave.streaming.aggregates import Count
+from django_risingwave.streaming.definitions import MaterializedViewDefinition
 from tests.django_risingwave.models import Author, Event
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ def tables(request: pytest.FixtureRequest, standin: DatabaseWrapper) -> Database
         )
         cursor.execute("CREATE INDEX events_kind ON events (kind)")
     with standin.schema_editor() as editor:
-        editor.create_materialized_view(SummaryView("kinds", "events", ["kind"], {"number": Count()}))
+        editor.create_streaming_object(
+            MaterializedViewDefinition("kinds", "events", ["kind"], {"number": Count()})
+        )
     return standin
 
 

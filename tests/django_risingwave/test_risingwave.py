@@ -32,6 +32,7 @@ from django_risingwave.fields import RowIdField
 from django_risingwave.streaming import migration_operations
 from django_risingwave.streaming.aggregates import Count
 from django_risingwave.streaming.changes import ChangeListener
+from django_risingwave.streaming.definitions import SubscriptionDefinition
 from django_risingwave.streaming.subscriptions import SubscriptionCursor
 from tests.django_risingwave.models import Author, Book, Event, Everything, KindTotal, Sale
 from tests.django_risingwave.test_schema import THING, Table
@@ -480,7 +481,7 @@ def test_a_full_cursor_begins_with_the_rows_there_are(shop: DatabaseWrapper) -> 
 
 def test_a_cursor_expires_when_nothing_changes_for_its_retention(shop: DatabaseWrapper) -> None:
     with shop.schema_editor() as editor:
-        editor.create_subscription("short", "state_turnover", "3 s")
+        editor.create_streaming_object(SubscriptionDefinition("short", "state_turnover", "3 s"))
 
     def wait_in_vain() -> None:
         for _ in range(CHECKPOINT):
@@ -515,7 +516,9 @@ def test_a_change_right_after_the_start_is_told(shop: DatabaseWrapper) -> None:
 
 def test_without_one_of_the_subscriptions_nothing_is_told(shop: DatabaseWrapper) -> None:
     with shop.schema_editor() as editor:
-        editor.delete_subscription("item_quantity_changes")
+        editor.delete_streaming_object(
+            SubscriptionDefinition("item_quantity_changes", "item_quantity", "1 day")
+        )
     with closing(ChangeListener("risingwave", VIEWS)) as listener:
         assert listener.start() is False
 

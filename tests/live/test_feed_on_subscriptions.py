@@ -31,7 +31,7 @@ VIEWS = {ranking.model._meta.db_table for ranking in RANKINGS.values()}
 def double(orders, monkeypatch, settings) -> Iterator[Double]:
     """The alias on a double that has a subscription of each view, as the shop's migrations make it."""
     settings.LIVE_SERVER_CHECK_SECONDS = 0.05
-    monkeypatch.setattr(changes, "FETCH_TIMEOUT", 1)
+    monkeypatch.setattr(changes, "FETCH_TIMEOUT_SECONDS", 1)
     connection = connections["risingwave"]
     assert isinstance(connection, DatabaseWrapper)
     if connection.is_risingwave:

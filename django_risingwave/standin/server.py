@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import NotSupportedError
+
+from django_risingwave.standin.summaries import CHANNEL, Summary
+from django_risingwave.streaming.definitions import MaterializedViewDefinition, SubscriptionDefinition
+from django_risingwave.streaming.notifications import Notifications
+
+if TYPE_CHECKING:
+    from django_risingwave.base import DatabaseWrapper
+    from django_risingwave.schema import DatabaseSchemaEditor
+    from django_risingwave.streaming.definitions import Definition
+
+# A materialized view's summary has the view's name, in the schema `standin`.
+_RELATION_KINDS = """
+    SELECT c.relname, CASE
+        WHEN c.relkind = 'm' OR to_regclass(format('standin.%%I', c.relname)) IS NOT NULL
+            THEN 'materialized view'
+        WHEN c.relkind = 'v' THEN 'view'
+        ELSE 'table'
+    END
+    FROM pg_catalog.pg_class AS c
+    WHERE c.relkind IN ('f', 'm', 'p', 'r', 'v') AND pg_catalog.pg_table_is_visible(c.oid)
+"""
+
+
+class StandIn:
+    """What PostgreSQL does where RisingWave would do it by itself. DatabaseWrapper.standin has one."""
+
+    def __init__(self, connection: DatabaseWrapper) -> None:
+        self.connection = connection
+
+    def create(self, definition: Definition, editor: DatabaseSchemaEditor) -> None:
+        """Create what takes the place of the defined object.
+
+        Raises NotSupportedError, naming the limit, if the stand-in can't play it.
+        """
+        match definition:
+            case MaterializedViewDefinition():
+                summary = Summary(definition)
+                if not editor.collect_sql:
+                    with self.connection.cursor() as cursor:
+                        summary.check(cursor)
+                editor.execute(summary.create_sql(), None)
+            case SubscriptionDefinition():
+                # A summary's triggers notify listeners without one.
+                pass
+            case _:
+                raise _unsupported(definition)
+
+    def drop(self, definition: Definition, editor: DatabaseSchemaEditor) -> None:
+        """Drop what create() created."""
+        match definition:
+            case MaterializedViewDefinition():
+                editor.execute(Summary(definition).drop_sql(), None)
+            case SubscriptionDefinition():
+                pass
+            case _:
+                raise _unsupported(definition)
+
+    def listen(self) -> Notifications:
+        """Listen for the names of materialized views whose rows change. Raises django.db.Error."""
+        return Notifications(self.connection, CHANNEL)
+
+    def get_relation_kinds(self, cursor: Any) -> dict[str, str]:
+        """Return "table", "materialized view" or "view" by name."""
+        cursor.execute(_RELATION_KINDS, [])
+        return dict(cursor.fetchall())
+
+
+def _unsupported(definition: Definition) -> NotSupportedError:
+    return NotSupportedError(
+        f"PostgreSQL in RisingWave's place has no {definition.kind} and can't play {definition.name!r}. "
+        "Use a RisingWave server."
+    )
