@@ -48,9 +48,8 @@ _INDEXES = """
     WHERE schema.name = current_schema() AND relation.name = %s
     ORDER BY idx.name
 """
-# A subscription depends on the one relation that it tells the changes of; only those that the user may read
-# are there. rw_subscriptions.rs and rw_depend.rs in src/frontend/src/catalog/system_catalog/rw_catalog at
-# v3.0.3.
+# A subscription depends on one relation, its source. The catalog lists those that the user may read:
+# rw_subscriptions.rs and rw_depend.rs in src/frontend/src/catalog/system_catalog/rw_catalog at v3.0.3.
 _SUBSCRIPTIONS = """
     SELECT relation.name, subscription.name
     FROM rw_catalog.rw_subscriptions AS subscription
@@ -77,7 +76,7 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
         return dict(cursor.fetchall())
 
     def get_subscriptions(self, cursor: Any) -> dict[str, str]:
-        """Return a subscription's name by that of its table or materialized view; none on the stand-in."""
+        """Return a subscription's name by its table or materialized view. The stand-in has none."""
         if not self.connection.is_risingwave:
             return {}
         cursor.execute(_SUBSCRIPTIONS, [])

@@ -1,4 +1,4 @@
-"""Bases for models that live on RisingWave."""
+"""Base classes of models whose tables or views are on RisingWave."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _Method = TypeVar("_Method")
 
 
 class ReadOnlyError(NotSupportedError):
-    """A write to a model that can only be read."""
+    """A write to a read-only model."""
 
     def __init__(self, model: type[models.Model], operation: str) -> None:
         super().__init__(
@@ -24,7 +24,7 @@ class ReadOnlyError(NotSupportedError):
 def _refuse(method: _Method) -> _Method:
     """Return a method of the same name that raises ReadOnlyError.
 
-    It keeps the flags that templates and managers go by, alters_data and queryset_only.
+    It keeps the attributes that templates and managers look at, alters_data and queryset_only.
     """
     original = cast("Any", method)
 
@@ -37,11 +37,11 @@ def _refuse(method: _Method) -> _Method:
 
 
 class RisingWaveModel(models.Model):
-    """A model whose table is on RisingWave: routers.RisingWaveRouter sends it there."""
+    """A model whose table is on RisingWave, where routers.RisingWaveRouter sends its queries."""
 
     class Meta:
         abstract = True
-        # What the router goes by, also in migrations, where a model's own class is not at hand.
+        # The router looks at this instead of the class, which migrations don't have.
         required_db_vendor = "risingwave"
 
 
@@ -73,8 +73,8 @@ ReadOnlyManager = models.Manager.from_queryset(ReadOnlyQuerySet, class_name="Rea
 class ReadOnlyModel(RisingWaveModel):
     """A model that refuses every write with ReadOnlyError.
 
-    What gets past the model and its manager, such as a cascade or a plain Manager set on a subclass, is
-    refused by compiler.py, where all SQL of the alias is made.
+    Writes that bypass the model and its manager, such as a cascade or those of a plain Manager on a subclass,
+    are refused by compiler.py, which compiles all SQL of the alias.
     """
 
     objects: ClassVar[ReadOnlyManager[Self]] = ReadOnlyManager()
@@ -90,10 +90,10 @@ class ReadOnlyModel(RisingWaveModel):
 
 
 class MaterializedView(ReadOnlyModel):
-    """A model over a materialized view, which migration_operations.CreateMaterializedView makes.
+    """A model over a materialized view, which the migration operation CreateMaterializedView creates.
 
-    Its Meta takes over this one's: `class Meta(MaterializedView.Meta): db_table = "state_turnover"`. One
-    column must be declared primary_key=True: the grouping key, say. It may be NULL in one row.
+    Inherit its Meta: `class Meta(MaterializedView.Meta): db_table = "state_turnover"`. Declare one column
+    primary_key=True, such as the grouping key. It may be NULL in one row.
     """
 
     class Meta(ReadOnlyModel.Meta):

@@ -1,4 +1,7 @@
-"""DATABASE_ROUTERS = ["django_risingwave.routers.RisingWaveRouter"]."""
+"""A router between RisingWave and other databases.
+
+DATABASE_ROUTERS = ["django_risingwave.routers.RisingWaveRouter"]
+"""
 
 from __future__ import annotations
 
@@ -19,27 +22,27 @@ def _is_risingwave_alias(alias: str | None) -> bool:
 
 
 def first_risingwave_alias() -> str | None:
-    """Return the first alias of DATABASES that is on RisingWave, if any is."""
+    """Return the first alias in DATABASES that is on RisingWave, or None."""
     return next(filter(_is_risingwave_alias, connections), None)
 
 
 def _is_risingwave_model(model: type[Model] | Model) -> bool:
-    # The table of a many-to-many field is where the model is that has the field; a proxy, where its model is.
+    # The table of a many-to-many field is on the database of the field's model, and a proxy on its model's.
     owner: Any = model._meta.auto_created or model._meta.concrete_model or model
     return bool(owner._meta.required_db_vendor == VENDOR)
 
 
 class RisingWaveRouter:
-    """Send models to RisingWave by what they are, and keep all others away from it.
+    """Route models with `required_db_vendor = "risingwave"` to RisingWave, and no others.
 
-    A model belongs on RisingWave if its Meta has `required_db_vendor = "risingwave"`, as those of
-    models.RisingWaveModel have. That survives in migrations, where a model is no longer a subclass.
+    Subclasses of models.RisingWaveModel have it in their Meta. Models in migrations keep it too, though they
+    are no subclasses.
     """
 
     def db_for_read(self, model: type[Model], instance: Model | None = None, **hints: Any) -> str | None:
-        """Return RisingWave's alias for its models: the hinted instance's, or else the first in settings.
+        """Return an alias of RisingWave for its models: the instance's, or else the first in DATABASES.
 
-        Raise ImproperlyConfigured if settings have none.
+        Raises ImproperlyConfigured if DATABASES has none.
         """
         hinted = instance._state.db if instance is not None else None
         if _is_risingwave_model(model):
@@ -47,7 +50,7 @@ class RisingWaveRouter:
                 return hinted
             return self._alias_for(model)
         if _is_risingwave_alias(hinted):
-            # Django would go on to the instance's own alias.
+            # On None Django would use the instance's alias.
             return DEFAULT_DB_ALIAS
         return None
 
@@ -57,21 +60,21 @@ class RisingWaveRouter:
         if alias := first_risingwave_alias():
             return alias
         raise ImproperlyConfigured(
-            f'{model._meta.label} is on RisingWave, but no database has ENGINE "django_risingwave": add one '
-            "to DATABASES."
+            f"{model._meta.label} is on RisingWave, but no database in DATABASES has the ENGINE "
+            '"django_risingwave". Add one.'
         )
 
     def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool | None:
-        """Forbid relations between the two sides: they are two databases."""
+        """Forbid relations between models on RisingWave and others, which are on another database."""
         return False if _is_risingwave_model(obj1) != _is_risingwave_model(obj2) else None
 
     def allow_migrate(
         self, db: str, app_label: str, model_name: str | None = None, **hints: Any
     ) -> bool | None:
-        """Let each side have its own models' tables.
+        """Allow tables of RisingWave's models on RisingWave only, and other tables elsewhere only.
 
-        What a migration does without naming a model (RunPython, RunSQL) runs on RisingWave only if the app
-        has a model there; the hint `required_db_vendor="risingwave"` keeps it from the other side.
+        Operations without a model (RunPython, RunSQL) run on RisingWave if the app has a model there. With
+        the hint `required_db_vendor="risingwave"` they run there only.
         """
         on_risingwave = _is_risingwave_alias(db)
         if "required_db_vendor" in hints:

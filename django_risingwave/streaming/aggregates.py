@@ -1,4 +1,4 @@
-"""The measures of a materialized view, over SQL expressions of its source's columns."""
+"""The measures of a materialized view: aggregates of SQL expressions over its source's columns."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Aggregate:
-    """One aggregate of an SQL expression over a row of the source, in words that both servers know."""
+    """An aggregate of an SQL expression over a row of the source, which both servers must understand."""
 
     expression: str
 
     def __post_init__(self) -> None:
         if not self.expression.strip():
             raise ValueError(
-                f'{type(self).__name__}() needs an SQL expression, such as "qty" or "(qty * price)::numeric".'
+                f"{type(self).__name__}() needs an SQL expression, not {self.expression!r}. "
+                'Write one such as "qty" or "(qty * price)::numeric".'
             )
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        """Return what a migration file writes."""
+        """Return the path and the arguments for a migration file."""
         return f"{type(self).__module__}.{type(self).__qualname__}", astuple(self), {}
 
 
 @dataclass(frozen=True)
 class Sum(Aggregate):
-    """`sum(expression)`: NULL where all values are. Sum numerics or integers, for floats drift."""
+    """`sum(expression)`: NULL if all values are NULL. Cast floats to numeric: sums of floats are inexact."""
 
     def __str__(self) -> str:
         return f"sum({self.expression})"
@@ -33,7 +34,7 @@ class Sum(Aggregate):
 
 @dataclass(frozen=True)
 class Average(Aggregate):
-    """`avg(expression)`: a numeric, NULL where all values are."""
+    """`avg(expression)`: a numeric, NULL if all values are NULL."""
 
     def __str__(self) -> str:
         return f"avg({self.expression})"
@@ -41,7 +42,7 @@ class Average(Aggregate):
 
 @dataclass(frozen=True)
 class Count(Aggregate):
-    """`count(expression)`: how many values are not NULL; of "*", how many rows."""
+    """`count(expression)`: the number of values that aren't NULL, or of rows for "*"."""
 
     expression: str = "*"
 

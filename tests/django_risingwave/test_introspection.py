@@ -72,7 +72,7 @@ def test_keys_and_indexes_are_described(tables: DatabaseWrapper) -> None:
     assert described("django_risingwave_author") == {"django_risingwave_author_pkey": (["id"], True, False)}
 
 
-def test_subscriptions_are_found_by_what_they_are_of(standin: DatabaseWrapper, disguise: Disguise) -> None:
+def test_a_subscription_is_found_by_its_source(standin: DatabaseWrapper, disguise: Disguise) -> None:
     with standin.cursor() as cursor:
         for schema in ("public", "elsewhere"):
             cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")

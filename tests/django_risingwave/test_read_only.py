@@ -1,4 +1,4 @@
-"""Nothing that is computed can be written: not by the model, its managers, relations or cascades."""
+"""Read-only models refuse every write: by the model, its managers, relations and cascades."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ GUARDED: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("operation", GUARDED)
-def test_a_write_is_refused_before_a_database_is_asked(operation: str) -> None:
+def test_a_write_is_refused_without_a_query(operation: str) -> None:
     async def awaited() -> None:
         result = GUARDED[operation]()
         if inspect.isawaitable(result):
@@ -69,13 +69,13 @@ def test_a_write_is_refused_before_a_database_is_asked(operation: str) -> None:
     assert isinstance(error.value, NotSupportedError)
 
 
-def test_no_method_that_alters_data_slipped_through() -> None:
+def test_every_method_of_django_that_alters_data_is_refused() -> None:
     def alters_data(method: object) -> bool:
         return getattr(method, "alters_data", False)
 
     for name, method in inspect.getmembers(QuerySet, alters_data):
         assert getattr(ReadOnlyQuerySet, name) is not method, f"QuerySet.{name} is not refused"
-        # Templates don't call it, and managers have it if they have Django's own.
+        # So templates don't call it, and managers have it if they have Django's method.
         assert alters_data(getattr(ReadOnlyQuerySet, name))
         assert hasattr(KindTotal.objects, name) == hasattr(Event.objects, name)
     for name, method in inspect.getmembers(models.Model, alters_data):
@@ -124,7 +124,7 @@ def collect_and_delete() -> None:
 
 PLAIN = UnguardedKindTotal.objects
 
-# Ways to write that no guard on the model or its own manager sees.
+# Writes that bypass the methods of the model and of its manager.
 UNGUARDED: dict[str, Callable[[], object]] = {
     "plain manager: create": lambda: PLAIN.create(kind="b"),
     "plain manager: get_or_create": lambda: PLAIN.get_or_create(kind="b"),
@@ -149,14 +149,14 @@ UNGUARDED: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("operation", UNGUARDED)
-def test_what_gets_past_the_guards_is_refused_where_sql_is_made(
+def test_a_write_that_bypasses_those_methods_is_refused_by_the_compiler(
     tables: DatabaseWrapper, operation: str
 ) -> None:
     with pytest.raises(ReadOnlyError, match="is read-only"):
         UNGUARDED[operation]()
 
 
-def test_reading_is_as_ever(tables: DatabaseWrapper) -> None:
+def test_reads_work_as_usual(tables: DatabaseWrapper) -> None:
     assert ROWS.get(kind="a").total == 1
     assert ROWS.filter(total__gt=0).count() == 1
     assert connections["risingwave"] is tables

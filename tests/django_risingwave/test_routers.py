@@ -1,4 +1,4 @@
-"""Models go to RisingWave by what they are."""
+"""Models of RisingWave are routed to RisingWave, and no others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def second_alias() -> Iterator[str]:
-    """Another alias for RisingWave, after the first in settings."""
+    """A second alias on RisingWave, after the first in DATABASES."""
     connections.settings["second"] = connections.settings["risingwave"].copy()
     assert connections["second"].vendor == "risingwave"
     yield "second"
@@ -33,7 +33,7 @@ def second_alias() -> Iterator[str]:
 @pytest.mark.parametrize(
     "model", [Event, KindTotal, Author, Book, Book.readers.through, Order, StateTurnover]
 )
-def test_risingwave_models_go_to_risingwave(model: type[models.Model], second_alias: str) -> None:
+def test_models_of_risingwave_are_routed_there(model: type[models.Model], second_alias: str) -> None:
     assert router.db_for_read(model) == "risingwave"
     assert router.db_for_write(model) == "risingwave"
 
@@ -47,7 +47,7 @@ def test_a_related_object_stays_on_the_alias_of_its_instance(second_alias: str) 
 
 
 @pytest.mark.parametrize("model", [User, ContentType, User.groups.through])
-def test_other_models_never_go_to_risingwave(model: type[models.Model]) -> None:
+def test_other_models_are_never_routed_to_risingwave(model: type[models.Model]) -> None:
     assert router.db_for_read(model) == "default"
     event = Event(pk=1)
     event._state.db = "risingwave"
@@ -55,7 +55,7 @@ def test_other_models_never_go_to_risingwave(model: type[models.Model]) -> None:
     assert router.db_for_write(model, instance=event) == "default"
 
 
-def test_a_proxy_goes_where_its_model_is() -> None:
+def test_a_proxy_is_routed_as_its_model() -> None:
     with isolate_apps("django_risingwave"):
 
         class Proxy(Event):
@@ -66,17 +66,19 @@ def test_a_proxy_goes_where_its_model_is() -> None:
     assert router.db_for_read(Proxy) == "risingwave"
 
 
-def test_settings_without_risingwave_are_named_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_databases_without_risingwave_are_an_error_that_names_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with monkeypatch.context() as patched:
         patched.delitem(connections.settings, "risingwave")
         with pytest.raises(
             ImproperlyConfigured,
-            match=r'Event is on RisingWave, but no database has ENGINE "django_risingwave": add one',
+            match=r'Event is on RisingWave, but no database in DATABASES has the ENGINE "django_risingwave"\.',
         ):
             router.db_for_read(Event)
 
 
-def test_relations_between_the_two_sides_are_forbidden() -> None:
+def test_relations_between_risingwave_and_other_databases_are_forbidden() -> None:
     assert router.allow_relation(User(pk=1), Author(pk=1)) is False
     assert router.allow_relation(Author(pk=1), User(pk=1)) is False
     author, book = Author(pk=1), Book(pk=1)
@@ -84,20 +86,20 @@ def test_relations_between_the_two_sides_are_forbidden() -> None:
     assert router.allow_relation(author, book) is True
 
 
-def as_a_migration_sees(model: type[models.Model]) -> type[models.Model]:
-    """The model without its Python class: a plain Model with the same fields and options."""
+def as_in_a_migration(model: type[models.Model]) -> type[models.Model]:
+    """Return a plain Model with the same fields and options, as migrations have it."""
     state = ProjectState()
     state.add_model(ModelState.from_model(model))
     return state.apps.get_model(model._meta.app_label, model._meta.model_name)
 
 
 @pytest.mark.parametrize(("model", "on_risingwave"), [(Author, True), (Event, True), (ContentType, False)])
-@pytest.mark.parametrize("seen", ["as it is", "by a migration"])
-def test_tables_are_made_on_the_side_of_their_model(
-    model: type[models.Model], on_risingwave: bool, seen: str
+@pytest.mark.parametrize("is_in_migration", [False, True])
+def test_tables_are_created_on_the_database_of_their_model_only(
+    model: type[models.Model], on_risingwave: bool, is_in_migration: bool
 ) -> None:
-    if seen == "by a migration":
-        model = as_a_migration_sees(model)
+    if is_in_migration:
+        model = as_in_a_migration(model)
     assert router.allow_migrate_model("risingwave", model) is on_risingwave
     assert router.allow_migrate_model("default", model) is not on_risingwave
 
@@ -105,12 +107,12 @@ def test_tables_are_made_on_the_side_of_their_model(
 @pytest.mark.parametrize(
     ("app_label", "hints", "risingwave", "default"),
     [
-        # RunPython and RunSQL say nothing of a model.
+        # RunPython and RunSQL without hints.
         ("demo_shop", {}, True, True),
         ("auth", {}, False, True),
         ("contenttypes", {}, False, True),
         ("no_such_app", {}, False, True),
-        # They may by hints.
+        # With hints.
         ("demo_shop", {"model_name": "order"}, True, False),
         ("auth", {"model_name": "user"}, False, True),
         ("auth", {"model_name": "no_such_model"}, False, True),
@@ -118,7 +120,7 @@ def test_tables_are_made_on_the_side_of_their_model(
         ("demo_shop", {"required_db_vendor": "postgresql"}, False, True),
     ],
 )
-def test_operations_without_a_model_run_where_their_app_is_at_home(
+def test_operations_without_a_model_run_where_their_app_has_models(
     app_label: str, hints: dict[str, Any], risingwave: bool, default: bool
 ) -> None:
     assert router.allow_migrate("risingwave", app_label, **hints) is risingwave
