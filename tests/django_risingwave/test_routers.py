@@ -66,15 +66,11 @@ def test_a_proxy_is_routed_as_its_model() -> None:
     assert router.db_for_read(Proxy) == "risingwave"
 
 
-def test_databases_without_risingwave_are_an_error_that_names_the_model(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_without_a_risingwave_database_the_error_names_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = 'Event is on RisingWave, but no database in DATABASES has the ENGINE "django_risingwave"'
     with monkeypatch.context() as patched:
         patched.delitem(connections.settings, "risingwave")
-        with pytest.raises(
-            ImproperlyConfigured,
-            match=r'Event is on RisingWave, but no database in DATABASES has the ENGINE "django_risingwave"\.',
-        ):
+        with pytest.raises(ImproperlyConfigured, match=message):
             router.db_for_read(Event)
 
 
