@@ -1,4 +1,4 @@
-"""Who may look: everyone while LIVE_OPEN is set, otherwise those who have logged in."""
+"""Who may see the rankings: everyone if LIVE_OPEN is set, otherwise users who are logged in."""
 
 from __future__ import annotations
 
@@ -8,58 +8,77 @@ from urllib.parse import urlsplit
 
 from channels.auth import get_user
 from django.conf import settings
+from django.core.exceptions import SynchronousOnlyOperation
 from django.http.request import split_domain_port, validate_host
 
 from live.conf import live_settings
 from live.logins import digest, get_logins
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from channels.consumer import _ChannelScope
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.contrib.auth.models import AnonymousUser
     from django.http import HttpRequest
 
 
 def is_open() -> bool:
-    """Whether everyone may look: the setting LIVE_OPEN, by default not."""
+    """Return whether everyone may see the rankings."""
     return live_settings.OPEN
 
 
 async def may_look(request: HttpRequest) -> bool:
-    """Whether the request's user may see the rankings. Asks for no user while the dashboard is open."""
-    if is_open():
-        return True
-
-    async def ask() -> bool:
-        return (await request.auser()).is_authenticated
-
-    session_key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-    return await (get_logins().ask(digest(session_key), ask) if session_key else ask())
+    """Return whether the user of a request may see the rankings."""
+    return await _may_look(request.COOKIES.get(settings.SESSION_COOKIE_NAME), request.auser)
 
 
 async def may_subscribe(session_key: str | None) -> bool:
-    """The same for a WebSocket, by its session's key."""
+    """Return whether the user of a session may see the rankings, for a WebSocket."""
+
+    async def load_user() -> AbstractBaseUser | AnonymousUser:
+        # A new store each time, since a store keeps what it has read.
+        session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+        return await get_user({"session": session})  # type: ignore[typeddict-item]
+
+    return await _may_look(session_key, load_user)
+
+
+def may_look_now(request: HttpRequest) -> bool | None:
+    """Return the same for a template tag, which can't await; None if the user can't be looked up here."""
     if is_open():
         return True
+    try:
+        return hasattr(request, "user") and request.user.is_authenticated
+    except SynchronousOnlyOperation:
+        return None
+
+
+async def _may_look(
+    session_key: str | None, load_user: Callable[[], Awaitable[AbstractBaseUser | AnonymousUser]]
+) -> bool:
+    """Load the user only if the dashboard is closed and the session's last answer isn't cached."""
+    if is_open():
+        return True
+
+    async def is_logged_in() -> bool:
+        return (await load_user()).is_authenticated
+
     if not session_key:
-        return False
-
-    async def ask() -> bool:
-        # A new store each time: what one has read, it keeps.
-        session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-        return (await get_user({"session": session})).is_authenticated  # type: ignore[typeddict-item]
-
-    return await get_logins().ask(digest(session_key), ask)
+        return await is_logged_in()
+    return await get_logins().ask(digest(session_key), is_logged_in)
 
 
 def session_key(scope: _ChannelScope) -> str | None:
-    """The key of the session that a WebSocket's cookies name."""
+    """Return the key of the session that a WebSocket's cookies name."""
     return scope["cookies"].get(settings.SESSION_COOKIE_NAME)
 
 
 def same_origin(scope: _ChannelScope, *, missing: bool) -> bool:
-    """Whether the page that opened the WebSocket is this site's; `missing`: whether it may say nothing.
+    """Return whether a page of this site opened the WebSocket; `missing` is the answer without an Origin.
 
-    Browsers always say it; so a foreign page can't ride on a visitor's session. As in Django's CSRF check,
-    the Origin's host and port must be the Host's, or the Origin one of CSRF_TRUSTED_ORIGINS; and the Host
+    Browsers always send an Origin, so another site's page can't use a visitor's session. As in Django's CSRF
+    check, the Origin must have the Host's name and port, or be one of CSRF_TRUSTED_ORIGINS. The Host must be
     one of ALLOWED_HOSTS, against DNS rebinding. https://owasp.org/www-community/attacks/csrf
     """
     headers = {

@@ -5,16 +5,16 @@ from django.utils.module_loading import autodiscover_modules
 
 
 class LiveConfig(AppConfig):
-    """Live rankings, in pages, for programs and in frames. Which, the module `rankings` of each app says."""
+    """Live rankings for pages, programs and other sites, from the module `rankings` of each app."""
 
     name = "live"
     verbose_name = "Live rankings"
 
     def ready(self) -> None:
-        # As Django's admin does with the modules `admin`.
+        # As Django's admin does with modules named `admin`.
         autodiscover_modules("rankings")
-        from live import logins  # noqa: PLC0415 - not before the apps are loaded
-        from live.checks import check_rankings, check_settings  # noqa: PLC0415 - it looks at models
+        from live import logins  # noqa: PLC0415 - needs the apps to be loaded
+        from live.checks import check_rankings, check_settings  # noqa: PLC0415 - needs the apps to be loaded
 
         checks.register(check_rankings)
         checks.register(check_settings)

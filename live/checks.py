@@ -16,12 +16,12 @@ from live.rankings import RANKINGS
 
 
 def check_rankings(**_: Any) -> list[CheckMessage]:
-    """There are some, and all of them in one database, which the feed reads."""
+    """Check that there are rankings, and that all are in one database: the feed reads only one."""
     if not RANKINGS:
         return [
             CheckWarning(
-                "There are no rankings to show.",
-                hint="Register some in the module rankings.py of an installed app: docs/rankings.md.",
+                "No rankings are registered.",
+                hint="Register some in the module `rankings` of an installed app. See docs/rankings.md.",
                 id="live.W001",
             )
         ]
@@ -33,8 +33,8 @@ def check_rankings(**_: Any) -> list[CheckMessage]:
         where = ", ".join(f"{slug} in {alias!r}" for slug, alias in aliases.items())
         return [
             Error(
-                f"The rankings are in several databases: {where}.",
-                hint="Put the materialized views of all of them into one.",
+                f"The rankings must be in one database, not in several: {where}.",
+                hint="Create their materialized views in the same database.",
                 id="live.E002",
             )
         ]
@@ -42,7 +42,7 @@ def check_rankings(**_: Any) -> list[CheckMessage]:
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """The settings have values that are allowed and go together, and no name is mistyped."""
+    """Check the values of the settings, the order of some, and the names that begin with LIVE_."""
     return _wrong_values() or [*_wrong_orderings(), *_mistyped_names()]
 
 
@@ -71,7 +71,7 @@ def _wrong_orderings() -> list[CheckMessage]:
 
 
 def _mistyped_names() -> list[CheckMessage]:
-    """Settings that `live` doesn't have, but one of nearly that name. Others may be another app's."""
+    """Warn of unknown names that are close to a setting's. Other names may belong to another app."""
     known = [name.removeprefix(PREFIX) for name in SETTINGS]
     unknown = [name for name in dir(settings) if name.startswith(PREFIX) and name not in SETTINGS]
     return [

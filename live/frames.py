@@ -12,20 +12,15 @@ from typing import TYPE_CHECKING, Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.template.loader import render_to_string
 
+from live.formats import isoformat
 from live.protocol import VERSION, CloseCode, MessageType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
     from live.hub import Ping
     from live.rankings import Ranking
     from live.snapshots import Snapshot
-
-
-def isoformat(moment: datetime) -> str:
-    """UTC with milliseconds: 2026-11-23T15:04:05.678Z."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def payload(snapshot: Snapshot) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a page needs in order to keep its rankings up to date: the context of live/updates.html."""
+"""How a page keeps its rankings up to date: the context of the template live/updates.html."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ _RECONNECTION = {
 def updates(
     rankings: Sequence[Ranking], *, ptag: str = "", checked_at: datetime | None = None
 ) -> dict[str, Any]:
-    """The context, for a page that has these rankings as of `checked_at`, and of the tag `ptag`.
+    """Return the context for a page that shows these rankings as they were read at `checked_at`.
 
-    Without a tag the page polls at once. Raises NoReverseMatch where live.urls isn't included.
+    `ptag` is their combined etag; without it the page polls at once. Raises NoReverseMatch if the project
+    doesn't include live.urls.
     """
     query = f"?rankings={','.join(ranking.slug for ranking in rankings)}"
     now = datetime.now(UTC)
@@ -41,7 +42,7 @@ def updates(
         "ptag": ptag,
         "now": now,
         "checked_at": checked_at or now,
-        # As texts, so that no template localizes them.
+        # Strings, since templates localize numbers.
         "poll_milliseconds": f"{live_settings.POLL_SECONDS * 1000:.0f}",
         "stale_seconds": str(live_settings.STALE_SECONDS),
         "login_code": str(int(CloseCode.LOGIN_REQUIRED)),

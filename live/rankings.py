@@ -1,4 +1,4 @@
-"""What a ranking is, and the list of them. docs/rankings.md tells how to declare one."""
+"""The rankings of a project. docs/rankings.md shows how to declare one."""
 
 from __future__ import annotations
 
@@ -22,17 +22,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The `size` keys of a materialized view with the largest measure."""
+    """The `size` rows of a materialized view that have the largest measure."""
 
+    #: Names the ranking in URLs, in comma-separated parameters and in the ids of elements.
     slug: str
-    #: After "Top 5".
+    #: What follows "Top 5" in the heading: "states by turnover".
     title: str
     model: type[MaterializedView]
+    #: The model's field that tells the rows apart.
     key: str
+    #: The model's field that the rows are ranked by.
     measure: str
-    #: The key as people read it.
+    #: Returns a key as people read it.
     name: Callable[[Any], str] = formats.key
-    #: The measure as people read it.
+    #: Returns a measure as people read it.
     display: Callable[[float], str] = formats.quantity
     size: int = 5
 
@@ -42,9 +45,9 @@ class Ranking:
         return f"Top {self.size} {self.title}"
 
     def queryset(self) -> QuerySet[Any, tuple[Any, float | None]]:
-        """Rows of (key, measure as float), the largest first; no measure is least, and ties go by key.
+        """Return rows of (key, measure), the largest measure first, ties by key, and NULL last.
 
-        The view keeps an exact numeric; the cast is on the way out, since JSON and bars want a float.
+        The view holds an exact numeric, which is cast to a float only here, for JSON and the bars.
         """
         order = F(self.measure).desc(nulls_last=True), F(self.key).asc(nulls_last=True)
         top = self.model._default_manager.order_by(*order)[: self.size]
@@ -52,38 +55,40 @@ class Ranking:
 
 
 class UnknownRankingError(LookupError):
-    """No ranking has that slug; the message lists those there are."""
+    """No ranking has this slug; the message lists those that exist."""
 
     def __init__(self, slug: str) -> None:
-        super().__init__(f"unknown ranking {slug[:60]!r}; there are: {', '.join(RANKINGS)}")
+        super().__init__(f"Unknown ranking {formats.quoted(slug)}. Choose from: {', '.join(RANKINGS)}.")
 
 
-#: All rankings by slug, in the order of INSTALLED_APPS; each app's `rankings.py` registers its own.
+#: All rankings by slug, in the order of INSTALLED_APPS. The module `rankings` of each app registers its own.
 RANKINGS: dict[str, Ranking] = {}
-#: A slug stands in URLs, in lists separated by commas, and in elements' ids.
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 
 
 def register(*rankings: Ranking) -> None:
-    """Add rankings, for page, socket, JSON and widget.
+    """Add rankings to the page, the WebSocket, the JSON API and the widgets.
 
-    Raises ImproperlyConfigured for a slug that is taken or isn't one, and FieldDoesNotExist if the model
-    has no such key or measure.
+    Raises ImproperlyConfigured if a slug is malformed or taken, FieldDoesNotExist if the model lacks the key
+    or the measure.
     """
     for ranking in rankings:
         if not SLUG.fullmatch(ranking.slug):
             raise ImproperlyConfigured(
-                f"{ranking.slug!r} is no slug of a ranking: a-z, 0-9 and single hyphens between them"
+                f"The slug of a ranking must be of a-z, 0-9 and single hyphens between them,"
+                f" not {ranking.slug!r}."
             )
         if RANKINGS.get(ranking.slug, ranking) != ranking:
-            raise ImproperlyConfigured(f"there are two rankings {ranking.slug!r}")
+            raise ImproperlyConfigured(
+                f"Two rankings have the slug {ranking.slug!r}. Give one of them another slug."
+            )
         for field in (ranking.key, ranking.measure):
             ranking.model._meta.get_field(field)
         RANKINGS[ranking.slug] = ranking
 
 
 def select(slugs: Iterable[str]) -> list[Ranking]:
-    """The rankings of these slugs, each once, in the order given. Raises UnknownRankingError."""
+    """Return the rankings with these slugs, each once, in the given order. Raises UnknownRankingError."""
     try:
         return [RANKINGS[slug] for slug in dict.fromkeys(slugs)]
     except KeyError as error:

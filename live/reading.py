@@ -1,4 +1,4 @@
-"""What the hub has, for a request on any kind of server."""
+"""How a request reads rankings from the hub, under ASGI and under WSGI."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class Reading:
     """The newest snapshots of some rankings."""
 
     snapshots: list[Snapshot]
-    #: When the least recently read of them was read.
+    #: When the least recently read one of them was read.
     checked_at: datetime
-    #: Whether that is too long ago.
+    #: Whether that was more than STALE_SECONDS ago.
     stale: bool
 
 
 async def read(request: HttpRequest, rankings: Sequence[Ranking]) -> Reading:
-    """Read from the hub of this process, as hub.current() does. Raises NoDataError.
+    """Read rankings from this process's hub, as hub.current() does. Raises NoDataError.
 
-    Under ASGI that is the one on the server's event loop. Under WSGI each request has a loop of its own,
-    which ends with it: there the hub is on a loop in a thread.
+    Under ASGI the hub is on the server's event loop. Under WSGI each request has an event loop that ends with
+    the request, so the hub is on an event loop in a thread of its own.
     """
     if isinstance(request, ASGIRequest):
         return await _read(rankings)
@@ -56,7 +56,7 @@ _lock = Lock()
 
 
 def _wsgi_loop() -> asyncio.AbstractEventLoop:
-    """The loop on which the hub is where the server has none."""
+    """Return the event loop of the hub under WSGI, started once."""
     with _lock:
         return _started_loop()
 

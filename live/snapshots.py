@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A place in a ranking. `share` is the bar: per cent of the first row's value."""
+    """A row of a ranking. `share` is the length of its bar, in per cent of the largest value."""
 
     rank: int
     key: Any
@@ -29,31 +29,31 @@ class Row:
     share: float
 
 
-# Compared by identity: one is made each time the rows change.
+# Compared by identity, which is quicker: each change of the rows makes one snapshot.
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """One ranking's rows at one moment; immutable."""
+    """One ranking's rows at one moment."""
 
     ranking: Ranking
-    #: (key, value) in the ranking's order.
+    #: Pairs of (key, value), in the ranking's order.
     values: tuple[tuple[Any, float | None], ...]
-    #: When the rows were first seen as they are now.
+    #: When these rows were read for the first time.
     changed_at: datetime
-    #: The server they were read from, as "RisingWave 3.0.3".
+    #: The server that the rows were read from: "RisingWave 3.0.3".
     source: str
     #: What it has been rendered as, by the name of the variant.
     rendered: dict[str, str] = field(default_factory=dict, repr=False)
 
     @cached_property
     def etag(self) -> str:
-        """Hash of the ranking and its rows: processes that see the same rows agree on it."""
+        """A hash of the slug and the rows: processes that read the same rows have the same etag."""
         text = json.dumps([self.ranking.slug, self.values], separators=(",", ":"), cls=DjangoJSONEncoder)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
-        """The rows as shown, ranks from 1."""
-        most = max((value or 0 for _, value in self.values), default=0)
+        """The rows as they are shown, with ranks from 1."""
+        largest = max((value or 0 for _, value in self.values), default=0)
         return tuple(
             Row(
                 rank=rank,
@@ -61,12 +61,12 @@ class Snapshot:
                 name=self.ranking.name(key),
                 value=value,
                 display="–" if value is None else self.ranking.display(value),
-                share=round(max(value or 0, 0) / most * 100, 1) if most > 0 else 0,
+                share=round(max(value or 0, 0) / largest * 100, 1) if largest > 0 else 0,
             )
             for rank, (key, value) in enumerate(self.values, start=1)
         )
 
 
 def combined_etag(snapshots: Sequence[Snapshot]) -> str:
-    """One tag for several snapshots together."""
+    """Return one etag for several snapshots together."""
     return hashlib.sha256("".join(s.etag for s in snapshots).encode()).hexdigest()[:16]

@@ -1,12 +1,10 @@
-"""The page, what it polls, the JSON and the widget; all answered from the hub."""
+"""The page, the cards that it polls, the JSON API and the widget. All are answered from the hub."""
 
 from __future__ import annotations
 
-from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponse, HttpResponseNotModified, JsonResponse
 from django.shortcuts import render, resolve_url
 from django.urls import reverse
@@ -15,101 +13,44 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
 
-from live import access, frames, hub, pages, parameters
-from live.conf import RETRY_AFTER_SECONDS, live_settings
-from live.rankings import RANKINGS, Ranking, UnknownRankingError, select
+from live import frames, pages, parameters
+from live.conf import RETRY_AFTER_SECONDS
+from live.embedding import allow_embedding
+from live.formats import isoformat
+from live.rankings import RANKINGS, Ranking, select
 from live.reading import Reading, read
+from live.refusals import json_refusal, page_refusal, refuse_with, widget_refusal
 from live.snapshots import combined_etag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Sequence
 
     from django.http import HttpRequest, HttpResponseBase
 
-    View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
-    Refusal = Callable[[HttpRequest, int, str], HttpResponseBase]
-
-
-def refused_by(refusal: Refusal) -> Callable[[View], View]:
-    """Answer by `refusal(request, status, message)` what a view can't: no login, bad parameters, no data."""
-
-    def decorate(view: View) -> View:
-        @wraps(view)
-        async def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if not await access.may_look(request):
-                return refusal(request, 401, "log in first")
-            try:
-                response = await view(request, *args, **kwargs)
-            except parameters.ParameterError as error:
-                return refusal(request, 400, str(error))
-            except UnknownRankingError as error:
-                return refusal(request, 404, str(error))
-            except hub.NoDataError:
-                response = refusal(request, 503, "the rankings can't be read right now")
-                response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-            return response
-
-        return wrapper
-
-    return decorate
-
-
-def as_json(_request: HttpRequest, status: int, message: str) -> HttpResponseBase:
-    """A refusal for programs."""
-    body: dict[str, Any] = {"error": message}
-    if status == 404:
-        body["rankings"] = list(RANKINGS)
-    return JsonResponse(body, status=status)
-
-
-def as_page(request: HttpRequest, status: int, message: str) -> HttpResponseBase:
-    """A refusal for people: the login page, or a page that says what is wrong."""
-    if status == 401:
-        return redirect_to_login(request.get_full_path())
-    context = {
-        "status": status,
-        "message": message,
-        "rankings": RANKINGS.values(),
-        "retry_after": RETRY_AFTER_SECONDS,
-    }
-    return render(request, "live/refusal.html", context, status=status)
-
-
-def as_widget(request: HttpRequest, status: int, message: str) -> HttpResponseBase:
-    """A refusal inside somebody's frame, where the login page can't be shown."""
-    context = {
-        "status": status,
-        "message": message,
-        "retry_after": RETRY_AFTER_SECONDS,
-        "login_url": resolve_url(settings.LOGIN_URL),
-    }
-    return _framed(render(request, "live/widget_refusal.html", context, status=status))
-
 
 @require_safe
-@refused_by(as_page)
+@refuse_with(page_refusal)
 async def dashboard(request: HttpRequest) -> HttpResponseBase:
-    """All rankings, moving by themselves."""
+    """Show all rankings, kept up to date."""
     parameters.check_known(request.GET, ())
     rankings = list(RANKINGS.values())
     context = await _page_context(request, rankings)
-    # Fetched here, since templates can't wait for it.
+    # The template can't await request.auser() itself.
     context["user"] = await request.auser()
     context["login_page"] = resolve_url(settings.LOGIN_URL)
     context["snippets"] = [
         (ranking, request.build_absolute_uri(reverse("live:embed", args=[ranking.slug])))
         for ranking in rankings
     ]
-    return _fresh(render(request, "live/dashboard.html", context))
+    return _revalidated(render(request, "live/dashboard.html", context))
 
 
 @require_safe
-@refused_by(as_json)
+@refuse_with(json_refusal)
 async def cards(request: HttpRequest) -> HttpResponseBase:
-    """What a page polls: the cards, or 304 if they are those of the HX-PTag sent."""
+    """Answer a page's poll: with the cards, or 304 if the page's HX-PTag says that it has them."""
     parameters.check_known(request.GET, ("rankings",))
-    rankings = parameters.rankings(request.GET)
-    reading = await read(request, rankings)
+    reading = await read(request, parameters.rankings(request.GET))
     tag = combined_etag(reading.snapshots)
     response: HttpResponse
     if HtmxDetails(request).ptag == tag:
@@ -117,24 +58,22 @@ async def cards(request: HttpRequest) -> HttpResponseBase:
     else:
         response = HttpResponse("".join(frames.card(snapshot) for snapshot in reading.snapshots))
     response.headers["HX-PTag"] = tag
-    return _checked(response, reading)
+    return _with_checked_at(response, reading)
 
 
 @require_safe
-@refused_by(as_json)
+@refuse_with(json_refusal)
 async def api_rankings(request: HttpRequest) -> HttpResponseBase:
-    """All rankings, or those of `?rankings=`, as JSON."""
+    """Answer with all rankings, or those of `?rankings=`, as JSON."""
     parameters.check_known(request.GET, ("rankings",))
-    rankings = parameters.rankings(request.GET)
-    reading = await read(request, rankings)
-    body = {"rankings": [frames.payload(snapshot) for snapshot in reading.snapshots]}
-    return _json(request, reading, body)
+    reading = await read(request, parameters.rankings(request.GET))
+    return _json(request, reading, {"rankings": [frames.payload(snapshot) for snapshot in reading.snapshots]})
 
 
 @require_safe
-@refused_by(as_json)
+@refuse_with(json_refusal)
 async def api_ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
-    """One ranking as JSON."""
+    """Answer with one ranking as JSON."""
     parameters.check_known(request.GET, ())
     reading = await read(request, select([slug]))
     return _json(request, reading, frames.payload(reading.snapshots[0]))
@@ -142,22 +81,23 @@ async def api_ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 @require_safe
 @xframe_options_exempt
-@refused_by(as_widget)
+@refuse_with(widget_refusal)
 async def embed(request: HttpRequest, slug: str) -> HttpResponseBase:
-    """One ranking as a page made for an iframe; `?theme=` light, dark or as the viewer's system."""
+    """Show one ranking in an iframe. `?theme=` is `light`, `dark`, or `auto` for the viewer's own."""
     parameters.check_known(request.GET, ("theme",))
     theme = parameters.one_of(request.GET, "theme", ("auto", "light", "dark"))
     context = await _page_context(request, select([slug]))
-    return _framed(_fresh(render(request, "live/embed.html", {**context, "theme": theme})))
+    return allow_embedding(_revalidated(render(request, "live/embed.html", {**context, "theme": theme})))
 
 
 @require_safe
 async def healthz(_request: HttpRequest) -> HttpResponseBase:
-    """The process answers. For load balancers: open to all, and says nothing else."""
+    """Tell load balancers that the process answers. Open to everyone, since it says nothing else."""
     return JsonResponse({"status": "ok"})
 
 
 async def _page_context(request: HttpRequest, rankings: Sequence[Ranking]) -> dict[str, Any]:
+    """Return what the templates of a page with these rankings need. Raises NoDataError."""
     reading = await read(request, rankings)
     updates = pages.updates(rankings, ptag=combined_etag(reading.snapshots), checked_at=reading.checked_at)
     return updates | {
@@ -169,32 +109,20 @@ async def _page_context(request: HttpRequest, rankings: Sequence[Ranking]) -> di
 
 
 def _json(request: HttpRequest, reading: Reading, body: dict[str, Any]) -> HttpResponseBase:
+    """Answer with the body, or 304 if the request's If-None-Match has its etag."""
     etag = f'"{combined_etag(reading.snapshots)}"'
     response = JsonResponse(body, headers={"ETag": etag})
-    return _checked(get_conditional_response(request, etag=etag, response=response) or response, reading)
+    answer = get_conditional_response(request, etag=etag, response=response) or response
+    return _with_checked_at(answer, reading)
 
 
-def _checked(response: HttpResponseBase, reading: Reading) -> HttpResponseBase:
-    """Say how fresh the answer is, also where it is 304."""
-    response.headers["Checked-At"] = frames.isoformat(reading.checked_at)
-    return _fresh(response)
+def _with_checked_at(response: HttpResponseBase, reading: Reading) -> HttpResponseBase:
+    """Add the time of the last read. A 304 has it too: the same rows may have been read again."""
+    response.headers["Checked-At"] = isoformat(reading.checked_at)
+    return _revalidated(response)
 
 
-def _fresh(response: HttpResponseBase) -> HttpResponseBase:
-    """Let caches ask again each time, and keep it out of shared ones."""
+def _revalidated(response: HttpResponseBase) -> HttpResponseBase:
+    """Make browsers ask each time whether their copy is current; keep shared caches from storing one."""
     patch_cache_control(response, private=True, no_cache=True)
-    return response
-
-
-def _framed(response: HttpResponseBase) -> HttpResponseBase:
-    """Let the sites of LIVE_FRAME_ANCESTORS put the page into a frame, and no other: by default this one."""
-    ancestors = live_settings.FRAME_ANCESTORS
-    if "csp.middleware.CSPMiddleware" in settings.MIDDLEWARE:
-        # What django-csp's decorator csp_replace does, which does not await asynchronous views (4.0).
-        response._csp_replace = {"frame-ancestors": ancestors}  # type: ignore[attr-defined]
-    elif "django.middleware.csp.ContentSecurityPolicyMiddleware" in settings.MIDDLEWARE:
-        # Django's csp_override: https://docs.djangoproject.com/en/6.0/ref/csp/
-        response._csp_config = {**settings.SECURE_CSP, "frame-ancestors": ancestors}  # type: ignore[attr-defined]
-    else:
-        response.headers["Content-Security-Policy"] = f"frame-ancestors {' '.join(ancestors)}"
     return response

@@ -26,4 +26,4 @@ def test_the_example_says_why_it_is_refused(server):
     command = [sys.executable, "examples/subscribe.py", f"{server.socket_url}?format=json&rankings=nonsense"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
     assert ended.returncode == 1
-    assert "unknown ranking 'nonsense'" in ended.stderr
+    assert "Unknown ranking 'nonsense'" in ended.stderr

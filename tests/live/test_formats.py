@@ -1,3 +1,5 @@
+"""How values are written for people."""
+
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,11 +12,11 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("value", "text"), [(0, "$0"), (1234567.5, "$1,234,568"), (-12.4, "-$12"), (0.49, "$0")]
 )
-def test_money_is_in_whole_dollars(value, text):
+def test_money_is_written_in_whole_dollars(value, text):
     assert formats.money(value) == text
 
 
-def test_quantities_are_grouped_and_averages_have_three_decimals():
+def test_quantities_have_no_decimals_and_averages_have_three():
     assert formats.quantity(12345) == "12,345"
     assert formats.average(4.21749) == "4.217"
 
@@ -31,9 +33,15 @@ def test_quantities_are_grouped_and_averages_have_three_decimals():
         (200_000, "2 d ago"),
     ],
 )
-def test_an_age_is_told_in_its_largest_whole_unit(seconds, text):
+def test_an_age_is_written_in_its_largest_whole_unit(seconds, text):
     assert formats.age(NOW - timedelta(seconds=seconds), NOW) == text
 
 
-def test_a_key_is_shown_as_it_is_and_none_by_a_word():
+def test_a_key_is_written_as_it_is_and_none_as_a_word():
     assert [formats.key(key) for key in ("Ohio", 7, None)] == ["Ohio", "7", "(none)"]
+
+
+def test_a_visitors_input_is_quoted_and_cut():
+    assert formats.quoted("x'") == repr("x'")
+    assert formats.quoted("a" * 60) == f"'{'a' * 60}'"
+    assert formats.quoted("a" * 61) == f"'{'a' * 60}…'"

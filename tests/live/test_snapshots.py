@@ -1,3 +1,5 @@
+"""Snapshots: their etags and their rows."""
+
 from __future__ import annotations
 
 import json
@@ -18,36 +20,36 @@ def snapshot(*values: tuple[object, float | None], moment: int = 1) -> Snapshot:
     )
 
 
-def test_the_same_rows_have_the_same_etag_whenever_they_were_read():
+def test_the_same_rows_have_the_same_etag_at_any_time():
     assert snapshot(("Ohio", 2.0)).etag == snapshot(("Ohio", 2.0), moment=2).etag
 
 
-def test_other_rows_another_order_and_another_ranking_have_other_etags():
+def test_other_rows_another_order_or_another_ranking_have_another_etag():
     one, other = ("Ohio", 2.0), ("Utah", 2.0)
     elsewhere = Snapshot(RANKINGS["products-by-turnover"], (one, other), snapshot().changed_at, source="")
     etags = {snapshot(one).etag, snapshot(one, other).etag, snapshot(other, one).etag, elsewhere.etag}
     assert len(etags) == 4
 
 
-def test_a_combined_etag_changes_with_any_of_its_snapshots():
+def test_a_combined_etag_changes_with_each_of_its_snapshots():
     one, other = snapshot(("Ohio", 2.0)), snapshot(("Utah", 2.0))
     assert combined_etag([one, other]) != combined_etag([one, one])
     assert combined_etag([one, other]) == combined_etag([snapshot(("Ohio", 2.0)), other])
 
 
-def test_rows_are_ranked_named_formatted_and_measured_against_the_first():
+def test_rows_have_a_rank_a_name_a_formatted_value_and_a_share_of_the_largest():
     first, second, third = snapshot(("Ohio", 2000.0), (None, 500.0), ("Utah", None)).rows
     assert (first.rank, first.name, first.display, first.share) == (1, "Ohio", "$2,000", 100.0)
     assert (second.rank, second.name, second.display, second.share) == (2, "(no state)", "$500", 25.0)
     assert (third.display, third.share) == ("–", 0)
 
 
-def test_a_bar_is_never_negative_and_never_divides_by_zero():
+def test_a_share_is_0_for_values_of_0_and_less():
     assert [row.share for row in snapshot(("Ohio", 0.0), ("Utah", -3.0)).rows] == [0, 0]
     assert snapshot().rows == ()
 
 
-def test_keys_of_any_kind_can_be_told_to_programs():
+def test_keys_of_any_type_can_be_sent_as_json():
     keys = [date(2026, 11, 23), Decimal("1.50"), UUID(int=7)]
     some = snapshot(*((key, 1.0) for key in keys))
     assert len(some.etag) == 16

@@ -1,4 +1,4 @@
-"""The template tags, in templates of any project."""
+"""The template tags, in the templates of any project."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def render(text: str, request=None, **context) -> str:
 
 @pytest.fixture(autouse=True)
 def static_files(settings):
-    """Nothing is collected here."""
+    """Finds static files without collectstatic."""
     backend = "django.contrib.staticfiles.storage.StaticFilesStorage"
     settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": backend}}
 
 
 @pytest.fixture
 async def memory():
-    """A hub that has read the first ranking, the only one in the process."""
+    """The process's only hub, which has read the first ranking."""
     the_hub = hub.get_hub()
     now = datetime.now(UTC)
     rows = (("Ohio", 6.0),)
@@ -43,18 +43,18 @@ async def memory():
     return the_hub
 
 
-async def test_what_is_in_memory_is_painted_at_once_and_the_rest_has_a_place(memory):
+async def test_a_ranking_in_memory_is_shown_at_once_and_another_has_a_placeholder(memory):
     html = render(PAGE)
     assert "Ohio" in html
     assert html.index('id="ranking-states-by-turnover"') < html.index('id="ranking-products-by-quantity"')
     assert html.count("Loading") == 1
 
 
-async def test_memory_is_found_from_a_thread_as_of_a_synchronous_view(memory):
+async def test_a_ranking_in_memory_is_shown_by_a_synchronous_view_in_its_thread(memory):
     assert "Ohio" in await sync_to_async(render)(PAGE)
 
 
-async def test_rows_that_are_old_are_painted_and_called_stale(memory):
+async def test_old_rows_are_shown_as_stale(memory):
     memory.checked_at[FIRST] -= timedelta(hours=1)
     assert "stale: last read 1 h ago" in render(PAGE)
 
@@ -66,11 +66,11 @@ async def test_all_rankings_of_a_page_share_one_socket_and_one_poll(memory):
     assert len(re.findall(r"<script ", html)) == 4
 
 
-def test_nothing_is_inline():
+def test_no_script_or_style_is_inline():
     assert not re.search(r"\son\w+=|\sstyle=|<style|<script(?![^>]*\ssrc=)", render(PAGE))
 
 
-def test_a_page_with_an_htmx_of_its_own_gets_no_second_one():
+def test_a_page_with_its_own_htmx_gets_no_second_one():
     html = render("{% live_head htmx=False %}" + ONE + "{% live_scripts htmx=False %}")
     assert "htmx.min.js" not in html
     assert "hx-ws.min.js" in html
@@ -84,44 +84,50 @@ def test_a_page_without_rankings_loads_nothing():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{% live_ranking "nonsense" %}', "'nonsense'; there are: states-by-turnover, products-by-"),
+        (
+            '{% live_ranking "nonsense" %}',
+            "live_ranking: Unknown ranking 'nonsense'. Choose from: states-by-turnover, products-by-",
+        ),
         ("{% live_ranking %}", "did not receive value"),
-        ("{% live_scripts %}" + ONE, "live_scripts comes after all rankings"),
-        (ONE + ONE, "the page shows 'states-by-turnover' already"),
+        (
+            "{% live_scripts %}" + ONE,
+            "live_ranking 'states-by-turnover' comes after live_scripts. Put live_scripts after all",
+        ),
+        (ONE + ONE, "live_ranking 'states-by-turnover' is on the page twice. Show each"),
     ],
 )
-def test_a_mistake_is_explained(text, message):
+def test_a_mistake_in_a_template_is_explained(text, message):
     with pytest.raises(TemplateSyntaxError, match=message):
         render(text)
 
 
-def test_a_template_without_a_request_is_refused():
+def test_a_context_without_a_request_is_refused():
     template = Engine.get_default().from_string("{% load live %}" + ONE)
-    with pytest.raises(TemplateSyntaxError, match="needs the request"):
+    with pytest.raises(TemplateSyntaxError, match="live_ranking needs the request"):
         template.render(Context())
 
 
-# ---- for those who have logged in
+# ---- the dashboard is closed
 
 
 @pytest.fixture
 def closed(settings):
-    """As in a project that says nothing of LIVE_OPEN."""
+    """As in a project that doesn't set LIVE_OPEN."""
     del settings.LIVE_OPEN
 
 
-async def test_a_stranger_is_asked_to_log_in_and_gets_neither_rows_nor_socket(memory, closed):
+async def test_a_visitor_without_a_login_gets_a_link_to_it_and_neither_rows_nor_socket(memory, closed):
     request = RequestFactory().get("/page/?a=b")
     request.user = AnonymousUser()
-    for stranger in (request, RequestFactory().get("/page/?a=b")):  # without AuthenticationMiddleware
-        html = render(PAGE, stranger)
+    for visitor in (request, RequestFactory().get("/page/?a=b")):  # without AuthenticationMiddleware
+        html = render(PAGE, visitor)
         assert "Ohio" not in html
         assert html.count('<a href="/login/?next=%2Fpage%2F%3Fa%3Db">Log in</a>') == 2
         assert "hx-ws:connect" not in html
         assert "<script" not in html
 
 
-async def test_who_has_logged_in_sees_the_rows(memory, closed):
+async def test_a_user_who_is_logged_in_sees_the_rows(memory, closed):
     request = RequestFactory().get("/")
     request.user = User(username="ann")
     html = render(PAGE, request)
@@ -129,7 +135,7 @@ async def test_who_has_logged_in_sees_the_rows(memory, closed):
     assert "data-login-url" not in html
 
 
-async def test_where_the_user_cannot_be_looked_up_the_browser_asks(memory, closed, monkeypatch):
+async def test_where_the_user_cannot_be_looked_up_the_browser_asks_for_the_rows(memory, closed, monkeypatch):
     from django.contrib.auth import get_user
     from django.contrib.sessions.backends.db import SessionStore
     from django.utils.functional import SimpleLazyObject

@@ -105,11 +105,11 @@ def test_a_page_gets_cards_to_swap_out_of_band(server, orders):
 @pytest.mark.parametrize(
     ("query", "code", "reason"),
     [
-        ("?format=xml", 4400, "format='xml' is none of: html, json"),
-        ("?rankings=", 4400, "rankings is empty"),
-        ("?ranking=x", 4400, "unknown parameter 'ranking'; there are: format, rankings, seen"),
-        ("?seen=x", 4400, "seen is to be up to 4 etags"),
-        ("?rankings=nonsense", 4404, "unknown ranking 'nonsense'; there are: states-by-turnover"),
+        ("?format=xml", 4400, "format must be one of html, json, not 'xml'."),
+        ("?rankings=", 4400, "rankings must not be empty."),
+        ("?ranking=x", 4400, "Unknown parameter 'ranking'. Use only: format, rankings, seen."),
+        ("?seen=x", 4400, "seen must be at most 4 comma-separated etags, not 'x'."),
+        ("?rankings=nonsense", 4404, "Unknown ranking 'nonsense'. Choose from: states-by-turnover"),
     ],
 )
 def test_a_bad_request_is_told_why_and_closed_with_a_code_not_to_come_back_on(server, query, code, reason):
@@ -124,7 +124,7 @@ def test_the_reason_is_in_the_close_too(server):
     with subscribe(server, "?format=xml") as socket, pytest.raises(ConnectionClosedError) as closed:
         list(messages(socket))
     assert closed.value.rcvd is not None
-    assert closed.value.rcvd.reason == "format='xml' is none of: html, json"
+    assert closed.value.rcvd.reason == "format must be one of html, json, not 'xml'."
 
 
 def test_who_comes_back_gets_only_what_is_new(server, orders):

@@ -58,6 +58,6 @@ def test_rankings_are_selected_by_slug_each_once_in_the_order_asked_for():
 
 def test_an_unknown_slug_is_refused_with_the_list_of_known_ones():
     with pytest.raises(
-        UnknownRankingError, match="'nonsense'; there are: states-by-turnover, products-by-average"
+        UnknownRankingError, match=r"'nonsense'\. Choose from: states-by-turnover, products-by-average"
     ):
         select(["nonsense"])

@@ -1,0 +1,30 @@
+"""Which sites may show a widget in an iframe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from live.conf import live_settings
+
+if TYPE_CHECKING:
+    from django.http import HttpResponseBase
+
+
+def allow_embedding(response: HttpResponseBase) -> HttpResponseBase:
+    """Let the sites of LIVE_FRAME_ANCESTORS, and no others, show this response in an iframe.
+
+    The directive goes into the policy of the project's middleware, or into a header of its own without one.
+    """
+    ancestors = live_settings.FRAME_ANCESTORS
+    if "csp.middleware.CSPMiddleware" in settings.MIDDLEWARE:
+        # What django-csp's decorator csp_replace does. In 4.0 the decorator doesn't await asynchronous views.
+        # https://django-csp.readthedocs.io/en/latest/decorators.html
+        response._csp_replace = {"frame-ancestors": ancestors}  # type: ignore[attr-defined]
+    elif "django.middleware.csp.ContentSecurityPolicyMiddleware" in settings.MIDDLEWARE:
+        # What Django's decorator csp_override does: https://docs.djangoproject.com/en/6.0/ref/csp/
+        response._csp_config = {**settings.SECURE_CSP, "frame-ancestors": ancestors}  # type: ignore[attr-defined]
+    else:
+        response.headers["Content-Security-Policy"] = f"frame-ancestors {' '.join(ancestors)}"
+    return response

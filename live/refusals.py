@@ -1,0 +1,77 @@
+"""How views answer requests that they can't serve."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import JsonResponse
+from django.shortcuts import render, resolve_url
+
+from live import access, hub
+from live.conf import RETRY_AFTER_SECONDS
+from live.embedding import allow_embedding
+from live.parameters import ParameterError
+from live.rankings import RANKINGS, UnknownRankingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from django.http import HttpRequest, HttpResponseBase
+
+    View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
+    #: Called with the request, the status and a message for people.
+    Refusal = Callable[[HttpRequest, int, str], HttpResponseBase]
+
+
+def refuse_with(refusal: Refusal) -> Callable[[View], View]:
+    """Decorate a view, so that `refusal` answers the requests that the view can't serve."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        async def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not await access.may_look(request):
+                return refusal(request, 401, "Log in first.")
+            try:
+                response = await view(request, *args, **kwargs)
+            except ParameterError as error:
+                return refusal(request, 400, str(error))
+            except UnknownRankingError as error:
+                return refusal(request, 404, str(error))
+            except hub.NoDataError:
+                response = refusal(request, 503, "The rankings can't be read right now.")
+                response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+            return response
+
+        return wrapper
+
+    return decorate
+
+
+def json_refusal(_request: HttpRequest, status: int, message: str) -> HttpResponseBase:
+    """Answer a program; a 404 lists the rankings that exist."""
+    body: dict[str, Any] = {"error": message}
+    if status == 404:
+        body["rankings"] = list(RANKINGS)
+    return JsonResponse(body, status=status)
+
+
+def page_refusal(request: HttpRequest, status: int, message: str) -> HttpResponseBase:
+    """Answer a person: with the login page, or a page that says what is wrong."""
+    if status == 401:
+        return redirect_to_login(request.get_full_path())
+    context = {"status": status, "message": message, "retry_after": RETRY_AFTER_SECONDS}
+    return render(request, "live/refusal.html", context, status=status)
+
+
+def widget_refusal(request: HttpRequest, status: int, message: str) -> HttpResponseBase:
+    """Answer inside another site's iframe, which must not show the login page."""
+    context = {
+        "status": status,
+        "message": message,
+        "retry_after": RETRY_AFTER_SECONDS,
+        "login_url": resolve_url(settings.LOGIN_URL),
+    }
+    return allow_embedding(render(request, "live/widget_refusal.html", context, status=status))
