@@ -1,0 +1,51 @@
+"""The style sheets: one palette, and nothing but the ranking touched in another project's page."""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.live.test_browser import browser, context, page, patience  # noqa: F401
+from tests.processes import ROOT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+LIVE = ROOT / "live" / "static" / "live"
+SHEETS = [LIVE / "ranking.css", LIVE / "live.css", ROOT / "static" / "site" / "site.css"]
+#: What a page may have around a ranking, with the names of classes and elements that the ranking uses too.
+ELSEWHERE = """
+<h1>Title</h1><h2 class="top">Second</h2><p class="foot">Text <span class="name">A</span> <time>now</time></p>
+<ol class="live-rows"><li class="live-row"><span class="rank">1</span><span class="value">2</span></li></ol>
+<svg class="bar" viewBox="0 0 1 1"><rect width="1" height="1"/></svg><button class="badge">Press</button>
+<article class="card"><p class="live-placeholder">Text</p><input><textarea></textarea></article>
+"""
+#: The computed style of each element of the page, with the custom properties.
+STYLES = """() => [...document.querySelectorAll('html, body, body *')].map(element =>
+  [element.tagName, ...[...getComputedStyle(element)].map(name => getComputedStyle(element)[name]),
+   ...['--ink', '--card', '--bar'].map(name => getComputedStyle(element).getPropertyValue(name))].join())"""
+
+
+@pytest.mark.browser
+def test_the_styles_of_a_ranking_leave_the_rest_of_a_page_as_it_is(page: Page):  # noqa: F811
+    page.set_content(f"<style>:root {{ --ink: red }}</style><body>{ELSEWHERE}</body>")
+    before = page.evaluate(STYLES)
+    page.add_style_tag(path=LIVE / "ranking.css")
+    assert page.evaluate(STYLES) == before
+    page.evaluate("document.querySelector('article').className = 'live-card'")
+    assert page.evaluate(STYLES) != before
+
+
+def test_each_colour_is_said_once():
+    texts = {sheet.name: sheet.read_text() for sheet in SHEETS}
+    defined = {name: re.findall(r"(--[\w-]+): light-dark", text) for name, text in texts.items()}
+    assert defined["live.css"] == defined["site.css"] == []
+    assert len(defined["ranking.css"]) == len(set(defined["ranking.css"]))
+    used = set(chain.from_iterable(re.findall(r"var\((--[\w-]+)\)", text) for text in texts.values()))
+    assert used == {*defined["ranking.css"], "--bar"}
+    for name, text in texts.items():
+        elsewhere = re.sub(r"--[\w-]+: light-dark.*", "", text)
+        assert not re.search(r"#[0-9a-f]{3,8}\b|rgb", elsewhere), name
