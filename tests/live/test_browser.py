@@ -350,20 +350,20 @@ def test_a_widget_in_a_page_of_this_site_is_live(page, server, orders):
     # As the snippet has it, in a page of the same origin.
     page.evaluate(
         """() => {
-          const frame = document.createElement('iframe');
-          frame.src = '/embed/states-by-turnover/';
-          frame.sandbox = 'allow-scripts allow-same-origin';
-          document.body.append(frame);
+          const iframe = document.createElement('iframe');
+          iframe.src = '/embed/states-by-turnover/';
+          iframe.sandbox = 'allow-scripts allow-same-origin';
+          document.body.append(iframe);
         }"""
     )
-    frame = page.frame_locator("iframe")
-    expect(frame.locator("#badge")).to_have_attribute("data-state", "live")
-    expect(frame.locator(STATES)).to_contain_text("$6")
+    iframe = page.frame_locator("iframe")
+    expect(iframe.locator("#badge")).to_have_attribute("data-state", "live")
+    expect(iframe.locator(STATES)).to_contain_text("$6")
     orders((1, 2, 3.0, "Utah"))
-    expect(frame.locator(STATES)).to_contain_text("Utah")
+    expect(iframe.locator(STATES)).to_contain_text("Utah")
 
 
-def test_a_foreign_site_may_not_frame_the_widget_unless_it_is_listed(
+def test_a_foreign_site_may_not_embed_a_widget_unless_it_is_listed(
     context, server, site_environment, tmp_path, orders, foreign_site
 ):
     orders((1, 2, 3.0, "Ohio"))
@@ -374,9 +374,9 @@ def test_a_foreign_site_may_not_frame_the_widget_unless_it_is_listed(
         site_environment | {"LIVE_FRAME_ANCESTORS": foreign_site}, tmp_path / "log"
     ) as listed:
         page.goto(f"{foreign_site}/?{listed.url}/embed/states-by-turnover/")
-        frame = page.frame_locator("iframe")
-        expect(frame.locator(STATES)).to_contain_text("$6")
-        expect(frame.locator("#badge")).to_have_attribute("data-state", "live")
+        iframe = page.frame_locator("iframe")
+        expect(iframe.locator(STATES)).to_contain_text("$6")
+        expect(iframe.locator("#badge")).to_have_attribute("data-state", "live")
 
 
 def test_people_log_in_to_a_closed_dashboard_and_see_it_live(page, closed_server, orders, django_user_model):
@@ -416,15 +416,15 @@ def test_nothing_overflows_on_any_screen(browser, server, orders, scheme, width)
 
 @pytest.fixture
 def foreign_site() -> Iterator[str]:
-    """Another site, with a page that frames the URL in its query string."""
+    """Another site, with a page that embeds the URL in its query string."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            framed = self.path.partition("?")[2]
+            embedded = self.path.partition("?")[2]
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.end_headers()
-            self.wfile.write(f'<iframe src="{framed}" width="600" height="400"></iframe>'.encode())
+            self.wfile.write(f'<iframe src="{embedded}" width="600" height="400"></iframe>'.encode())
 
         def log_message(self, *args: object) -> None:
             pass
