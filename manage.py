@@ -4,8 +4,15 @@
 import os
 import sys
 
+from django.conf import settings
 from django.core.management import execute_from_command_line
+from django.db import OperationalError
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except OperationalError as error:
+        if settings.ENVIRONMENT_FILE.exists():
+            error.add_note(f"Is the demo running? `make demo` has written {settings.ENVIRONMENT_FILE}.")
+        raise

@@ -16,7 +16,7 @@ import django
 from django.db import connections
 
 from benchmarks.server import manage, migrated_standin, spread
-from demo.shop.orders import generate, insert_statement
+from demo.shop.generator.orders import generate, insert_statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -30,6 +30,8 @@ def migrated_standin() -> Iterator[None]:
             os.environ |= {
                 "DJANGO_SETTINGS_MODULE": "config.settings",
                 "SECRET_KEY": "only-for-the-benchmark",
+                "EXTRA_APPS": "demo.shop",
+                "ENVIRONMENT_FILE": os.devnull,  # not of a demo that runs in this checkout
                 "DATABASE_URL": postgres.url("dashboard", Path(folder) / "postgres"),
                 "RISINGWAVE_URL": postgres.url("risingwave", Path(folder) / "postgres"),
             }

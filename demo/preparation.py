@@ -1,7 +1,6 @@
-"""What the static files and the databases need before the dashboard can start.
+"""Prepares the static files and the databases. Each step first checks whether there is anything to do.
 
-It imports models, which Django allows after django.setup() only.
-Each step looks first whether there is anything to do, and says so only if there is.
+This module imports models, so it can be imported only after django.setup().
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.conf import settings
@@ -21,100 +19,111 @@ from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.executor import MigrationExecutor
 
 from demo import folder
-from demo.options import DemoError
-from demo.processes import signals_held
-from demo.shop.management.servers import address, reason
+from demo.console import say
+from demo.databases import describe, first_line
+from demo.errors import DemoError
+from demo.processes import hold_signals
 from demo.shop.models import Order
+from demo.shop.old_label import has_old_label, rename_old_label
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Say = Callable[[str], None]
-
-#: The aliases of the databases, and the variables that say where they are.
+#: The alias of each database, and the variable that holds its URL.
 DATABASES = {"default": "DATABASE_URL", "risingwave": "RISINGWAVE_URL"}
-#: Order lines that an empty table gets.
-FIRST_ORDERS = 100_000
+#: Order lines that an empty table gets: enough for rankings whose leaders are close.
+INITIAL_ORDER_LINES = 100_000
 USERNAME = "demo"
 
 
 def connect() -> None:
-    """Connect to both databases. Raises DemoError where there is none, or a server that is too old."""
+    """Connect to both databases. Raises DemoError if a server can't be reached or is too old."""
     for alias, variable in DATABASES.items():
         connection = connections[alias]
         try:
             connection.ensure_connection()
         except NotSupportedError as error:
-            raise DemoError(f"The {address(connection)} is of no use here: {reason(error)}") from error
+            raise DemoError(
+                f"The {describe(connection)} can't be used: {first_line(error)}\n"
+                f"Set {variable} to a newer server."
+            ) from error
         except Error as error:
             raise DemoError(
-                f"Can't reach the {address(connection)}: {reason(error)}\n"
+                f"Can't reach the {describe(connection)}: {first_line(error)}\n"
                 f"Check that the server runs, and the host, port, name, user and password in {variable}."
             ) from error
 
 
-def collect_static(say: Say) -> None:
-    """Collect the static files, unless none has changed since the last time.
+def collect_static_files() -> None:
+    """Collect the static files if any has changed since the last time.
 
-    Only into the demo's own folder: with another STATIC_ROOT, as in the image, that is done beforehand.
-    Raises DemoError if it wasn't.
+    Collects only into the demo's own folder. Another STATIC_ROOT, as in the Docker image, must be filled
+    beforehand; raises DemoError if it isn't.
     """
     if Path(settings.STATIC_ROOT) != folder.STATIC:
         if not (Path(settings.STATIC_ROOT) / "staticfiles.json").exists():
-            raise DemoError(f"There are no static files in STATIC_ROOT={settings.STATIC_ROOT}: leave it out.")
+            raise DemoError(
+                f"STATIC_ROOT={settings.STATIC_ROOT} has no collected static files. "
+                "Unset STATIC_ROOT, or run: manage.py collectstatic"
+            )
         return
     paths = (Path(storage.path(name)) for finder in get_finders() for name, storage in finder.list(None))
     files = sorted(f"{path} {path.stat().st_mtime_ns}" for path in paths)
     fingerprint = hashlib.sha256("\n".join(files).encode()).hexdigest()
     if folder.STATIC_FINGERPRINT.exists() and folder.STATIC_FINGERPRINT.read_text() == fingerprint:
         return
-    say("Collecting the static files")
+    say("Collecting static files")
     call_command("collectstatic", interactive=False, clear=True, verbosity=0)
     folder.STATIC_FINGERPRINT.write_text(fingerprint)
 
 
-def prepare_databases(say: Say) -> None:
-    """Migrate both databases, and give an empty table of orders its first ones. Raises DemoError."""
+def prepare_databases() -> None:
+    """Migrate both databases, and fill an empty table of orders. Raises DemoError."""
     for alias in DATABASES:
-        where = address(connections[alias])
+        database = describe(connections[alias])
         try:
-            migrate(alias, where, say)
+            carry_over(alias, database)
+            migrate(alias, database)
         except (Error, InconsistentMigrationHistory) as error:
-            raise DemoError(f"The {where} can't be migrated: {reason(error)}") from error
+            raise DemoError(f"The {database} can't be migrated: {first_line(error)}") from error
     try:
         if not Order.objects.exists():
-            say(f"Loading {FIRST_ORDERS:,} order lines")
-            call_command("generate_orders", count=FIRST_ORDERS)
+            say(f"Inserting {INITIAL_ORDER_LINES:,} order lines")
+            call_command("generate_orders", count=INITIAL_ORDER_LINES)
     except (Error, CommandError) as error:
-        raise DemoError(f"No orders can be loaded: {reason(error)}") from error
+        raise DemoError(f"The first orders can't be inserted: {first_line(error)}") from error
 
 
-def migrate(alias: str, where: str, say: Say) -> None:
-    """Apply the migrations that are missing. Raises DemoError for a database that another version made."""
+def carry_over(alias: str, database: str) -> None:
+    """Carry over a database of an earlier version, in which the shop had another app label."""
+    if has_old_label(connections[alias]):
+        say(f"Updating the {database} from an earlier version of the demo")
+        rename_old_label(connections[alias])
+
+
+def migrate(alias: str, database: str) -> None:
+    """Apply the missing migrations. Raises DemoError for a database of an unknown version of this project."""
     executor = MigrationExecutor(connections[alias])
     loader = executor.loader
     known = set(loader.disk_migrations)
     for squashed in loader.replacements.values():
         known.update(squashed.replaces)
-    # A database may be shared with other projects, whose applications aren't installed here.
+    # A shared database also has the migrations of other projects, whose apps aren't installed here.
     unknown = [key for key in loader.applied_migrations if key not in known and key[0] in apps.app_configs]
     if unknown:
         app, name = unknown[-1]
         raise DemoError(
-            f"The {where} was made by another version of this project: it has the migration {app}.{name}, "
-            "which is unknown here.\nUse that version, or begin anew: make demo RESET=1"
+            f"The {database} has a migration that this version of the project doesn't have: {app}.{name}\n"
+            "Use the version that made it, or start afresh: make demo RESET=1"
         )
     if executor.migration_plan(loader.graph.leaf_nodes()):
-        say(f"Migrating the {where}")
-        # On RisingWave nothing rolls back: what Ctrl-C interrupted could be neither repeated nor undone.
-        with signals_held():
+        say(f"Migrating the {database}")
+        # RisingWave rolls nothing back: an interrupted migration could be neither repeated nor undone.
+        with hold_signals():
             call_command("migrate", database=alias, interactive=False, verbosity=0)
 
 
-def make_login() -> str | None:
-    """Make the user `demo`, who may look at orders in the admin, and return the password.
+def create_user() -> str | None:
+    """Create the user `demo`, who may view orders in the admin, and return the password.
 
-    None if there is a user of that name already whose password isn't the demo's.
+    Returns None if the user has a password that the demo doesn't know.
     """
     password = folder.read_secret(folder.PASSWORD)
     user = User.objects.filter(username=USERNAME).first()

@@ -1,4 +1,4 @@
-"""The processes that `make demo` runs, and the signals that end it."""
+"""Child processes of the demo, and the signals that stop it."""
 
 from __future__ import annotations
 
@@ -14,70 +14,70 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import FrameType
 
-#: Ctrl-C, `kill`, and the terminal's window being closed.
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-#: Seconds that a process gets to end by itself.
-PATIENCE = 3
+#: Ctrl-C, `kill`, and a closed terminal window.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Seconds for children to stop in order, after which they are killed: nobody waits longer for a demo to end.
+SHUTDOWN_SECONDS = 3
 
 
 class Child:
-    """A program of demo.child: loaded at once, running from `release()` on, for as long as this process."""
+    """A program of demo.child: loads at once, runs after `release()`, and stops with this process."""
 
     def __init__(self, program: str, *arguments: str) -> None:
         stdin, self.supervision = os.pipe()
-        # In a session of its own: Ctrl-C goes to the supervisor alone, which ends the others in order.
+        # A session of its own: Ctrl-C reaches only the supervisor, which stops the others in order.
         self.process = subprocess.Popen(  # noqa: S603 - nothing but our own program and checked options
             [sys.executable, "-m", "demo.child", program, *arguments], stdin=stdin, start_new_session=True
         )
         os.close(stdin)
 
     def release(self) -> None:
-        """Let it run. If it has ended already, `exit_code` tells."""
+        """Let the program run. If it has stopped already, `exit_code` says so."""
         with suppress(BrokenPipeError):
             os.write(self.supervision, b"\n")
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; minus the signal's number if a signal ended it."""
+        """None while it runs; the negative signal number if a signal ended it."""
         return self.process.poll()
 
 
 def stop(children: Iterable[Child]) -> None:
-    """End processes, all at the same time."""
+    """Stop all children at the same time."""
     running = [child.process for child in children if child.exit_code is None]
     for process in running:
         process.terminate()
-    until = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + SHUTDOWN_SECONDS
     for process in running:
         try:
-            process.wait(max(until - time.monotonic(), 0))
+            process.wait(max(deadline - time.monotonic(), 0))
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
 
-def end_on_signals() -> None:
-    """Raise KeyboardInterrupt on the first signal to end; no further one disturbs the ending."""
+def interrupt_on_signals() -> None:
+    """Raise KeyboardInterrupt on the first stop signal; ignore later ones, so that cleaning up goes on."""
 
-    def end(signum: int, frame: FrameType | None) -> None:
+    def interrupt(signum: int, frame: FrameType | None) -> None:
         ignore_signals()
         raise KeyboardInterrupt
 
-    for number in ENDING:
-        signal.signal(number, end)
+    for number in STOP_SIGNALS:
+        signal.signal(number, interrupt)
 
 
 def ignore_signals() -> None:
-    """End what has begun to end undisturbed."""
-    for number in ENDING:
+    """Ignore the stop signals while the demo cleans up."""
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
-def signals_held() -> Iterator[None]:
-    """Put signals off until the end of the block, for the programs that run in it too: pg_ctl and initdb."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+def hold_signals() -> Iterator[None]:
+    """Delay stop signals until the end of the block, for child processes such as initdb and pg_ctl too."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)

@@ -23,5 +23,8 @@ os.environ["SECRET_KEY"] = "only-for-tests"
 os.environ["DATABASE_URL"] = postgres.url("dashboard", STANDIN_FOLDER)
 os.environ["RISINGWAVE_URL"] = given or postgres.url("risingwave", STANDIN_FOLDER)
 os.environ["LIVE_OPEN"] = "true"
+os.environ["EXTRA_APPS"] = "demo.shop"
+# Not the file of a demo that runs in this checkout.
+os.environ["ENVIRONMENT_FILE"] = os.devnull
 
 from config.settings import *  # noqa: E402, F403

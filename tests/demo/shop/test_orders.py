@@ -8,8 +8,8 @@ import pytest
 from django.db import connections
 
 from demo.shop.catalogue import PRODUCTS, STATES, product_name
+from demo.shop.generator.orders import LARGEST_INT, OrderLine, generate, insert_statement
 from demo.shop.models import Order
-from demo.shop.orders import LARGEST_INT, OrderLine, generate, insert_statement
 from tests.conftest import BOTH
 
 DAY = date(2026, 1, 31)

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
-from demo.shop.management.orders_table import OrdersTable
-from demo.shop.management.pace import Pace
-from demo.shop.management.progress import Progress
-from demo.shop.management.servers import reason
-from demo.shop.orders import LARGEST_INT, OrderLine, generate, insert_statement
+from demo.databases import first_line
+from demo.shop.generator.orders import LARGEST_INT, OrderLine, generate, insert_statement
+from demo.shop.generator.orders_table import OrdersTable
+from demo.shop.generator.pace import Pace
+from demo.shop.generator.progress import Progress
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -119,7 +119,7 @@ class Command(BaseCommand):
         try:
             self.run(**options)
         except (ValueError, Error) as error:
-            raise CommandError(f"Ended: {reason(error)}.") from error
+            raise CommandError(f"Ended: {first_line(error)}.") from error
 
     def run(
         self,

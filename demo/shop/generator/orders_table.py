@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError, connections, router
 from django.db.models import Max
 
-from demo.shop.management.servers import address, reason
+from demo.databases import describe, first_line
 from demo.shop.models import Order
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class OrdersTable:
             raise self.no_table(error) from error
         except LOST as error:
             raise CommandError(
-                f"Can't reach the {address(self.connection)}: {reason(error)}. "
+                f"Can't reach the {describe(self.connection)}: {first_line(error)}. "
                 "Check that the server runs and that RISINGWAVE_URL is right."
             ) from error
 
@@ -60,7 +60,7 @@ class OrdersTable:
             except LOST as error:
                 if lost_at is None:
                     lost_at = time.monotonic()
-                    self.report(f"Lost the {address(self.connection)}, waiting for it: {reason(error)}")
+                    self.report(f"Lost the {describe(self.connection)}, waiting for it: {first_line(error)}")
                 self.connection.close()
                 time.sleep(delay)
                 delay = min(delay * 2, RETRY_MOST)
@@ -69,7 +69,7 @@ class OrdersTable:
         if lost_at is None:
             return 0.0
         waited = time.monotonic() - lost_at
-        self.report(f"The {address(self.connection)} is back after {waited:.0f} s.")
+        self.report(f"The {describe(self.connection)} is back after {waited:.0f} s.")
         return waited
 
     def execute(self, statement: str) -> None:
@@ -83,6 +83,6 @@ class OrdersTable:
     def no_table(self, error: Exception) -> CommandError:
         """Word the error of a server that is there, but without a table as expected."""
         return CommandError(
-            f"The {address(self.connection)} takes no orders: {reason(error)}. "
+            f"The {describe(self.connection)} takes no orders: {first_line(error)}. "
             f"Run: manage.py migrate --database {self.alias}"
         )

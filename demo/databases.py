@@ -1,4 +1,4 @@
-"""Where a database is and what went wrong there, in a line for people and without passwords."""
+"""Describes databases and their errors on one line, without passwords."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-def address(connection: BaseDatabaseWrapper) -> str:
-    """Say where the database is: host, port and name, or the folder of the server's socket."""
+def describe(connection: BaseDatabaseWrapper) -> str:
+    """Return the name and the address of a database: host and port, or the folder of the server's socket."""
     settings = connection.settings_dict
     host = settings["HOST"] or settings["OPTIONS"].get("host") or "localhost"
     if host.startswith("/"):
@@ -17,6 +17,6 @@ def address(connection: BaseDatabaseWrapper) -> str:
     return f'database "{settings["NAME"]}" at {host}:{settings["PORT"] or 5432}'
 
 
-def reason(error: Exception) -> str:
-    """Take the first line of what the server, or the driver, had to say. The rest are details."""
+def first_line(error: Exception) -> str:
+    """Return the first line of an error message from the server or the driver; the rest are details."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,4 +1,4 @@
-"""What the environment asks of `make demo`. docs/settings.md describes the variables."""
+"""The variables that configure `make demo`. docs/settings.md describes them."""
 
 from __future__ import annotations
 
@@ -8,51 +8,49 @@ from math import isfinite
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from demo.errors import DemoError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
-class DemoError(Exception):
-    """Foreseeable trouble: the text says what is wrong and what would be right."""
-
-
 @dataclass(frozen=True)
-class Options:
-    """The variables, read and checked."""
+class Configuration:
+    """What the user asks for, checked."""
 
     host: str
     port: int
-    #: Order lines a second, 0 for none.
+    #: Order lines per second; 0 for none.
     generate_rate: float
     reset: bool
-    #: Unless both DATABASE_URL and RISINGWAVE_URL are given.
-    needs_standin: bool
+    #: True unless both DATABASE_URL and RISINGWAVE_URL are set.
+    needs_postgres: bool
 
     @classmethod
-    def read(cls, environ: Mapping[str, str]) -> Options:
-        """Read the options; a variable that is empty counts as not given. Raises DemoError for nonsense."""
+    def from_environment(cls, environ: Mapping[str, str]) -> Configuration:
+        """Read the variables; an empty one counts as not set. Raises DemoError for an invalid value."""
         urls = {name: environ[name] for name in ("DATABASE_URL", "RISINGWAVE_URL") if environ.get(name)}
         for name, url in urls.items():
             check_url(name, url)
         reset = read_flag("RESET", environ.get("RESET", ""))
         if reset and urls:
             raise DemoError(
-                f"RESET=1 is for the demo's own PostgreSQL; {' and '.join(urls)} may be anybody's. "
-                "Leave out RESET, and empty those yourself."
+                f"RESET=1 can't be combined with {' and '.join(urls)}: it deletes only the demo's own "
+                "PostgreSQL. Unset RESET, and empty the given databases yourself."
             )
         return cls(
             host=environ.get("HOST") or "127.0.0.1",
             port=read_port(environ.get("PORT") or "8000"),
             generate_rate=read_rate(environ.get("GENERATE_RATE") or "20"),
             reset=reset,
-            needs_standin=len(urls) < 2,
+            needs_postgres=len(urls) < 2,
         )
 
     @property
     def is_loopback(self) -> bool:
-        """Whether nobody but this machine can connect."""
+        """True if only programs on this machine can connect."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
@@ -60,12 +58,25 @@ class Options:
 
     @property
     def is_wildcard(self) -> bool:
-        """Whether it is every address of this machine."""
+        """True if the demo listens on every address of this machine."""
         return self.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+
+    @property
+    def url(self) -> str:
+        """The address of the site for a browser on this machine."""
+        return f"http://{url_host('localhost' if self.is_wildcard else self.host)}:{self.port}/"
+
+
+def url_host(host: str) -> str:
+    """Return the host as URLs have it: IPv6 addresses in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def check_url(name: str, url: str) -> None:
-    """Raise DemoError for what isn't the URL of a database, without telling it: it may hold a password."""
+    """Raise DemoError unless `url` is a database URL.
+
+    The message doesn't repeat the value, which may hold a password.
+    """
     try:
         parts = urlsplit(url)
         complete = parts.scheme in ("postgres", "postgresql") and parts.path.strip("/") and parts.port != 0
@@ -83,14 +94,15 @@ def read_port(text: str) -> int:
 
 
 def read_rate(text: str) -> float:
-    """Read a number of order lines a second."""
+    """Read a number of order lines per second."""
     try:
         value = float(text)
     except ValueError:
         value = -1.0
     if not (isfinite(value) and value >= 0):
         raise DemoError(
-            f"GENERATE_RATE must be order lines a second, such as 20, or 0 for none, not {text!r}."
+            "GENERATE_RATE must be a number of order lines per second, such as 20, or 0 for none, "
+            f"not {text!r}."
         )
     return value
 

@@ -1,0 +1,59 @@
+"""Carries over databases of earlier versions, in which the shop's app label was `shop`.
+
+Django records migrations, content types and permissions by app label. The tables themselves have names of
+their own and stay as they are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib.contenttypes.models import ContentType
+from django.db import router, transaction
+from django.db.migrations.recorder import MigrationRecorder
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+OLD_LABEL, LABEL = "shop", "demo_shop"
+MIGRATIONS = {
+    "0001_orders",
+    "0002_state_turnover",
+    "0003_item_average_quantity",
+    "0004_item_quantity",
+    "0005_item_turnover",
+    "0006_state_turnover_changes",
+    "0007_item_average_quantity_changes",
+    "0008_item_quantity_changes",
+    "0009_item_turnover_changes",
+}
+MODELS = {"order", "stateturnover", "itemaveragequantity", "itemquantity", "itemturnover"}
+
+
+def has_old_label(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether the database records exactly the migrations of the old shop, and none of the new one.
+
+    In a shared database, `shop` may be the label of somebody else's app, which has other migrations.
+    """
+    recorder = MigrationRecorder(connection)
+    if not recorder.has_table():
+        return False
+    migrations = recorder.migration_qs
+    recorded = set(migrations.filter(app=OLD_LABEL).values_list("name", flat=True))
+    return recorded == MIGRATIONS and not migrations.filter(app=LABEL).exists()
+
+
+def rename_old_label(connection: BaseDatabaseWrapper) -> None:
+    """Record the migrations and the content types of the old shop under its new label.
+
+    Permissions refer to content types by key, so they follow. Call this only if `has_old_label()`, before
+    MigrationExecutor reads the recorded migrations.
+    """
+    alias = connection.alias
+    with transaction.atomic(using=alias):
+        if router.allow_migrate_model(alias, ContentType):
+            content_types = ContentType.objects.using(alias)
+            content_types.filter(app_label=OLD_LABEL, model__in=MODELS).update(app_label=LABEL)
+        # On RisingWave, where nothing rolls back, this is the only statement.
+        MigrationRecorder(connection).migration_qs.filter(app=OLD_LABEL).update(app=LABEL)
+    ContentType.objects.clear_cache()
