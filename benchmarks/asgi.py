@@ -1,15 +1,9 @@
-"""The dashboard on Daphne as on any other server: without what live.daphne knows of it."""
+"""The dashboard on Daphne as on any other server: without what live.servers.daphne adds."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from live import daphne
+from live import servers
 from live.asgi import application  # noqa: F401
+from live.servers.asgi import ASGIServer
 
-
-def unknown(send: Any) -> Any:
-    return None
-
-
-daphne.protocol_of = unknown
+servers.detect = ASGIServer

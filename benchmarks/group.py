@@ -48,8 +48,8 @@ class Sender:
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
 
-    def end(self) -> None:
-        """Nobody is sent away."""
+    def on_shutdown(self) -> None:
+        """Send nobody away."""
 
 
 sender: Sender | None = None

@@ -12,7 +12,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.http.request import split_domain_port, validate_host
 
 from live.conf import live_settings
-from live.logins import digest, get_logins
+from live.logins import get_logins, session_digest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -66,7 +66,7 @@ async def _may_look(
 
     if not session_key:
         return await is_logged_in()
-    return await get_logins().ask(digest(session_key), is_logged_in)
+    return await get_logins().is_logged_in(session_digest(session_key), is_logged_in)
 
 
 def session_key(scope: _ChannelScope) -> str | None:

@@ -1,17 +1,16 @@
-"""A project's HTTP and the socket of the rankings, for an ASGI server.
+"""The ASGI application of a project that has no other WebSockets.
 
-A project's asgi.py sets DJANGO_SETTINGS_MODULE and has `from live.asgi import application`. One that routes
-other sockets too takes `websocket_application` from live.routing into its own ProtocolTypeRouter, and puts
-DrainingMiddleware from live.draining around its "http".
+The project's asgi.py sets DJANGO_SETTINGS_MODULE and has `from live.asgi import application`. A project with
+other WebSockets puts `websocket_application` from live.routing into its own ProtocolTypeRouter, and
+`ServerMiddleware`, also from there, around its "http".
 """
 
 from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 
-# Before anything that imports models.
+# Before the imports of what imports models.
 http = get_asgi_application()
 
-from live.draining import DrainingMiddleware  # noqa: E402
-from live.routing import websocket_application  # noqa: E402
+from live.routing import ServerMiddleware, websocket_application  # noqa: E402
 
-application = ProtocolTypeRouter({"http": DrainingMiddleware(http), "websocket": websocket_application})
+application = ProtocolTypeRouter({"http": ServerMiddleware(http), "websocket": websocket_application})

@@ -1,23 +1,25 @@
-"""Notices that a ranking may have changed, reads it once, and hands on what is new.
+"""Notices that a ranking may have changed, reads it once, and hands on the new snapshot.
 
-A thread, since psycopg2 blocks. It lives while somebody watches: the hub starts and stops it.
+The feed is a thread because database drivers block. The hub starts it with the first request or subscriber
+and stops it when nobody has used the hub for a while.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-import socket
 import threading
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from django.db import Error, connections, router
 
 from django_risingwave.streaming.changes import ChangeListener
+from django_risingwave.streaming.selectable_event import SelectableEvent
 from live.conf import FIRST_RETRY_SECONDS, MAX_FEED_RETRY_SECONDS, live_settings
+from live.retries import retry_delays
 from live.snapshots import Snapshot
 
 if TYPE_CHECKING:
@@ -32,8 +34,8 @@ logger = logging.getLogger(__name__)
 class Feed(threading.Thread):
     """Reads rankings and calls back, from its own thread.
 
-    `on_read(changed, read_at)` after each read: the snapshots whose rows differ from the last, and the
-    time of the read by slug. `on_failure(message)` when the server can't be read, once for each attempt.
+    Calls `on_read(changed, read_at)` after each read, with the snapshots whose rows differ from the last ones
+    and the time of the read by slug. Calls `on_failure(message)` after each failed attempt to read.
     """
 
     def __init__(
@@ -45,90 +47,84 @@ class Feed(threading.Thread):
     ) -> None:
         super().__init__(name="rankings-feed", daemon=True)
         self.rankings = list(rankings)
+        #: The newest snapshot by slug.
         self.last = dict(last)
         self.on_read = on_read
         self.on_failure = on_failure
         self.alias = router.db_for_read(self.rankings[0].model)
         self.views = {ranking.model._meta.db_table for ranking in self.rankings}
         self.failing_since: datetime | None = None
-        #: Whether the server tells what changes, and all that it told has been read.
-        self.up_to_date = False
-        self._stopping = False
-        self._read_wanted = False
-        self._wake, self._waker = socket.socketpair()
-        self._wake.setblocking(False)
-        self._waker.setblocking(False)
+        #: Whether the database announces changes, and all announced ones have been read.
+        self.is_up_to_date = False
+        self._is_stopping = False
+        self._is_read_requested = False
+        #: Set with each of the two.
+        self._wake_up = SelectableEvent()
 
     def request_read(self) -> None:
-        """Read all rankings as soon as may be. From any thread."""
-        self._read_wanted = True
-        self._poke()
+        """Read all rankings soon. May be called from any thread."""
+        self._is_read_requested = True
+        self._wake_up.set()
 
     def stop(self) -> None:
-        """End the thread soon, without waiting for it. From any thread."""
-        self._stopping = True
-        self._poke()
+        """End the thread soon, without waiting for it. May be called from any thread."""
+        self._is_stopping = True
+        self._wake_up.set()
 
     def run(self) -> None:
-        """Watch until stopped; a lost server is looked for again."""
-        delay = FIRST_RETRY_SECONDS
-        try:
-            while not self._stopping:
+        """Watch the rankings until stopped; reconnect when the database is lost."""
+        delays = retry_delays(FIRST_RETRY_SECONDS, MAX_FEED_RETRY_SECONDS)
+        with closing(self._wake_up):
+            while not self._is_stopping:
                 try:
                     with closing(ChangeListener(self.alias, self.views)) as listener:
                         self._watch(listener)
                 except Error as error:
-                    self.up_to_date = False
-                    delay = (
-                        FIRST_RETRY_SECONDS
-                        if self.failing_since is None
-                        else min(delay * 2, MAX_FEED_RETRY_SECONDS)
-                    )
-                    self._failed(error)
-                    self._pause(delay)
+                    if self.failing_since is None:
+                        delays = retry_delays(FIRST_RETRY_SECONDS, MAX_FEED_RETRY_SECONDS)
+                    self._report_failure(error)
+                    self._sleep(next(delays))
                 finally:
+                    self.is_up_to_date = False
                     connections[self.alias].close()
-        finally:
-            self.up_to_date = False
-            self._wake.close()
-            self._waker.close()
 
     def _watch(self, listener: ChangeListener) -> None:
-        """Read what changes until stopped. Raises django.db.Error when the server is lost."""
-        tells = listener.start()
+        """Read what changes until stopped. Raises django.db.Error when the database is lost."""
+        announces = listener.start()
         listener.connection.limit_queries(live_settings.QUERY_TIMEOUT_SECONDS)
-        # Nothing is checked before the first read: what an earlier feed has read would be called up to date.
+        # A check before the first read would call the snapshots of an earlier feed up to date.
         dirty, may_read_at, check_at = self.views, 0.0, math.inf
-        while not self._stopping:
+        while not self._is_stopping:
             now = time.monotonic()
-            if self._read_wanted or (now >= check_at and not tells):
+            if self._is_read_requested or (now >= check_at and not announces):
                 dirty = self.views
             elif now >= check_at:
                 self._check()
                 check_at = now + live_settings.SERVER_CHECK_SECONDS
             if dirty and now >= may_read_at:
                 if dirty == self.views:
-                    # Before the read: what is asked for while it runs is read again.
-                    self._read_wanted = False
+                    # Before the read, so that a request during it causes another one.
+                    self._is_read_requested = False
                     check_at = now + (
-                        live_settings.SERVER_CHECK_SECONDS if tells else live_settings.REFRESH_SECONDS
+                        live_settings.SERVER_CHECK_SECONDS if announces else live_settings.REFRESH_SECONDS
                     )
                 self._read([ranking for ranking in self.rankings if ranking.model._meta.db_table in dirty])
                 dirty, may_read_at = set(), now + live_settings.UPDATE_SECONDS
-                self.up_to_date = tells
-            until = may_read_at if dirty or self._read_wanted else check_at
-            dirty = dirty | listener.wait(until - time.monotonic(), self._wake)
-            self._drain()
+                self.is_up_to_date = announces
+            until = may_read_at if dirty or self._is_read_requested else check_at
+            dirty = dirty | listener.wait(until - time.monotonic(), self._wake_up)
+            self._wake_up.clear()
 
     def _check(self) -> None:
-        """Make sure that the server lives, and so would have told a change. Raises django.db.Error."""
+        """Make sure that the server lives, since a lost one announces no change. Raises django.db.Error."""
         with connections[self.alias].cursor() as cursor:
             cursor.execute("SELECT 1")
         now = datetime.now(UTC)
-        if not self._stopping:
+        if not self._is_stopping:
             self.on_read([], {ranking.slug: now for ranking in self.rankings})
 
     def _read(self, rankings: list[Ranking]) -> None:
+        """Read these rankings and hand on what has changed. Raises django.db.Error."""
         source = cast("DatabaseWrapper", connections[self.alias]).server_name
         changed, read_at = [], {}
         for ranking in rankings:
@@ -141,32 +137,25 @@ class Feed(threading.Thread):
                 changed.append(snapshot)
             read_at[ranking.slug] = now
         if self.failing_since is not None:
-            logger.info("%s can be read again, after %s", source, datetime.now(UTC) - self.failing_since)
+            seconds = (datetime.now(UTC) - self.failing_since).total_seconds()
+            logger.info("rankings: can be read again from %s after %.1f s", source, seconds)
             self.failing_since = None
-        if not self._stopping:
+        if not self._is_stopping:
             self.on_read(changed, read_at)
 
-    def _failed(self, error: Error) -> None:
+    def _report_failure(self, error: Error) -> None:
         message = " ".join(str(error).split()) or type(error).__name__
         if self.failing_since is None:
             self.failing_since = datetime.now(UTC)
-            logger.warning("The rankings can't be read, trying again until they can: %s", message)
-        if not self._stopping:
+            logger.warning(
+                "rankings: can't be read (%s); retrying at least every %g s", message, MAX_FEED_RETRY_SECONDS
+            )
+        if not self._is_stopping:
             self.on_failure(message)
 
-    def _pause(self, seconds: float) -> None:
-        """Sleep, unless stopped meanwhile. A request to read must not hurry an attempt on a lost server."""
+    def _sleep(self, seconds: float) -> None:
+        """Sleep unless stopped. A requested read doesn't end it: it must not hurry the next attempt."""
         until = time.monotonic() + seconds
-        while not self._stopping and (left := until - time.monotonic()) > 0:
-            self._wake.settimeout(left)
-            self._drain()
-        self._wake.setblocking(False)
-
-    def _poke(self) -> None:
-        # Full: the thread will wake. Closed: it has ended.
-        with suppress(OSError):
-            self._waker.send(b"\0")
-
-    def _drain(self) -> None:
-        with suppress(BlockingIOError, TimeoutError):
-            self._wake.recv(4096)
+        while not self._is_stopping and (left := until - time.monotonic()) > 0:
+            self._wake_up.wait(left)
+            self._wake_up.clear()

@@ -1,24 +1,23 @@
-"""Keeps the newest snapshot of each ranking, and hands what is new to whoever watches.
+"""Keeps the newest snapshot of each ranking and hands new ones to its subscribers.
 
-One an event loop, so one a process: `get_hub()`. All of it runs on that loop; the feed's thread calls in.
+There is one hub per event loop, so one per process: `get_hub()`. All of it runs on that loop; the feed is a
+thread and calls it with call_soon_threadsafe.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import resource
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
-from weakref import WeakKeyDictionary
 
-from live import daphne
-from live.conf import RESERVED_FILES, TICK_SECONDS, live_settings
+from live.capacity import max_subscribers
+from live.conf import TICK_SECONDS, live_settings
 from live.feed import Feed
+from live.loops import PerLoop
 from live.rankings import RANKINGS
 
 if TYPE_CHECKING:
@@ -31,131 +30,133 @@ logger = logging.getLogger(__name__)
 
 
 class NoDataError(Exception):
-    """Nothing has been read yet, and nothing can be read now."""
+    """A ranking has not been read yet and can't be read now."""
 
 
 class TooManySubscribersError(Exception):
-    """This process takes no more subscribers."""
+    """The process has as many subscribers as it may have."""
 
 
-class EndingError(Exception):
-    """This process is about to end."""
+class ShuttingDownError(Exception):
+    """The process is shutting down."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ping:
-    """Sent every PING_SECONDS: the server's time, and when each ranking was last read successfully."""
+    """Sent every PING_SECONDS: the time, and when each ranking was last read successfully."""
 
     now: datetime
     checked_at: dict[str, datetime]
 
 
 class Subscriber(Protocol):
-    """Who is handed snapshots and pings, on the event loop. Must not block; who raises is dropped."""
+    """Gets snapshots and pings, on the event loop. It must not block; one that raises is unsubscribed."""
 
-    def deliver(self, message: Snapshot | Ping) -> None: ...
+    def deliver(self, message: Snapshot | Ping) -> None:
+        """Take a new snapshot or a ping."""
 
-    def end(self) -> None:
-        """The process is about to end: come back to another one, or to the next."""
+    def on_shutdown(self) -> None:
+        """Send the client away: the process is shutting down."""
 
 
 class Hub:
-    """The newest snapshot of each ranking, and the subscribers of each."""
+    """The newest snapshot of each ranking, and each ranking's subscribers."""
 
     def __init__(self) -> None:
+        #: Both by slug; `checked_at` is the time of the last successful read.
         self.snapshots: dict[str, Snapshot] = {}
         self.checked_at: dict[str, datetime] = {}
+        #: The slugs that each subscriber watches.
         self._subscribers: dict[Subscriber, frozenset[str]] = {}
-        #: The same by ranking. Dictionaries keep the order, so that nobody is always the last.
-        self._watchers: defaultdict[str, dict[Subscriber, None]] = defaultdict(dict)
+        #: The subscribers by slug. Dictionaries keep the order, so that nobody is always served last.
+        self._subscribers_of: defaultdict[str, dict[Subscriber, None]] = defaultdict(dict)
         self._feed: Feed | None = None
-        self._failing = False
-        self._read: asyncio.Future[None] | None = None
-        self._used_at = 0.0
-        self._pinged_at = 0.0
-        self._ending = False
-        self._room = room()
-        daphne.before_end(self.end)
+        #: Whether the last attempt to read failed, so that requests don't wait for the next one.
+        self._is_failing = False
+        #: Done with the next read of all rankings, or its failure; None while no request waits.
+        self._next_read: asyncio.Future[None] | None = None
+        #: Times of the event loop's clock.
+        self._last_used_at = 0.0
+        self._last_ping_at = 0.0
+        self._is_shutting_down = False
 
     async def current(self, rankings: Sequence[Ranking]) -> list[Snapshot]:
-        """The snapshots of these rankings, no older than POLL_SECONDS if the server can be read.
+        """Return these rankings' snapshots, no older than POLL_SECONDS if the database can be read.
 
-        Where the server tells what changes, they are up to date and nothing is read. All who wait share one
-        read. While the server is lost this answers at once with the last snapshots. Raises NoDataError where
-        there is none.
+        Where the database announces changes, the snapshots are up to date and nothing is read. Otherwise all
+        requests that wait share one read. While the database is lost, the last snapshots are returned without
+        a wait. Raises NoDataError if there is none.
         """
-        self._watch()
-        if not (self._failing or all(self._fresh(ranking.slug) for ranking in rankings)):
-            await self._shared_read()
+        self._keep_feed_running()
+        if not (self._is_failing or all(self._is_fresh(ranking.slug) for ranking in rankings)):
+            await self._wait_for_read()
         try:
             return [self.snapshots[ranking.slug] for ranking in rankings]
         except KeyError as error:
             raise NoDataError(error.args[0]) from None
 
     def oldest_check(self, rankings: Sequence[Ranking]) -> datetime:
-        """When the least recently read of these rankings was read; they must have been read once."""
+        """Return when the least recently read of these rankings was read. Raises KeyError if one wasn't."""
         return min(self.checked_at[ranking.slug] for ranking in rankings)
 
     def is_stale(self, rankings: Sequence[Ranking]) -> bool:
-        """Whether one of these rankings could not be read for STALE_SECONDS."""
+        """Return whether one of these rankings was last read more than STALE_SECONDS ago."""
         return is_old(self.oldest_check(rankings))
 
     def subscribe(self, subscriber: Subscriber, rankings: Sequence[Ranking]) -> None:
-        """Hand each new snapshot of these rankings, and each ping, to `subscriber` until unsubscribed.
+        """Deliver each new snapshot of these rankings, and each ping, to `subscriber` until it unsubscribes.
 
-        Raises TooManySubscribersError, EndingError.
+        Raises TooManySubscribersError, ShuttingDownError.
         """
-        if self._ending:
-            raise EndingError
-        if len(self._subscribers) >= self._room:
+        if self._is_shutting_down:
+            raise ShuttingDownError
+        if len(self._subscribers) >= max_subscribers():
             raise TooManySubscribersError
         self._subscribers[subscriber] = frozenset(ranking.slug for ranking in rankings)
         for ranking in rankings:
-            self._watchers[ranking.slug][subscriber] = None
-        self._watch()
+            self._subscribers_of[ranking.slug][subscriber] = None
+        self._keep_feed_running()
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
-        """Hand it nothing any more; no error if it gets nothing."""
+        """Deliver nothing to `subscriber` any more. Does nothing if it isn't subscribed."""
         slugs = self._subscribers.pop(subscriber, None)
         if slugs is not None:
             for slug in slugs:
-                del self._watchers[slug][subscriber]
-            self._used_at = asyncio.get_running_loop().time()
+                del self._subscribers_of[slug][subscriber]
+            self._last_used_at = asyncio.get_running_loop().time()
 
-    async def end(self) -> None:
-        """Send all subscribers away, and take no more: the process is about to end."""
-        self._ending = True
+    async def shut_down(self) -> None:
+        """Send all subscribers away and accept no more."""
+        self._is_shutting_down = True
         for subscriber in list(self._subscribers):
-            subscriber.end()
+            subscriber.on_shutdown()
 
     def ping(self) -> Ping:
-        """What all subscribers are told next."""
+        """Return a ping that tells the state of now."""
         return Ping(datetime.now(UTC), dict(self.checked_at))
 
-    def _fresh(self, slug: str) -> bool:
-        if self._feed is not None and self._feed.up_to_date and slug in self.snapshots:
+    def _is_fresh(self, slug: str) -> bool:
+        if self._feed is not None and self._feed.is_up_to_date and slug in self.snapshots:
             return True
         checked_at = self.checked_at.get(slug)
-        return (
-            checked_at is not None
-            and (datetime.now(UTC) - checked_at).total_seconds() <= live_settings.POLL_SECONDS
-        )
+        return checked_at is not None and _age_seconds(checked_at) <= live_settings.POLL_SECONDS
 
-    async def _shared_read(self) -> None:
-        if self._read is None:
-            self._read = asyncio.get_running_loop().create_future()
+    async def _wait_for_read(self) -> None:
+        if self._next_read is None:
+            self._next_read = asyncio.get_running_loop().create_future()
             if self._feed is not None:
                 self._feed.request_read()
-        # wait, not wait_for: one request that is cancelled must not take the others' read away.
-        done, _ = await asyncio.wait([self._read], timeout=live_settings.REQUEST_WAIT_SECONDS)
+        # Not wait_for, which would cancel the read that other requests wait for.
+        done, _ = await asyncio.wait([self._next_read], timeout=live_settings.REQUEST_WAIT_SECONDS)
         if not done:
-            self._failing = True
+            self._is_failing = True
 
-    def _watch(self) -> None:
-        """Somebody wants to know: see to it that the feed runs, and goes on for IDLE_SECONDS."""
-        self._used_at = asyncio.get_running_loop().time()
+    def _keep_feed_running(self) -> None:
+        """Start the feed if it isn't running, and keep it running for at least IDLE_SECONDS more."""
+        loop = asyncio.get_running_loop()
+        self._last_used_at = loop.time()
         if self._feed is None:
-            asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+            loop.call_later(TICK_SECONDS, self._tick)
         self._ensure_feed()
 
     def _ensure_feed(self) -> None:
@@ -167,102 +168,77 @@ class Hub:
             try:
                 loop.call_soon_threadsafe(callback, *args)
             except RuntimeError:
-                feed.stop()  # The loop was closed.
+                feed.stop()  # The loop is closed.
 
         feed = Feed(
             RANKINGS.values(), self.snapshots, partial(call, self._on_read), partial(call, self._on_failure)
         )
         feed.start()
-        self._feed, self._failing = feed, False
+        self._feed, self._is_failing = feed, False
 
     def _tick(self) -> None:
-        """While the feed runs: ping, and stop the feed when nobody has watched for IDLE_SECONDS."""
+        """Send pings while the feed runs, and stop it when nobody has used the hub for IDLE_SECONDS."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         if self._subscribers:
+            # A feed that has ended with an unexpected exception is replaced.
             self._ensure_feed()
-        elif now - self._used_at > live_settings.IDLE_SECONDS:
+        elif now - self._last_used_at > live_settings.IDLE_SECONDS:
             if self._feed is not None:
                 self._feed.stop()
             self._feed = None
             return
-        if now - self._pinged_at >= live_settings.PING_SECONDS:
-            self._pinged_at = now
+        if now - self._last_ping_at >= live_settings.PING_SECONDS:
+            self._last_ping_at = now
             self._hand_out(self.ping(), self._subscribers)
         loop.call_later(TICK_SECONDS, self._tick)
 
     def _on_read(self, changed: list[Snapshot], read_at: dict[str, datetime]) -> None:
-        self._failing = False
+        self._is_failing = False
         self.checked_at.update(read_at)
         for snapshot in changed:
             slug = snapshot.ranking.slug
             self.snapshots[slug] = snapshot
-            self._hand_out(snapshot, self._watchers[slug])
+            self._hand_out(snapshot, self._subscribers_of[slug])
         if len(read_at) == len(RANKINGS):
-            self._read_done()
+            self._end_wait_for_read()
 
     def _on_failure(self, _message: str) -> None:
-        self._failing = True
-        self._read_done()
+        self._is_failing = True
+        self._end_wait_for_read()
 
-    def _read_done(self) -> None:
-        if self._read is not None and not self._read.done():
-            self._read.set_result(None)
-        self._read = None
+    def _end_wait_for_read(self) -> None:
+        if self._next_read is not None and not self._next_read.done():
+            self._next_read.set_result(None)
+        self._next_read = None
 
     def _hand_out(self, message: Snapshot | Ping, subscribers: Iterable[Subscriber]) -> None:
         for subscriber in list(subscribers):
             try:
                 subscriber.deliver(message)
             except Exception:
-                # One broken subscriber must not take the others' news away.
-                logger.exception("A subscriber failed, and gets nothing any more")
+                # The others must get the message all the same.
+                logger.exception("subscriber %s: failed and is unsubscribed", subscriber)
                 self.unsubscribe(subscriber)
 
 
+get_hub = PerLoop(Hub)
+
+
 def is_old(checked_at: datetime) -> bool:
-    """Whether what was read then is to be called stale."""
-    return (datetime.now(UTC) - checked_at).total_seconds() > live_settings.STALE_SECONDS
+    """Return whether rows that were last read then are stale."""
+    return _age_seconds(checked_at) > live_settings.STALE_SECONDS
 
 
-def room() -> int:
-    """Subscribers that this process can take, with its limit of files raised where it is too low."""
-    wanted = live_settings.MAX_SUBSCRIBERS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard and soft < wanted + RESERVED_FILES:
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-            soft = hard
-    if soft == resource.RLIM_INFINITY:
-        return wanted
-    most = max(min(wanted, soft - RESERVED_FILES), 0)
-    if most < wanted:
-        logger.warning(
-            "There is room for %s subscribers, since this process may open no more than %s files."
-            " Raise the hard limit (ulimit -Hn) for up to %s.",
-            most,
-            soft,
-            wanted,
-        )
-    return most
-
-
-_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
-
-
-def get_hub() -> Hub:
-    """The hub of the running event loop."""
-    loop = asyncio.get_running_loop()
-    if loop not in _hubs:
-        _hubs[loop] = Hub()
-    return _hubs[loop]
+def _age_seconds(moment: datetime) -> float:
+    return (datetime.now(UTC) - moment).total_seconds()
 
 
 def last(ranking: Ranking) -> tuple[Snapshot, datetime] | None:
-    """The newest snapshot of this process, and when it was read; None before the first. From any thread."""
+    """Return this process's newest snapshot and when it was read, or None. May be called from any thread."""
     slug = ranking.slug
     known = [
-        (hub.checked_at[slug], hub.snapshots[slug]) for hub in list(_hubs.values()) if slug in hub.snapshots
+        (hub.checked_at[slug], hub.snapshots[slug]) for _, hub in get_hub.items() if slug in hub.snapshots
     ]
     if not known:
         return None

@@ -1,6 +1,6 @@
-"""Who has logged in, and which sockets end with a logout.
+"""Remembers which sessions are logged in, and closes the sockets of sessions that log out.
 
-The database is asked once every few seconds a session, whoever polls or comes back.
+The database is asked once every few seconds per session, however often it polls or reconnects.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import time
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
-from weakref import WeakKeyDictionary
 
 from live import logouts
 from live.conf import MAX_CACHED_SESSIONS, live_settings
+from live.loops import PerLoop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,128 +22,129 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
-class Holder(Protocol):
-    """A socket that is open by virtue of a session."""
+class SessionSocket(Protocol):
+    """A socket that may stay open as long as its session is logged in."""
 
-    def log_out(self) -> None:
-        """The session has ended."""
+    def on_logout(self) -> None:
+        """Close: the session has ended."""
 
-    def doubt(self) -> None:
-        """The session may have ended unheard: ask when the answer that holds now doesn't any more."""
+    def on_missed_logouts(self) -> None:
+        """Check the login again once cached answers have expired: the logout may have been missed."""
 
 
 class Logins:
-    """The answers, and the sockets, by session. All of it on one event loop."""
+    """The cached answers and the open sockets of each session, for one event loop.
+
+    A session is named by session_digest() of its key.
+    """
 
     def __init__(self) -> None:
+        #: By session: when the answer expires, on the monotonic clock, and the answer.
         self._answers: dict[str, tuple[float, asyncio.Future[bool]]] = {}
-        self._holders: dict[str, set[Holder]] = {}
-        #: Listens while there are holders.
+        self._sockets: dict[str, set[SessionSocket]] = {}
+        #: Runs while there are sockets.
         self._listener: logouts.LogoutListener | None = None
 
-    async def ask(self, session: str, ask: Callable[[], Awaitable[bool]]) -> bool:
-        """Whether the session is somebody's who has logged in; `ask` is awaited if that isn't known.
+    async def is_logged_in(self, session: str, ask: Callable[[], Awaitable[bool]]) -> bool:
+        """Return whether the session is logged in; await `ask()` if no answer is cached.
 
-        All who ask at once share one question. Raises what `ask` raises, and keeps nothing then.
+        Concurrent callers share one call. What `ask` raises is raised to all of them and not cached.
         """
         now = time.monotonic()
-        until, answer = self._answers.get(session, (0.0, None))
-        if answer is None or now >= until or answer.cancelled():
+        expires_at, answer = self._answers.get(session, (0.0, None))
+        if answer is None or now >= expires_at or answer.cancelled():
             answer = asyncio.ensure_future(ask())
-            self._keep(session, answer)
+            self._cache(session, answer)
         try:
-            # Whoever goes away must not take the others' answer along.
+            # A caller that is cancelled must not cancel the others' answer.
             return await asyncio.shield(answer)
         except Exception:
             self._answers.pop(session, None)
             raise
 
-    def hold(self, session: str, holder: Holder) -> None:
-        """Tell it when the session ends, in whichever process."""
+    def add_socket(self, session: str, socket: SessionSocket) -> None:
+        """Call the socket's on_logout when the session ends, in this process or another."""
         self._listen()
-        self._holders.setdefault(session, set()).add(holder)
+        self._sockets.setdefault(session, set()).add(socket)
 
-    def release(self, session: str, holder: Holder) -> None:
-        """Tell it no more; no error if it isn't told."""
-        holders = self._holders.get(session, set())
-        holders.discard(holder)
-        if not holders:
-            self._holders.pop(session, None)
-        if not self._holders and self._listener is not None:
+    def remove_socket(self, session: str, socket: SessionSocket) -> None:
+        """Undo add_socket. Does nothing if the socket wasn't added."""
+        sockets = self._sockets.get(session, set())
+        sockets.discard(socket)
+        if not sockets:
+            self._sockets.pop(session, None)
+        if not self._sockets and self._listener is not None:
             self._listener.stop()
             self._listener = None
 
-    def end(self, session: str) -> None:
-        """The session has ended, or ends now: while it still is in the database, the answer is no."""
+    def log_out(self, session: str) -> None:
+        """Close the session's sockets.
+
+        The answer "no" is cached, because the database may still have the session.
+        """
         answer = asyncio.get_running_loop().create_future()
         answer.set_result(False)
-        self._keep(session, answer)
-        for holder in tuple(self._holders.get(session, ())):
-            holder.log_out()
+        self._cache(session, answer)
+        for socket in tuple(self._sockets.get(session, ())):
+            socket.on_logout()
 
     def forget(self, session: str) -> None:
-        """Ask anew next time."""
+        """Ask the database the next time."""
         self._answers.pop(session, None)
 
     def _listen(self) -> None:
-        if self._listener is not None or not logouts.can_tell():
+        if self._listener is not None or not logouts.is_supported():
             return
         loop = asyncio.get_running_loop()
 
         def call(callback: Callable[..., None], *args: object) -> None:
-            with suppress(RuntimeError):  # The loop has been closed.
+            with suppress(RuntimeError):  # The loop is closed.
                 loop.call_soon_threadsafe(callback, *args)
 
-        self._listener = logouts.LogoutListener(partial(call, self.end), partial(call, self._doubt))
+        self._listener = logouts.LogoutListener(
+            partial(call, self.log_out), partial(call, self._on_missed_logouts)
+        )
         self._listener.start()
 
-    def _doubt(self) -> None:
-        for holders in self._holders.values():
-            for holder in holders:
-                holder.doubt()
+    def _on_missed_logouts(self) -> None:
+        for sockets in self._sockets.values():
+            for socket in sockets:
+                socket.on_missed_logouts()
 
-    def _keep(self, session: str, answer: asyncio.Future[bool]) -> None:
+    def _cache(self, session: str, answer: asyncio.Future[bool]) -> None:
         self._answers.pop(session, None)
         if len(self._answers) >= MAX_CACHED_SESSIONS:
             del self._answers[next(iter(self._answers))]  # The oldest.
         self._answers[session] = time.monotonic() + live_settings.LOGIN_CACHE_SECONDS, answer
 
 
-_logins: WeakKeyDictionary[asyncio.AbstractEventLoop, Logins] = WeakKeyDictionary()
-
-
-def get_logins() -> Logins:
-    """Those of the running event loop."""
-    loop = asyncio.get_running_loop()
-    if loop not in _logins:
-        _logins[loop] = Logins()
-    return _logins[loop]
+get_logins = PerLoop(Logins)
 
 
 def on_logged_in(request: HttpRequest | None, **_: object) -> None:
-    """Forget the answer of before. A receiver of Django's user_logged_in, in any thread."""
+    """Forget the session's cached answer. Receives Django's user_logged_in, in any thread."""
     if session := _session(request):
-        _tell(session, Logins.forget)
+        _call_on_all_loops(Logins.forget, session)
 
 
 def on_logged_out(request: HttpRequest | None, **_: object) -> None:
-    """Close the session's sockets, in all processes. A receiver of user_logged_out, in any thread."""
+    """Close the session's sockets in all processes. Receives Django's user_logged_out, in any thread."""
     if session := _session(request):
-        _tell(session, Logins.end)
-        logouts.tell(session)
+        _call_on_all_loops(Logins.log_out, session)
+        logouts.announce(session)
 
 
 def _session(request: HttpRequest | None) -> str | None:
     key = getattr(getattr(request, "session", None), "session_key", None)
-    return digest(key) if key else None
+    return session_digest(key) if key else None
 
 
-def _tell(session: str, method: Callable[[Logins, str], None]) -> None:
-    for loop, logins in list(_logins.items()):
+def _call_on_all_loops(method: Callable[[Logins, str], None], session: str) -> None:
+    for loop, logins in get_logins.items():
         if not loop.is_closed():
             loop.call_soon_threadsafe(method, logins, session)
 
 
-def digest(session_key: str) -> str:
-    """What a session is kept by: the key itself would let whoever reads it in."""
+def session_digest(session_key: str) -> str:
+    """Return a hash that names the session in memory and in NOTIFY: the key itself would give access."""
     return hashlib.sha256(session_key.encode()).hexdigest()

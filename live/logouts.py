@@ -1,90 +1,88 @@
-"""Tells the other processes which sessions have ended, through the database of the users.
+"""Tells all processes which sessions have ended, with PostgreSQL's NOTIFY in the database of the users.
 
-By PostgreSQL's NOTIFY. Where the users are in another database nothing is told, and sockets end when they are
-next looked at.
+Where the users are in another kind of database nothing is sent. A socket of a session that ended in another
+process is then closed by the next check of its login.
 """
 
 from __future__ import annotations
 
 import logging
-import selectors
-import socket
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
 from django.db import Error, connections, router
 
 from django_risingwave.streaming.notifications import Notifications
+from django_risingwave.streaming.selectable_event import SelectableEvent
 from live.conf import FIRST_RETRY_SECONDS, MAX_LISTENER_RETRY_SECONDS
+from live.retries import retry_delays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 
-#: Told of all sessions that end, each by its digest.
+#: The channel of NOTIFY. Its payloads are digests of session keys.
 CHANNEL = "live_logouts"
 
 
-def can_tell() -> bool:
-    """Whether the users are in a PostgreSQL."""
+def is_supported() -> bool:
+    """Return whether the users are in a PostgreSQL database."""
     return connections[_alias()].vendor == "postgresql"
 
 
-def tell(session: str) -> None:
-    """Tell all processes, once the transaction is committed if there is one. A failure is logged, no more."""
-    if not can_tell():
+def announce(session: str) -> None:
+    """Announce to all processes that a session has ended; in a transaction, once it is committed.
+
+    A failure is only logged.
+    """
+    if not is_supported():
         return
     try:
         with connections[_alias()].cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, session])
     except Error:
-        logger.exception("The other processes could not be told of a logout")
+        logger.exception("logout: can't be announced to other processes")
 
 
 class LogoutListener(threading.Thread):
     """Calls `on_logout(session)` for each session that ends in any process, from its own thread.
 
-    And `on_listening()` when it begins to listen, also after a loss: what ended before was not heard of.
+    Calls `on_listening()` when it begins to listen, and again after the database was lost: it may have missed
+    logouts before that.
     """
 
     def __init__(self, on_logout: Callable[[str], None], on_listening: Callable[[], None]) -> None:
         super().__init__(name="logouts", daemon=True)
         self._on_logout, self._on_listening = on_logout, on_listening
-        self._wake, self._waker = socket.socketpair()
+        self._stopping = SelectableEvent()
 
     def stop(self) -> None:
-        """End the thread soon, without waiting for it. From any thread."""
-        self._waker.close()
+        """End the thread soon, without waiting for it. May be called from any thread."""
+        self._stopping.set()
 
     def run(self) -> None:
-        """Listen until stopped; a lost server is looked for again."""
-        delay = FIRST_RETRY_SECONDS
-        with self._wake:
-            while not self._stopped(0):
+        """Listen until stopped; reconnect when the database is lost."""
+        delays = retry_delays(FIRST_RETRY_SECONDS, MAX_LISTENER_RETRY_SECONDS)
+        with closing(self._stopping):
+            while not self._stopping.wait(0):
                 try:
                     notifications = Notifications(connections[_alias()], CHANNEL)
-                    delay = FIRST_RETRY_SECONDS
+                    delays = retry_delays(FIRST_RETRY_SECONDS, MAX_LISTENER_RETRY_SECONDS)
                     self._on_listening()
-                    while not self._stopped(None, notifications):
+                    while not self._stopping.wait(None, notifications):
                         for session in notifications.receive():
                             self._on_logout(session)
                 except Error as error:
-                    logger.warning("Logouts in other processes aren't heard of: %s", error)
-                    self._stopped(delay)
-                    delay = min(delay * 2, MAX_LISTENER_RETRY_SECONDS)
+                    delay = next(delays)
+                    logger.warning(
+                        "logouts of other processes: can't be heard (%s); retrying in %g s", error, delay
+                    )
+                    self._stopping.wait(delay)
                 finally:
                     connections[_alias()].close()
-
-    def _stopped(self, timeout: float | None, *others: Notifications) -> bool:
-        """Wait to be stopped, for so many seconds or until there is something else to take."""
-        # Not select(), which takes no file numbers above 1,023.
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._wake, selectors.EVENT_READ)
-            for notifications in others:
-                selector.register(notifications, selectors.EVENT_READ)
-            return any(key.fileobj is self._wake for key, _ in selector.select(timeout))
 
 
 def _alias() -> str:

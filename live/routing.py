@@ -1,25 +1,62 @@
-"""The WebSockets' addresses, and the ASGI application that serves them."""
+"""The WebSocket's address, and the ASGI applications that a project routes to."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from channels.routing import URLRouter
-from channels.sessions import SessionMiddlewareStack
+from channels.sessions import CookieMiddleware
 from django.urls import path
 
+from live import servers
+from live.capacity import raise_open_files_limit
 from live.consumers import RankingsConsumer
-from live.transport import TransportMiddleware
+from live.hub import get_hub
+from live.loops import PerLoop
+from live.servers.base import TRANSPORT_KEY
 
 if TYPE_CHECKING:
     from channels.routing import _ExtendedURLPattern
 
-# Channels routes what Django's stubs don't let into a path.
+    from live.servers.base import App, Receive, Scope, Send, Server
+
+
+def _start_server() -> Server:
+    """Prepare the process for its server's connections: the open files it needs, and the end of its hub."""
+    server = servers.detect()
+    raise_open_files_limit()
+    server.on_shutdown(get_hub().shut_down)
+    return server
+
+
+_get_server = PerLoop(_start_server)
+
+
+class ServerMiddleware:
+    """Puts a WebSocket's transport into its scope, and lets the server drain HTTP requests.
+
+    Put it around the application of each protocol, outside of middleware that wraps `send`. The first
+    connection on an event loop detects the server and installs its hooks.
+    """
+
+    def __init__(self, inner: App) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        server = _get_server()
+        if scope["type"] == "http":
+            await server.handle_request(self.inner, scope, receive, send)
+            return
+        if scope["type"] == "websocket" and TRANSPORT_KEY not in scope:
+            scope = {**scope, TRANSPORT_KEY: server.transport(send)}
+        await self.inner(scope, receive, send)
+
+
 websocket_urlpatterns: list[_ExtendedURLPattern | URLRouter] = [
-    path("ws/rankings/", RankingsConsumer.as_asgi()),  # type: ignore[arg-type, list-item]
+    # Channels routes to ASGI applications, which Django's stubs don't allow in a path.
+    path("ws/rankings/", ServerMiddleware(RankingsConsumer.as_asgi())),  # type: ignore[arg-type, list-item]
 ]
-# The consumers decide on origin and login themselves: a refused handshake looks like a network fault to a
-# browser, which then retries for ever. See docs/protocol.md.
-websocket_application = TransportMiddleware(
-    SessionMiddlewareStack(URLRouter(websocket_urlpatterns))  # type: ignore[arg-type]
-)
+# No middleware checks origin or login here, because a browser can't tell a refused handshake from a network
+# fault and retries for ever. The consumer accepts, says what is wrong, and closes. See docs/protocol.md.
+websocket_application = CookieMiddleware(URLRouter(websocket_urlpatterns))

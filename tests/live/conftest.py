@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def nothing_goes_on() -> Iterator[None]:
-    """Ends what a test's event loop has begun in this process, and forgets what it has read.
+def stopped_threads() -> Iterator[None]:
+    """Stop the threads that a test's event loop has started, and forget its hub.
 
-    A feed outlives its loop until it next calls back: it would ask the database while no test may.
+    A feed runs on until it calls back on the closed loop, and would query the database when no test may.
     """
     yield
-    hub._hubs.clear()
+    hub.get_hub.clear()
     for thread in threading.enumerate():
         if isinstance(thread, Feed | LogoutListener):
             thread.stop()

@@ -79,7 +79,7 @@ async def watched(the_hub) -> Recorder:  # noqa: F811
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
     await recorder.next()
-    await wait_until(lambda: the_hub._feed.up_to_date)
+    await wait_until(lambda: the_hub._feed.is_up_to_date)
     return recorder
 
 
@@ -162,7 +162,7 @@ async def test_without_one_of_the_subscriptions_all_is_polled(the_hub, insert, d
     the_hub.subscribe(recorder, [STATES])
     await recorder.next()
     assert not followers()
-    assert not the_hub._feed.up_to_date
+    assert not the_hub._feed.is_up_to_date
     await insert((1, 1, 1.0, "Ohio"))
     await next_with(recorder, (("Ohio", 1.0),))
 

@@ -45,35 +45,35 @@ class Socket:
         self.open = True
         self.doubted = False
 
-    def log_out(self) -> None:
+    def on_logout(self) -> None:
         self.open = False
 
-    def doubt(self) -> None:
+    def on_missed_logouts(self) -> None:
         self.doubted = True
 
 
 async def test_all_who_ask_at_once_and_soon_after_share_one_answer():
     known, question = logins.Logins(), Question()
-    assert all(await asyncio.gather(*(known.ask("a", question) for _ in range(1000))))
-    assert await known.ask("a", question)
+    assert all(await asyncio.gather(*(known.is_logged_in("a", question) for _ in range(1000))))
+    assert await known.is_logged_in("a", question)
     assert question.asked == 1
-    assert await known.ask("b", question)
+    assert await known.is_logged_in("b", question)
     assert question.asked == 2
 
 
 async def test_an_answer_holds_for_some_seconds_only(settings):
     known, question = logins.Logins(), Question()
     settings.LIVE_LOGIN_CACHE_SECONDS = 0.0
-    assert await known.ask("a", question)
+    assert await known.is_logged_in("a", question)
     question.answer = False
-    assert not await known.ask("a", question)
+    assert not await known.is_logged_in("a", question)
     assert LiveSettings.LOGIN_CACHE_SECONDS.default <= 5
 
 
 async def test_who_goes_away_takes_no_answer_along():
     known, question = logins.Logins(), Question()
-    first = asyncio.ensure_future(known.ask("a", question))
-    second = asyncio.ensure_future(known.ask("a", question))
+    first = asyncio.ensure_future(known.is_logged_in("a", question))
+    second = asyncio.ensure_future(known.is_logged_in("a", question))
     await asyncio.sleep(0)
     first.cancel()
     assert await second
@@ -87,19 +87,19 @@ async def test_a_question_that_fails_is_asked_again():
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        await known.ask("a", fail)
-    assert await known.ask("a", Question())
+        await known.is_logged_in("a", fail)
+    assert await known.is_logged_in("a", Question())
 
 
 async def test_no_more_answers_are_kept_than_there_is_room_for(monkeypatch):
     monkeypatch.setattr(logins, "MAX_CACHED_SESSIONS", 10)
     known, question = logins.Logins(), Question()
     for number in range(100):
-        await known.ask(str(number), question)
+        await known.is_logged_in(str(number), question)
     assert len(known._answers) == 10
-    await known.ask("99", question)
+    await known.is_logged_in("99", question)
     assert question.asked == 100
-    await known.ask("0", question)
+    await known.is_logged_in("0", question)
     assert question.asked == 101
 
 
@@ -115,24 +115,24 @@ def request_of(session_key: str) -> HttpRequest:
 async def test_a_logout_ends_the_sessions_sockets_and_the_answer_is_no_at_once():
     known, question = logins.get_logins(), Question()
     mine, others = Socket(), Socket()
-    known.hold(logins.digest(KEY), mine)
-    known.hold(logins.digest("other"), others)
-    assert await known.ask(logins.digest(KEY), question)
+    known.add_socket(logins.session_digest(KEY), mine)
+    known.add_socket(logins.session_digest("other"), others)
+    assert await known.is_logged_in(logins.session_digest(KEY), question)
     await asyncio.to_thread(user_logged_out.send, sender=None, request=request_of(KEY), user=None)
     await asyncio.sleep(0)
     assert (mine.open, others.open) == (False, True)
-    assert not await known.ask(logins.digest(KEY), question)
-    known.release(logins.digest(KEY), mine)
-    known.release(logins.digest("other"), others)
-    assert known._holders == {}
+    assert not await known.is_logged_in(logins.session_digest(KEY), question)
+    known.remove_socket(logins.session_digest(KEY), mine)
+    known.remove_socket(logins.session_digest("other"), others)
+    assert known._sockets == {}
 
 
 async def test_after_a_login_the_answer_is_yes_at_once():
     known = logins.get_logins()
-    assert not await known.ask(logins.digest(KEY), Question(answer=False))
+    assert not await known.is_logged_in(logins.session_digest(KEY), Question(answer=False))
     await asyncio.to_thread(logins.on_logged_in, request=request_of(KEY))
     await asyncio.sleep(0)
-    assert await known.ask(logins.digest(KEY), Question())
+    assert await known.is_logged_in(logins.session_digest(KEY), Question())
     assert user_logged_in.has_listeners()
 
 
@@ -140,12 +140,12 @@ async def test_after_a_login_the_answer_is_yes_at_once():
 async def held(transactional_db):
     """A socket that is held for the session "a", on this loop, and listened for."""
     known, held = logins.get_logins(), Socket()
-    known.hold("a", held)
+    known.add_socket("a", held)
     listener = known._listener
     assert listener is not None
     await until(lambda: held.doubted)
     yield held
-    known.release("a", held)
+    known.remove_socket("a", held)
     await asyncio.to_thread(listener.join, 10)
     assert known._listener is None
     assert not listener.is_alive()
@@ -159,8 +159,8 @@ async def test_a_logout_that_another_process_tells_ends_the_sessions_sockets(hel
     await asyncio.to_thread(tell_and_close, "b")
     await asyncio.to_thread(tell_and_close, "a")
     await until(lambda: not held.open)
-    assert not await logins.get_logins().ask("a", Question())
-    assert not await logins.get_logins().ask("b", Question())
+    assert not await logins.get_logins().is_logged_in("a", Question())
+    assert not await logins.get_logins().is_logged_in("b", Question())
 
 
 async def test_a_lost_server_is_listened_to_again_and_what_was_missed_asked_for(held):
@@ -173,7 +173,7 @@ async def test_a_lost_server_is_listened_to_again_and_what_was_missed_asked_for(
 
 
 def tell_and_close(session: str) -> None:
-    logouts.tell(session)
+    logouts.announce(session)
     connections["default"].close()
 
 
@@ -228,7 +228,7 @@ async def socket(site_environment, settings, django_user_model, orders):
 
 
 def holder_of(key: str) -> consumers.RankingsConsumer:
-    [holder] = logins.get_logins()._holders[logins.digest(key)]
+    [holder] = logins.get_logins()._sockets[logins.session_digest(key)]
     assert isinstance(holder, consumers.RankingsConsumer)
     return holder
 
@@ -246,9 +246,9 @@ async def test_a_session_that_no_signal_says_has_ended_is_noticed(socket, settin
     connected, key = socket
     consumer = holder_of(key)
     await Session.objects.filter(session_key=key).adelete()
-    consumer._check_again()
+    consumer._check_login_again()
     assert await close_code(connected) == CloseCode.LOGIN_REQUIRED
-    assert logins.get_logins()._holders == {}
+    assert logins.get_logins()._sockets == {}
 
 
 async def test_who_leaves_while_being_looked_at_is_not_held(socket, monkeypatch):
@@ -260,10 +260,10 @@ async def test_who_leaves_while_being_looked_at_is_not_held(socket, monkeypatch)
         return await answered.wait()
 
     monkeypatch.setattr(access, "may_subscribe", slow)
-    consumer._check_again()
+    consumer._check_login_again()
     await asyncio.sleep(0)
     await connected.disconnect(timeout=60)
     answered.set()
-    assert consumer._checking is not None
-    await asyncio.wait([consumer._checking])
-    assert logins.get_logins()._holders == {}
+    assert consumer._login_check is not None
+    await asyncio.wait([consumer._login_check])
+    assert logins.get_logins()._sockets == {}

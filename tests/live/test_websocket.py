@@ -283,6 +283,6 @@ def test_junk_and_binary_get_an_error_and_the_news_go_on(server, orders):
         socket.send(b"\xff\x00")
         socket.send("junk")
         errors = list(islice((message for message in stream if message["type"] == "error"), 2))
-        assert {error["reason"] for error in errors} == {"this socket takes no messages"}
+        assert {error["reason"] for error in errors} == {"this socket accepts no messages"}
         orders((1, 1, 4.0, "Utah"))
         assert next(message for message in stream if message["type"] == "update")

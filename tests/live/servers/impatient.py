@@ -1,4 +1,4 @@
-"""The application that drops who reads nothing for half a second."""
+"""The application, dropping readers that stall for half a second."""
 
 from live.asgi import application
 
