@@ -1,4 +1,9 @@
-"""Print a ranking's first place whenever it changes: python examples/subscribe.py [URL]. Needs websockets."""
+"""Print the first row of a ranking whenever the ranking changes.
+
+    python examples/subscribe.py [URL]
+
+Needs the package websockets. docs/protocol.md describes the messages.
+"""
 
 import asyncio
 import json
@@ -13,10 +18,10 @@ URL = "ws://127.0.0.1:8000/ws/rankings/?format=json&rankings=products-by-turnove
 
 
 async def follow(socket: ClientConnection, seen: dict[str, str]) -> None:
-    """Print what is new until the connection is lost; `seen` has each ranking's etag."""
+    """Print changes until the connection is lost. `seen` holds the last etag of each ranking."""
     async for text in socket:
         message = json.loads(text)
-        # 44xx: it will be no better next time. docs/protocol.md
+        # 44xx: the next attempt would fail too.
         if message["type"] == "error" and 4400 <= message["code"] < 4500:
             sys.exit(message["reason"])
         if message["type"] not in {"snapshot", "update"} or seen.get(message["ranking"]) == message["etag"]:
@@ -28,13 +33,13 @@ async def follow(socket: ClientConnection, seen: dict[str, str]) -> None:
 
 
 async def main(url: str) -> None:
-    """Follow for ever."""
+    """Follow the rankings until the program is interrupted."""
     seen: dict[str, str] = {}
-    # Connects again and again, and waits longer and longer while it can't.
+    # Connects again whenever the connection is lost, with a growing delay while it fails.
     async for socket in connect(url):
         with suppress(ConnectionClosed):
             await follow(socket, seen)
-        # Many have lost their connection with this one: not all at once.
+        # Other clients lost their connections too. A random delay keeps them from reconnecting together.
         await asyncio.sleep(random.uniform(0, 2))  # noqa: S311 - no secret
 
 

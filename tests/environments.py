@@ -1,4 +1,4 @@
-"""Somebody else's project, in a fresh environment with the package installed."""
+"""Projects in fresh environments with the package installed."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: Variables of the tests that would reach into the project.
+#: Prefixes of variables that the tests set for themselves and that would change the project.
 PREFIXES = ("DJANGO_", "PYTHON", "LIVE_", "DATABASE_URL", "RISINGWAVE_URL", "SECRET_KEY")
 
 
 @dataclass
 class Project:
-    """A project in `folder` that `python`, of an environment of its own, runs."""
+    """A project in `folder`, run by the `python` of an environment of its own."""
 
     folder: Path
     python: Path
@@ -75,7 +75,7 @@ class Project:
 
 
 def environ() -> dict[str, str]:
-    """The environment of the tests without what is theirs alone."""
+    """Return the environment variables of the tests, without those that would change a project."""
     return {name: value for name, value in os.environ.items() if not name.startswith(PREFIXES)}
 
 
@@ -87,9 +87,9 @@ def build_wheel(folder: Path) -> Path:
 
 
 def create_environment(folder: Path, *arguments: object) -> Path:
-    """Make an environment in `folder` with what `uv pip install` takes as `arguments`. Returns its Python.
+    """Make an environment in `folder` and run `uv pip install` with the arguments. Returns its Python.
 
-    Dependencies have their locked versions.
+    Dependencies get their locked versions.
     """
     uv("venv", "--python", sys.executable, folder)
     python = folder / "bin" / "python"
@@ -98,7 +98,7 @@ def create_environment(folder: Path, *arguments: object) -> Path:
 
 
 def uv(*arguments: object) -> None:
-    # tox insists on hashes, and a wheel that has just been built has none.
+    # tox requires hashes, and a wheel that has just been built has none.
     environment = os.environ | {"UV_REQUIRE_HASHES": "0"}
     command = [find_uv_bin(), *map(str, arguments)]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
@@ -106,7 +106,7 @@ def uv(*arguments: object) -> None:
 
 
 def read(url: str) -> str:
-    """What the server answers. Raises OSError, also where the status isn't 2xx."""
+    """Return the body of the response. Raises OSError without a server, or if the status isn't 2xx."""
     with urllib.request.urlopen(url, timeout=30) as answer:
         body: bytes = answer.read()
     return body.decode()

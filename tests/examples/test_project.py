@@ -1,4 +1,4 @@
-"""The example project, with the built wheel in a fresh environment: what somebody else's project gets."""
+"""The example project runs on the built wheel in a fresh environment, as any other project would."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TABLES = (
     "from django.db import connections;"
     "print(connections['risingwave'].introspection.table_names(include_views=True))"
 )
-#: As Django's own runserver, which the settings replace by Daphne's.
+#: Serves the project as Django's own runserver does. Daphne, in INSTALLED_APPS, replaces that command.
 WSGI = """
 from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIServer, make_server
@@ -37,7 +37,7 @@ make_server("127.0.0.1", {port}, StaticFilesHandler(application), server_class=S
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """The example in a folder of its own, with a database of its own."""
+    """Copy the example into a folder of its own, with a database of its own."""
     folder = tmp_path_factory.mktemp("example")
     shutil.copytree(ROOT / "examples" / "project", folder / "project")
     package = f"risingwave-django[live,psycopg2] @ {build_wheel(folder).as_uri()}"
@@ -53,7 +53,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         server.stop()
 
 
-def test_it_is_the_wheel_and_brings_nothing_of_the_demo(project):
+def test_the_project_runs_on_the_wheel_and_gets_nothing_of_the_demo(project):
     where = project.manage("shell", "--command", "import live; print(live.__file__)")
     assert str(project.python.parent.parent) in where
     assert "no issues" in project.manage("check", "--database", "default", "--database", "risingwave")
@@ -63,7 +63,7 @@ def test_it_is_the_wheel_and_brings_nothing_of_the_demo(project):
     assert "generate_orders" not in project.manage("help")
 
 
-def test_the_ranking_is_live_in_a_page_of_the_project(project, page: Page, tmp_path):  # noqa: F811
+def test_a_page_of_the_project_shows_a_live_ranking(project, page: Page, tmp_path):  # noqa: F811
     with project.serve("manage.py", "runserver", "--noreload", "127.0.0.1:{port}") as url:
         polls: list[str] = []
         sockets: list[str] = []
@@ -78,14 +78,14 @@ def test_the_ranking_is_live_in_a_page_of_the_project(project, page: Page, tmp_p
         assert page.evaluate("window.mark") == "not reloaded"
         assert len(sockets) == 1
         assert len(polls) <= 2
-        # The page's own form, and then the first paint from memory.
+        # The project's own form works; the first paint comes from memory.
         page.get_by_role("button", name="Borrow The Castle").click()
         expect(page.locator(RANKING)).to_contain_text("The Castle")
         assert "Moby-Dick</span>" in read(url)
         page.screenshot(path=os.environ.get("SCREENSHOT", tmp_path / "project.png"))
 
 
-def test_under_wsgi_the_page_polls_from_memory(project, page: Page):  # noqa: F811
+def test_under_wsgi_the_page_polls_and_is_answered_from_memory(project, page: Page):  # noqa: F811
     with project.serve("-c", WSGI) as url:
         page.goto(url)
         with page.expect_response(lambda response: "/partials/" in response.url and response.status == 304):

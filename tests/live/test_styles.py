@@ -1,4 +1,4 @@
-"""The style sheets: one palette, and nothing but the ranking touched in another project's page."""
+"""The style sheets share one palette, and a ranking changes nothing else in another project's page."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 LIVE = ROOT / "live" / "static" / "live"
 SHEETS = [LIVE / "ranking.css", LIVE / "live.css", ROOT / "static" / "site" / "site.css"]
-#: What a page may have around a ranking, with the names of classes and elements that the ranking uses too.
+#: The rest of a page. It has elements and classes that a ranking has too.
 ELSEWHERE = """
 <h1>Title</h1><h2 class="top">Second</h2><p class="foot">Text <span class="name">A</span> <time>now</time></p>
 <ol class="live-rows"><li class="live-row"><span class="rank">1</span><span class="value">2</span></li></ol>
 <svg class="bar" viewBox="0 0 1 1"><rect width="1" height="1"/></svg><button class="badge">Press</button>
 <article class="card"><p class="live-placeholder">Text</p><input><textarea></textarea></article>
 """
-#: The computed style of each element of the page, with the custom properties.
+#: Returns the computed style of each element, with some custom properties.
 STYLES = """() => [...document.querySelectorAll('html, body, body *')].map(element =>
   [element.tagName, ...[...getComputedStyle(element)].map(name => getComputedStyle(element)[name]),
    ...['--ink', '--card', '--bar'].map(name => getComputedStyle(element).getPropertyValue(name))].join())"""
@@ -39,7 +39,7 @@ def test_the_styles_of_a_ranking_leave_the_rest_of_a_page_as_it_is(page: Page): 
     assert page.evaluate(STYLES) != before
 
 
-def test_each_colour_is_said_once():
+def test_each_colour_is_defined_once():
     texts = {sheet.name: sheet.read_text() for sheet in SHEETS}
     defined = {name: re.findall(r"(--[\w-]+): light-dark", text) for name, text in texts.items()}
     assert defined["live.css"] == defined["site.css"] == []

@@ -1,4 +1,4 @@
-"""The pages of `live` stand by themselves, and a project may override their blocks."""
+"""The pages of `live` need no other app, and a project can override their blocks."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEMPLATES = ROOT / "live" / "templates"
-#: The addresses of a project that has nothing but `live`.
+#: The URLs of a project with no other app than `live`.
 urlpatterns = [path("", include("live.urls"))]
-#: As docs/integrating.md lists them.
+#: The blocks that docs/integrating.md lists.
 BLOCKS = ["title", "icon", "styles", "head", "body", "heading", "embed_codes", "navigation", "account"]
 
 
 @pytest.fixture
 def dashboard(settings, tmp_path):
-    """Renders the dashboard with the text of an override in the project's own templates, if any."""
+    """Render the dashboard, with an override in the project's own templates if there is one."""
     settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [tmp_path]}]
 
     def render(override: str = "") -> str:
@@ -57,18 +57,18 @@ def context() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_a_project_may_override_a_block_of_the_page(dashboard, block):
+def test_a_project_can_override_each_block_of_the_page(dashboard, block):
     page = dashboard(f"{{% block {block} %}}{{{{ block.super }}}}<i>our own</i>{{% endblock %}}")
     assert page.count("<i>our own</i>") == 1
     assert "Ohio" in page
 
 
-def test_the_documented_blocks_are_the_ones_that_a_project_may_override():
+def test_the_documentation_lists_the_blocks():
     documented = (ROOT / "docs" / "integrating.md").read_text().partition("## Your site around the page")[2]
     assert re.findall(r"^\| `(\w+)` \|", documented, re.MULTILINE) == BLOCKS
 
 
-def test_the_page_is_served_where_no_other_app_has_addresses(dashboard, settings):
+def test_the_page_is_rendered_in_a_project_without_other_urls(dashboard, settings):
     settings.ROOT_URLCONF = "tests.live.test_templates"
     page = dashboard()
     assert "JSON</a>" in page
@@ -76,6 +76,6 @@ def test_the_page_is_served_where_no_other_app_has_addresses(dashboard, settings
 
 
 @pytest.mark.parametrize("template", sorted(TEMPLATES.rglob("*.html")), ids=lambda path: path.name)
-def test_a_template_uses_no_template_and_no_file_from_outside_live(template: Path):
+def test_a_template_of_live_uses_only_templates_and_files_of_live(template: Path):
     used = re.findall(r"{% (?:extends|include|static) ['\"]([^'\"]+)", template.read_text())
     assert [name for name in used if not name.startswith("live/")] == []

@@ -5,7 +5,7 @@ from django_risingwave.models import MaterializedView, RisingWaveModel
 
 
 class Loan(RisingWaveModel):
-    """A book that was borrowed, once."""
+    """One loan of a book."""
 
     row_id = RowIdField()
     book = models.CharField(max_length=200)
@@ -19,7 +19,7 @@ class Loan(RisingWaveModel):
 
 
 class BookLoans(MaterializedView):
-    """How often each book was borrowed."""
+    """How often each book has been borrowed."""
 
     book = models.CharField(max_length=200, primary_key=True)
     loans = models.BigIntegerField()

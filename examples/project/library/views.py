@@ -9,7 +9,7 @@ BOOKS = ["Middlemarch", "Moby-Dick", "The Castle"]
 
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    """The page with the ranking."""
+    """Show the page with the ranking."""
     return render(request, "library/index.html", {"books": BOOKS})
 
 

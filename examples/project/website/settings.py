@@ -10,7 +10,7 @@ DEBUG = True
 ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
 
 INSTALLED_APPS = [
-    "daphne",  # runserver with sockets; without it, pages poll
+    "daphne",  # lets runserver serve WebSockets; without it, pages poll
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -50,4 +50,4 @@ DATABASE_ROUTERS = ["django_risingwave.routers.RisingWaveRouter"]
 USE_TZ = True
 STATIC_URL = "static/"
 
-LIVE_OPEN = True  # live: the ranking is for everybody. Left out, it is for those who have logged in.
+LIVE_OPEN = True  # live: shows the ranking to everyone, not only to users who are logged in
