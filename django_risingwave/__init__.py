@@ -14,8 +14,9 @@ streaming    materialized views, subscriptions and changes
 import django
 from django.core.exceptions import ImproperlyConfigured
 
-# The backend subclasses Django's private parts, which change between feature releases.
+# The backend overrides private methods of Django's, which change between feature releases.
 if not (5, 2) <= django.VERSION < (6, 2):
     raise ImproperlyConfigured(
-        f"django_risingwave works with Django 5.2, 6.0 and 6.1; this is Django {django.get_version()}."
+        f"django_risingwave supports Django 5.2, 6.0 and 6.1 (found {django.get_version()}). Install one of "
+        "these versions."
     )

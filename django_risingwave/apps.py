@@ -3,7 +3,7 @@ from django.core import checks
 
 
 class RisingWaveConfig(AppConfig):
-    """Put "django_risingwave" into INSTALLED_APPS for its system checks."""
+    """The app behind "django_risingwave" in INSTALLED_APPS: system checks and inspectdb."""
 
     name = "django_risingwave"
     verbose_name = "RisingWave"
@@ -11,6 +11,6 @@ class RisingWaveConfig(AppConfig):
     def ready(self) -> None:
         from django_risingwave.checks import check_databases, check_models  # noqa: PLC0415 - imports models
 
-        # Not Tags.database: those run with `check --database` alone, and this one asks no database.
+        # Without Tags.database, whose checks run only with `check --database`: this one sends no query.
         checks.register(check_databases)
         checks.register(check_models, checks.Tags.models)

@@ -1,4 +1,4 @@
-"""The connection. Django's PostgreSQL backend, minus what RisingWave has not."""
+"""The connection: Django's PostgreSQL backend without the features that RisingWave lacks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ try:
     from django.db.backends.postgresql.psycopg_any import is_psycopg3
 except ImproperlyConfigured as error:
     raise ImproperlyConfigured(
-        f"{error}. RisingWave is reached by a driver of PostgreSQL's: "
+        f"{error}. Install a PostgreSQL driver, with which this backend connects to RisingWave: "
         'pip install "risingwave-django[psycopg2]" or pip install "risingwave-django[psycopg3]".'
     ) from error
 
@@ -46,13 +46,13 @@ def _smallinteger_column(field: Mapping[str, Any]) -> str:
 
 
 class DatabaseWrapper(PostgreSQLDatabaseWrapper):
-    """A connection to RisingWave, or to PostgreSQL in its place: both get the same SQL."""
+    """A connection to RisingWave, or to a PostgreSQL stand-in, which gets the same SQL."""
 
     vendor = "risingwave"
     display_name = "RisingWave"
 
-    # Types without arguments: varchar(n) is a syntax error, numeric(p, s) an unsupported type. There is no
-    # uuid and no inet. https://docs.risingwave.com/sql/data-types/overview,
+    # RisingWave's types have no arguments: varchar(n) is a syntax error, numeric(p, s) an unsupported type.
+    # It has neither uuid nor inet. https://docs.risingwave.com/sql/data-types/overview,
     # src/frontend/src/binder/expr/mod.rs (bind_data_type) at v3.0.3.
     data_types: dict[str, Any] = PostgreSQLDatabaseWrapper.data_types | {
         "AutoField": "bigint",
@@ -70,12 +70,12 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
         "SmallIntegerField": _smallinteger_column,
         "UUIDField": "varchar",
     }
-    # No CHECK: src/frontend/src/handler/create_table.rs at v3.0.3.
+    # RisingWave has no CHECK: src/frontend/src/handler/create_table.rs at v3.0.3.
     data_type_check_constraints: dict[str, str] = {}  # noqa: RUF012 - Django's
-    # No identity columns, no sequences: columns/keys.py makes the keys.
+    # RisingWave has neither identity columns nor sequences: columns/keys.py generates the keys.
     data_types_suffix: dict[str, str] = {}  # noqa: RUF012 - Django's
-    # `~*` parses, and is not implemented (src/frontend/src/binder/expr/binary_op.rs at v3.0.3). Both servers'
-    # regular expressions may begin with their options.
+    # RisingWave parses `~*` but doesn't implement it (src/frontend/src/binder/expr/binary_op.rs at v3.0.3).
+    # On both servers a regular expression may start with its options.
     operators = PostgreSQLDatabaseWrapper.operators | {"iregex": "~ ('(?i)' || %s)"}
 
     SchemaEditorClass = DatabaseSchemaEditor
@@ -85,8 +85,8 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
     introspection_class = DatabaseIntrospection
     ops_class = DatabaseOperations
 
-    # Django picks SQL by this number. RisingWave says 13.14 and always has, the stand-in what it is; with
-    # one number both get the same SQL.
+    # Django chooses SQL by this number. RisingWave always reports 13.14, the stand-in its own version; one
+    # number for both makes Django send both the same SQL.
     pg_version = 150_000
 
     _server_version: ServerVersion | None = None
@@ -102,28 +102,28 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
 
     @cached_property
     def wrap_database_errors(self) -> DatabaseErrorWrapper:
-        """Context manager that raises Django's exceptions for the driver's."""
+        """A context manager that raises Django's exceptions instead of the driver's."""
         return DatabaseErrorWrapper(self)
 
     # The server ---------------------------------------------------------------------------------------
 
     @property
     def server_version(self) -> ServerVersion:
-        """What is at the other end. Asked anew on each connection made, since a server may be replaced."""
+        """The server's kind and version, read once per connection because a server may be replaced."""
         if self._server_version is None:
             with self.temporary_connection():
                 self._server_version = self._read_server_version()
         return self._server_version
 
     def _read_server_version(self) -> ServerVersion:
-        # The driver's cursor, so that it is not one of the user's queries.
+        # The driver's own cursor keeps this out of connection.queries.
         with self.wrap_database_errors, self.connection.cursor() as cursor:
             cursor.execute("SELECT version()")
             return ServerVersion.parse(cursor.fetchone()[0])
 
     @property
     def is_risingwave(self) -> bool:
-        """Whether this is RisingWave itself rather than PostgreSQL in its place."""
+        """Whether the server is RisingWave rather than a PostgreSQL stand-in."""
         return self.server_version.is_risingwave
 
     @property
@@ -133,22 +133,22 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
 
     @property
     def server_name(self) -> str:
-        """As a page may show it: "RisingWave 3.0.3", "PostgreSQL 18.4 (stand-in)"."""
+        """The server's name for people: "RisingWave 3.0.3", "PostgreSQL 18.4 (stand-in)"."""
         return self.server_version.name
 
     def get_database_version(self) -> tuple[int, ...]:
-        """Return the server's own version, (3, 0, 3), not the PostgreSQL that RisingWave claims to be."""
+        """Return RisingWave's version, such as (3, 0, 3), not the PostgreSQL version that it reports."""
         return self.server_version.numbers
 
     def check_database_version_supported(self) -> None:
-        """Raise NotSupportedError for a server older than version.py's floors."""
+        """Raise NotSupportedError if the server is older than the minimum in version.py."""
         if self.features.minimum_database_version is not None:
             self.server_version.check_supported()
 
     # Connecting ---------------------------------------------------------------------------------------
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Return what the driver gets, with the options that are not the driver's checked and taken out."""
+        """Return the driver's parameters: all but this backend's own options, which are checked here."""
         own = self._options
         params: dict[str, Any] = super().get_connection_params()
         for name in own.names():
@@ -160,7 +160,7 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
         return ConnectionOptions.read(self.alias, self.settings_dict["OPTIONS"])
 
     def connect(self) -> None:
-        """Connect, or have no connection: the next query would use one that failed on the way."""
+        """Connect, and discard the connection if setting it up fails: the next query would use it."""
         try:
             super().connect()
         except Exception:
@@ -170,7 +170,7 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         self._server_version = None
         connection = super().get_new_connection(conn_params)
-        # Before the first statement, which the driver would send a BEGIN for.
+        # Set it before the first statement: the driver would send BEGIN ahead of it.
         connection.autocommit = True
         if is_psycopg3:
             from django_risingwave.drivers.psycopg3 import adapt  # noqa: PLC0415 - imports psycopg 3
@@ -184,14 +184,14 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
 
     def init_connection_state(self) -> None:
         super().init_connection_state()
-        # The server is asked what it is only if it matters.
+        # Reading the version costs a query, which connections without options are spared.
         if (own := self._options) != ConnectionOptions():
             with self.connection.cursor() as cursor:
                 for statement in own.statements(self.server_version):
                     cursor.execute(statement)
 
     def limit_queries(self, seconds: float) -> None:
-        """Let each query of this session take so long at most, as OPTIONS["statement_timeout"] does."""
+        """Limit each query of this session to `seconds`, as OPTIONS["statement_timeout"] does."""
         limit = ConnectionOptions(statement_timeout=int(seconds * 1_000))
         with self.cursor() as cursor:
             for statement in limit.statements(self.server_version):
@@ -199,8 +199,8 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
 
     @contextmanager
     def _nodb_cursor(self) -> Iterator[Any]:
-        # PostgreSQL always has a database "postgres"; RisingWave has "dev" instead
-        # (src/common/src/catalog/mod.rs at v3.0.3). Which server it is shows only once connected.
+        # PostgreSQL's default database is "postgres", RisingWave's is "dev" (src/common/src/catalog/mod.rs at
+        # v3.0.3). Only a connection tells which server it is, so try both.
         for name in ("postgres", "dev"):
             connection = self.__class__({**self.settings_dict, "NAME": name}, alias=NO_DB_ALIAS)
             try:
@@ -219,29 +219,29 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
     # Writes and reads ---------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Wait until every write so far can be read: https://docs.risingwave.com/sql/commands/sql-flush.
+        """Wait until all earlier writes are visible: https://docs.risingwave.com/sql/commands/sql-flush.
 
-        RisingWave shows a write at the next checkpoint, about a second later by default. PostgreSQL shows
-        its writes at once: nothing is sent.
+        RisingWave makes a write visible at the next checkpoint, about a second later by default. On
+        PostgreSQL writes are visible at once, so nothing is sent.
         """
         if self.is_risingwave:
             with self.cursor() as cursor:
                 cursor.execute("FLUSH")
 
     def create_cursor(self, name: str | None = None) -> Any:
-        """Return the driver's cursor; with a name, as chunked_cursor() asks for, one of the server's."""
+        """Return the driver's cursor, or a server-side cursor if there is a name, as in chunked_cursor()."""
         cursor = super().create_cursor()
         return cursor if name is None else ServerSideCursor(cursor, name, hold=not self.is_risingwave)
 
-    # Transactions: there are none, nothing rolls back. BEGIN is answered with a notice and starts nothing,
-    # COMMIT and ROLLBACK close the session's query cursors, SAVEPOINT is a syntax error
+    # RisingWave has no transactions and rolls nothing back. BEGIN only gives a notice, COMMIT and ROLLBACK
+    # close the session's query cursors, SAVEPOINT is a syntax error
     # (src/frontend/src/handler/transaction.rs at v3.0.3). So atomic() sends nothing, on either server.
 
     def _set_autocommit(self, autocommit: bool) -> None:  # noqa: FBT001 - Django's signature
         pass
 
     def _start_transaction_under_autocommit(self) -> None:
-        """Do nothing: where this is there, atomic() logs no BEGIN as a query."""
+        """Do nothing. If this method exists, atomic() calls it instead of logging BEGIN as a query."""
 
     def _commit(self) -> None:
         pass
@@ -250,4 +250,4 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
         pass
 
     def check_constraints(self, table_names: Any = None) -> None:
-        """Do nothing: there are no constraints to defer, and SET CONSTRAINTS is a syntax error."""
+        """Do nothing: no constraint is deferrable, and SET CONSTRAINTS is a syntax error."""

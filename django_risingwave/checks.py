@@ -1,4 +1,4 @@
-"""System checks of the aliases and the models on RisingWave."""
+"""System checks of database settings and models that are on RisingWave."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from django.apps import AppConfig
     from django.db.models import Field
 
-# Those of Django's fields, and those of PostgreSQL that RisingWave has besides: src/frontend/src/binder/expr/
-# mod.rs (bind_data_type) at v3.0.3.
+# The types of Django's fields, and PostgreSQL's others that RisingWave supports: bind_data_type in
+# src/frontend/src/binder/expr/mod.rs at v3.0.3.
 _COLUMN_TYPES = frozenset(
     {
         "bigint",
@@ -50,7 +50,7 @@ _COLUMN_TYPES = frozenset(
 
 
 def check_models(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """Find models whose Meta lost what the Meta of their base says, as a Meta of its own does."""
+    """Check the models on RisingWave: their Meta, constraints, indexes and fields."""
     return [
         message
         for model in apps.get_models()
@@ -60,11 +60,11 @@ def check_models(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) 
 
 
 def check_databases(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """Find aliases with ATOMIC_REQUESTS."""
+    """Check that no database on RisingWave has ATOMIC_REQUESTS."""
     return [
         Error(
-            f"DATABASES[{alias!r}] has ATOMIC_REQUESTS, but RisingWave has no transactions: what a request "
-            "wrote before it failed would stay.",
+            f"DATABASES[{alias!r}] sets ATOMIC_REQUESTS, but RisingWave has no transactions: what a request "
+            "writes before it fails is not rolled back.",
             hint="Remove ATOMIC_REQUESTS from this database.",
             id="django_risingwave.E003",
         )
@@ -86,7 +86,7 @@ def _check_model(model: type[Model]) -> list[CheckMessage]:
 
 
 def _is_on_risingwave(model: type[Model]) -> bool:
-    """Tell whether it is a model of RisingWave's, or one that the project's routers send there."""
+    """Return whether the model belongs on RisingWave, or the project's routers send it there."""
     if issubclass(model, RisingWaveModel) or model._meta.required_db_vendor == VENDOR:
         return True
     try:
@@ -97,19 +97,19 @@ def _is_on_risingwave(model: type[Model]) -> bool:
 
 def _check_meta(model: type[RisingWaveModel]) -> Iterator[CheckMessage]:
     base = MaterializedView if issubclass(model, MaterializedView) else RisingWaveModel
-    hint = f"Write `class Meta({base.__name__}.Meta):`."
+    hint = f"Inherit the Meta: `class Meta({base.__name__}.Meta):`."
     if model._meta.required_db_vendor != VENDOR:
         yield Error(
-            "The model is a RisingWaveModel, but its Meta has no required_db_vendor = 'risingwave', so "
-            "the router doesn't send it to RisingWave.",
+            "The model is a RisingWaveModel, but its Meta doesn't set required_db_vendor = 'risingwave', so "
+            "RisingWaveRouter doesn't send it to RisingWave.",
             hint=hint,
             obj=model,
             id="django_risingwave.E001",
         )
     if issubclass(model, MaterializedView) and model._meta.managed:
         yield Error(
-            "The model is a MaterializedView, but its Meta has no managed = False, so migrate would "
-            "make a table of it.",
+            "The model is a MaterializedView, but its Meta doesn't set managed = False, so migrate would "
+            "create a table for it.",
             hint=hint,
             obj=model,
             id="django_risingwave.E002",
@@ -117,33 +117,36 @@ def _check_meta(model: type[RisingWaveModel]) -> Iterator[CheckMessage]:
 
 
 def _check_constraints(model: type[Model]) -> Iterator[CheckMessage]:
-    """Warn of what RisingWave has not, src/frontend/src/handler/create_table.rs at v3.0.3."""
-    unique = [f"unique=True of {field.name}" for field in model._meta.local_fields if _is_unique(field)]
-    unique += [f"unique_together of {', '.join(fields)}" for fields in model._meta.unique_together]
+    """Warn about constraints that RisingWave lacks: src/frontend/src/handler/create_table.rs at v3.0.3."""
+    unique = [f"unique=True on {field.name}" for field in model._meta.local_fields if _is_unique(field)]
+    unique += [f"unique_together on {', '.join(fields)}" for fields in model._meta.unique_together]
     constraints = [f"{type(constraint).__name__} {constraint.name}" for constraint in model._meta.constraints]
     for name in unique + constraints:
         yield CheckWarning(
-            f"Nothing enforces the {name}: RisingWave has no constraints but the primary key and NOT NULL. "
-            "Forms and full_clean() check it, against what is visible to them.",
-            hint="Let the primary key be what must be unique, and silence this where the check is enough.",
+            f"RisingWave doesn't enforce constraints other than the primary key and NOT NULL ({name}). "
+            "Only forms and full_clean() check it, against the rows that are visible to them.",
+            hint="Make the primary key what must be unique, or silence this warning if the check is enough.",
             obj=model,
             id="django_risingwave.W001",
         )
 
 
 def _check_indexes(model: type[Model]) -> Iterator[CheckMessage]:
-    """Refuse what CREATE INDEX can't make, src/frontend/src/handler/create_index.rs at v3.0.3."""
+    """Refuse indexes that CREATE INDEX rejects: src/frontend/src/handler/create_index.rs at v3.0.3."""
     for index in model._meta.indexes:
         if isinstance(index, PostgresIndex):
-            found, hint = f"is a {type(index).__name__}", "models.Index, which names no method"
+            kind = type(index).__name__
+            unsupported, hint = f"{kind} (index {index.name})", "models.Index"
         elif index.opclasses or any(isinstance(part, OpClass) for part in index.expressions):
-            found, hint = "has opclasses", "models.Index without them: strings compare by their bytes"
+            unsupported = f"operator classes (index {index.name} has opclasses)"
+            hint = "models.Index without opclasses: strings are compared byte by byte anyway"
         elif index.condition is not None:
-            found, hint = "has a condition", "models.Index without one, or a materialized view with WHERE"
+            unsupported = f"partial indexes (index {index.name} has a condition)"
+            hint = "models.Index without a condition, or index a materialized view that has the condition"
         else:
             continue
         yield Error(
-            f"The index {index.name} {found}, which RisingWave hasn't.",
+            f"RisingWave doesn't support {unsupported}.",
             hint=f"Use {hint}.",
             obj=model,
             id="django_risingwave.E006",
@@ -155,22 +158,22 @@ def _is_unique(field: Field[Any, Any]) -> bool:
 
 
 def _check_field(field: Field[Any, Any]) -> Iterator[CheckMessage]:
-    """Refuse what RisingWave can't keep as it was written."""
+    """Refuse fields whose values RisingWave can't store unchanged."""
     kept: Any = field.output_field if isinstance(field, GeneratedField) else field
     column_type = _column_type(kept)
     if isinstance(kept, DecimalField) and (kept.max_digits or 0) > NUMERIC_DIGITS:
         yield Error(
-            f"A numeric of RisingWave has {NUMERIC_DIGITS} digits, max_digits is {kept.max_digits}: the "
-            "others would be rounded off.",
-            hint=f"Use max_digits={NUMERIC_DIGITS} or less, or keep the number as text in a CharField.",
+            f"RisingWave's numeric has at most {NUMERIC_DIGITS} digits, but max_digits is {kept.max_digits}: "
+            "longer numbers would be rounded.",
+            hint=f"Use max_digits={NUMERIC_DIGITS} or less, or store the number as text in a CharField.",
             obj=field,
             id="django_risingwave.E004",
         )
     elif column_type is not None and column_type.replace("[]", "") not in _COLUMN_TYPES:
         yield Error(
-            f"RisingWave has no type {column_type}.",
-            hint="Use another field: JSONField and TextField hold what has no type of its own, two fields a "
-            "range; an ArrayField has no size.",
+            f"RisingWave doesn't support the column type {column_type}.",
+            hint="Use another field: JSONField or TextField, two fields for a range, or ArrayField without "
+            "size.",
             obj=field,
             id="django_risingwave.E004",
         )
@@ -180,19 +183,19 @@ def _check_field(field: Field[Any, Any]) -> Iterator[CheckMessage]:
     # src/frontend/src/catalog/mod.rs (check_column_name_not_reserved) at v3.0.3
     if not isinstance(field, RowIdField) and (field.column or "").startswith(("_row_id", "_rw_")):
         yield Error(
-            f"RisingWave keeps column names like {field.column} for itself.",
-            hint="Use another db_column; for _row_id itself, RowIdField().",
+            f"RisingWave reserves column names like {field.column}, which begin with _row_id or _rw_.",
+            hint="Use another db_column. For the column _row_id itself, use RowIdField().",
             obj=field,
             id="django_risingwave.E005",
         )
 
 
 def _check_definition(field: Any, collation: str | None) -> Iterator[CheckMessage]:
-    """Refuse what a column can't be defined with, src/frontend/src/handler/create_table.rs at v3.0.3."""
+    """Refuse column options that RisingWave rejects: src/frontend/src/handler/create_table.rs at v3.0.3."""
     if collation not in (None, "C", "POSIX"):
         yield Error(
-            f"RisingWave has no collation but C, which is by bytes: {collation} isn't there.",
-            hint="Leave db_collation out, and order by Lower() or in Python.",
+            f"RisingWave doesn't support the collation {collation}, only C, which compares bytes.",
+            hint="Remove db_collation, and order by Lower() or in Python.",
             obj=field,
             id="django_risingwave.E004",
         )
@@ -200,7 +203,7 @@ def _check_definition(field: Any, collation: str | None) -> Iterator[CheckMessag
         isinstance(part, Random) for part in field._db_default_expression.flatten()
     ):
         yield Error(
-            "A default in RisingWave must be constant but for Now(), and this one is random.",
+            "RisingWave doesn't support Random() in db_default: only constants and Now().",
             hint="Use default=, which Python computes.",
             obj=field,
             id="django_risingwave.E004",
@@ -208,15 +211,15 @@ def _check_definition(field: Any, collation: str | None) -> Iterator[CheckMessag
     on_delete = getattr(field.remote_field, "on_delete", None)
     if type(on_delete).__name__ == "DatabaseOnDelete":
         yield Error(
-            f"RisingWave has no foreign keys, which {on_delete} would be of.",
-            hint="Use models.CASCADE and the like, which Django does.",
+            f"on_delete={on_delete} needs a database foreign key, which RisingWave doesn't have.",
+            hint="Use an option that Django carries out itself, such as models.CASCADE.",
             obj=field,
             id="django_risingwave.E004",
         )
 
 
 def _check_generated(field: Any) -> Iterator[CheckMessage]:
-    """Refuse what a generated column can't use, and a key that would have to come back from an INSERT.
+    """Refuse expressions that a generated column can't use, and keys that an INSERT would have to return.
 
     src/frontend/src/handler/create_table.rs (check_generated_column_constraints) and src/frontend/src/binder/
     expr/function/builtin_scalar.rs (ensure_now_function_allowed) at v3.0.3.
@@ -224,9 +227,9 @@ def _check_generated(field: Any) -> Iterator[CheckMessage]:
     meta = field.model._meta
     if field in meta.pk_fields and (field.generated or field.has_db_default()):
         yield Error(
-            "RisingWave returns nothing from an INSERT into a table with generated columns, so no instance "
-            "would get a key that the server makes.",
-            hint="Let the key be a BigAutoField, or use default=, which Python computes.",
+            "RisingWave doesn't support RETURNING for a table with generated columns, so instances wouldn't "
+            "get a primary key that the server computes.",
+            hint="Use a BigAutoField as the primary key, or default=, which Python computes.",
             obj=field,
             id="django_risingwave.E004",
         )
@@ -235,23 +238,23 @@ def _check_generated(field: Any) -> Iterator[CheckMessage]:
     expression = ExpressionWrapper(field.expression, field.output_field)
     if any(isinstance(part, Now) for part in expression.flatten()):
         yield Error(
-            "RisingWave takes no Now() in a generated column.",
-            hint="Use another field with db_default=Now(), or auto_now.",
+            "RisingWave doesn't support Now() in a generated column.",
+            hint="Use a field with db_default=Now() or auto_now instead.",
             obj=field,
             id="django_risingwave.E004",
         )
     used = {name for name, *_ in Model._get_expr_references(field.expression)}  # type: ignore[attr-defined]  # not in the stubs
     if others := sorted(other.name for other in meta.local_fields if other.generated and other.name in used):
         yield Error(
-            f"A generated column can't use another, and this one uses {', '.join(others)}.",
-            hint="Write its expression out.",
+            f"A generated column can't refer to another one, but this one uses {', '.join(others)}.",
+            hint="Repeat the other column's expression instead.",
             obj=field,
             id="django_risingwave.E004",
         )
 
 
 def _column_type(field: Field[Any, Any]) -> str | None:
-    """Return the type in SQL. Without an alias on RisingWave there is no telling, and no table either."""
+    """Return the column type in SQL, or None if no database in settings is on RisingWave."""
     aliases = (alias for alias in connections if connections[alias].vendor == VENDOR)
     alias = next(aliases, None)
     return field.db_type(connections[alias]) if alias else None

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.backends.postgresql.client import DatabaseClient as PostgreSQLDatabaseClient
 
-# libpq's parameters that OPTIONS may have, Django's client leaves out and psql takes from its environment:
+# Connection parameters in OPTIONS that Django's client doesn't pass to psql, by their environment variables:
 # https://www.postgresql.org/docs/18/libpq-envars.html
 _VARIABLES = {
     "channel_binding": "PGCHANNELBINDING",
@@ -20,15 +20,15 @@ _VARIABLES = {
 
 
 class DatabaseClient(PostgreSQLDatabaseClient):
-    """psql, for `manage.py dbshell`, which RisingWave's protocol is made for."""
+    """Runs psql for `manage.py dbshell`."""
 
     @classmethod
     def settings_to_cmd_args_env(
         cls, settings_dict: dict[str, Any], parameters: Any
     ) -> tuple[list[str], dict[str, str] | None]:
-        """Return psql's arguments and environment, with what else of OPTIONS says where the server is.
+        """Return psql's arguments and environment, with the connection parameters from OPTIONS.
 
-        A URL such as postgres://root@/dev?host=/run/risingwave has its host there.
+        A URL such as postgres://root@/dev?host=/run/risingwave puts its host into OPTIONS.
         """
         args, env = super().settings_to_cmd_args_env(settings_dict, parameters)
         options = settings_dict["OPTIONS"]

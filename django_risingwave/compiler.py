@@ -1,4 +1,4 @@
-"""SQL from queries. Keys and read-only models are seen to here, for every write passes through."""
+"""SQL of queries. Automatic keys, limits and read-only models are enforced here, where all writes pass."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def _check_writable(query: Query, operation: str) -> None:
 
 
 def _returns_nothing(query: Query) -> bool:
-    """Tell whether the table has generated columns, with which RisingWave refuses RETURNING.
+    """Return whether the table has generated columns, for which RisingWave refuses RETURNING.
 
     src/frontend/src/binder/insert.rs and update.rs at v3.0.3.
     """
-    # A proxy's columns are its model's.
+    # A proxy has no local fields.
     model: Any = query.get_meta().concrete_model
     return has_generated_columns(model)
 
@@ -82,11 +82,11 @@ class SQLCompiler(PostgreSQLCompiler):
             self._check_subqueries()
         if not query.subquery:
             return sql, params
-        # Where an expression begins, what is in parentheses is a query only if it begins with SELECT or WITH;
-        # and not if it begins with `SELECT (SELECT`, for "select" can be a function's name
-        # (src/sqlparser/src/parser.rs, parse_prefix and parse_wildcard_or_expr, at v3.0.3).
+        # At the start of an expression, RisingWave parses parentheses as a subquery only if they start with
+        # SELECT or WITH, and misreads `SELECT (SELECT` as a call of a function "select" (parse_prefix and
+        # parse_wildcard_or_expr in src/sqlparser/src/parser.rs at v3.0.3).
         if query.combinator:
-            sql = f'SELECT "combined".* FROM ({sql}) AS "combined"'  # noqa: S608 - what Django wrote
+            sql = f'SELECT "combined".* FROM ({sql}) AS "combined"'  # noqa: S608 - Django's SQL
         elif sql.startswith("SELECT (SELECT "):
             _, (first, _), _ = self.select[0]
             sql = sql.replace(first, f"COALESCE({first})", 1)
@@ -105,9 +105,10 @@ class SQLCompiler(PostgreSQLCompiler):
 
 
 class SQLInsertCompiler(BaseSQLInsertCompiler):
-    """Not PostgreSQL's own: that one writes UNNEST with several arguments, and RisingWave's takes one.
+    """Generates automatic keys and enforces limits on values.
 
-    src/expr/impl/src/table_function/unnest.rs at v3.0.3.
+    The base isn't PostgreSQL's class, which writes UNNEST with several arguments: RisingWave's takes one
+    (src/expr/impl/src/table_function/unnest.rs at v3.0.3).
     """
 
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
@@ -116,8 +117,8 @@ class SQLInsertCompiler(BaseSQLInsertCompiler):
         row_id = next((field for field in self.query.fields if isinstance(field, RowIdField)), None)
         if row_id:
             raise NotSupportedError(
-                f"{row_id} is made by the server and can't be inserted; leave the instance's pk None. (An "
-                "instance with a pk is inserted where save() found no row to update.)"
+                f"The server generates {row_id}, so it can't be inserted. Leave the instance's pk None. "
+                "(save() inserts an instance with a pk if it finds no row to update.)"
             )
         auto_field = self._auto_field
         if auto_field and auto_field not in self.query.fields and not isinstance(auto_field, RowIdField):
@@ -126,12 +127,12 @@ class SQLInsertCompiler(BaseSQLInsertCompiler):
 
     @property
     def _auto_field(self) -> Any:
-        # A proxy has its model's fields, and doesn't know which of them is automatic.
+        # A proxy's _meta has no auto_field.
         model: Any = self.query.get_meta().concrete_model
         return model._meta.auto_field
 
     def pre_save_val(self, field: Field[Any, Any], obj: Model) -> Any:
-        """Make the key here. The instance gets it once it is inserted."""
+        """Generate an automatic key. The instance gets it after the INSERT."""
         value = super().pre_save_val(field, obj)
         if value is None and field is self._auto_field:
             value = make_key()
@@ -143,15 +144,15 @@ class SQLInsertCompiler(BaseSQLInsertCompiler):
         return {field: guard(field) for field in self.query.fields}
 
     def prepare_value(self, field: Field[Any, Any], value: Any) -> Any:
-        """Refuse or round what PostgreSQL's column would: columns/limits.py."""
+        """Refuse or round values as PostgreSQL's columns do: columns/limits.py."""
         value = super().prepare_value(field, value)
-        see_to = self._guards.get(field)
-        if see_to is None or value is None or hasattr(value, "resolve_expression"):
+        enforce = self._guards.get(field)
+        if enforce is None or value is None or hasattr(value, "resolve_expression"):
             return value
-        return see_to(value)
+        return enforce(value)
 
     def execute_sql(self, returning_fields: Any = None) -> Any:  # type: ignore[override]  # the stubs know SELECT's
-        """Return a row for each object: bulk_create() asserts it, even of a model that returns nothing."""
+        """Return a row per object, even without RETURNING: bulk_create() asserts their number."""
         objs = self.query.objs
         if not _returns_nothing(self.query):
             rows: Any = super().execute_sql(returning_fields)
@@ -162,20 +163,20 @@ class SQLInsertCompiler(BaseSQLInsertCompiler):
         for field in returning_fields or ():
             for obj in objs:
                 if field.generated or isinstance(obj.__dict__.get(field.attname), BaseExpression):
-                    # Loaded when it is read, as Django does it where there is no RETURNING.
+                    # Defer the field, as Django does on databases without RETURNING.
                     obj.__dict__.pop(field.attname, None)
-        return _NoRows([()] * len(objs))
+        return _NothingReturned([()] * len(objs))
 
 
-class _NoRows(list[tuple[()]]):
-    """As long as the objects, as bulk_create() asserts, and nothing that save() would assign."""
+class _NothingReturned(list[tuple[()]]):
+    """A row per object, as bulk_create() asserts, yet false, so that save() assigns nothing."""
 
     def __bool__(self) -> bool:
         return False
 
 
 class SQLUpdateCompiler(PostgreSQLUpdateCompiler):
-    """Refuses to change what can only be read, and values that the columns can't hold."""
+    """Refuses to update read-only models, and enforces limits on values."""
 
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         _check_writable(self.query, "UPDATE")
@@ -184,14 +185,14 @@ class SQLUpdateCompiler(PostgreSQLUpdateCompiler):
         return super().as_sql(*args, **kwargs)
 
     def execute_returning_sql(self, returning_fields: Any) -> Any:
-        """Return no columns where there is no RETURNING: save() then defers them. Django 5.2 doesn't ask."""
+        """Return no columns without RETURNING: save() then defers them. Django 5.2 doesn't call this."""
         if _returns_nothing(self.query):
             returning_fields = None
         return super().execute_returning_sql(returning_fields)
 
 
 class SQLDeleteCompiler(PostgreSQLDeleteCompiler):
-    """Refuses to delete what can only be read."""
+    """Refuses to delete rows of read-only models."""
 
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         _check_writable(self.query, "DELETE")

@@ -1,7 +1,7 @@
 """Django's exceptions for RisingWave's errors.
 
-RisingWave reports nearly all errors under SQLSTATE XX000 (before 2.5, under none), which the drivers raise as
-InternalError (DatabaseError) whatever went wrong. So they are told apart by their text, a report such as
+RisingWave reports nearly all errors with SQLSTATE XX000 (before 2.5, without any), which the drivers raise as
+InternalError (or DatabaseError). So the exception is chosen by the text, a report such as
 
     Failed to run the query
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from django_risingwave.base import DatabaseWrapper
 
-# Regular expressions of what a line of the report begins with. The first that matches counts.
+# Regular expressions for the beginning of a line of the report. The first match decides.
 _BEGINNINGS: dict[type[DatabaseError], tuple[str, ...]] = {
     IntegrityError: ('null value in column ".*" of relation ".*" violates not-null constraint',),
     OperationalError: (
@@ -43,7 +43,7 @@ _BEGINNINGS: dict[type[DatabaseError], tuple[str, ...]] = {
         "gRPC request .* failed: .*(unavailable|transport error)",
         "terminating connection due to idle-in-transaction timeout",
         "transport error",
-        # libpq's own, from a connection that broke.
+        # libpq's own messages about a broken connection.
         "SSL SYSCALL error",
         "SSL connection has been closed",
         "could not receive data",
@@ -79,7 +79,7 @@ _BEGINNINGS: dict[type[DatabaseError], tuple[str, ...]] = {
         r"[a-z ]+ named .* already exists",
         "[a-z ]+ not found: ",
         "cannot cast type ",
-        # Whatever the binder refuses, and what names no cause.
+        # Any other error of the binder, and errors without a cause.
         "Bind error: ",
         "Catalog error(?:: |$)",
         "Failed to bind expression: ",
@@ -91,8 +91,8 @@ _BEGINNINGS: dict[type[DatabaseError], tuple[str, ...]] = {
         "sql parser error: ",
     ),
 }
-# After the number of the line and the kinds of error it passed through ("Expr error: "); nowhere else, so
-# that no value which the report quotes is taken for the error.
+# They match only at the start of a line, after its number and the kinds of error it passed through ("Expr
+# error: "), so that a value quoted in the report isn't mistaken for the error.
 _PATTERNS = {
     error: re.compile(rf"^\s*(?:\d+: )?(?:[A-Za-z][A-Za-z ]*: )*?(?:{'|'.join(texts)})", re.MULTILINE)
     for error, texts in _BEGINNINGS.items()
@@ -100,12 +100,12 @@ _PATTERNS = {
 
 
 def kind_of(text: str) -> type[DatabaseError] | None:
-    """Return Django's exception for the text of an error, or None if it doesn't tell."""
+    """Return Django's exception class for the text of an error, or None if the text doesn't tell."""
     return next((error for error, pattern in _PATTERNS.items() if pattern.search(text)), None)
 
 
 class DatabaseErrorWrapper(BaseDatabaseErrorWrapper):
-    """Raises Django's exceptions for the driver's. The text stays, and the driver's is the `__cause__`."""
+    """Raises Django's exceptions with the driver's text, and the driver's exception as `__cause__`."""
 
     wrapper: DatabaseWrapper
 
@@ -116,12 +116,12 @@ class DatabaseErrorWrapper(BaseDatabaseErrorWrapper):
         traceback: TracebackType | None,
     ) -> None:
         if exc_type is None:
-            return  # Several times a query.
+            return  # The common case, several times per query.
         driver: Any = self.wrapper.Database
         if exc_type is driver.DatabaseError or isinstance(exc_value, driver.InternalError):
             error = kind_of(str(exc_value))
             if error is not None and exc_value is not None:
-                # As Django has it: whether the connection is looked at before it is used again.
+                # As Django does: test the connection before its next use.
                 if error not in (DataError, IntegrityError):
                     self.wrapper.errors_occurred = True
                 raise error(*exc_value.args).with_traceback(traceback) from exc_value

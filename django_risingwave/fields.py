@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 class RowIdField(models.BigAutoField):
-    """`_row_id`: what RisingWave gives each row of a table that has no primary key of its own.
+    """`_row_id`, the primary key that RisingWave adds to a table without one of its own.
 
-    RisingWave adds the column, fills it and hides it from `SELECT *`; it can be selected, filtered and
-    ordered by by name. On the stand-in it is an identity column. It is never part of an INSERT, and never
-    returned by one, since RisingWave makes it after the statement is done: after save(), create() and
-    bulk_create() the instance's pk is None.
+    RisingWave generates the values and hides the column from `SELECT *`; queries can select it, filter by it
+    and order by it. On the stand-in it is an identity column. An INSERT neither sets nor returns it, since
+    RisingWave generates it after the statement: after save(), create() and bulk_create() the instance's pk is
+    None.
     """
 
     description = "RisingWave's row id"
-    # Not in RETURNING. (AutoField has True.)
+    # Leaves it out of RETURNING; AutoField has True.
     db_returning = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -38,15 +38,15 @@ class RowIdField(models.BigAutoField):
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's signature
         """Return a string, which the driver writes as '5'.
 
-        On RisingWave the column is a serial, and a serial is compared with serials only: an untyped literal
-        becomes one, a number doesn't (src/frontend/src/expr/type_inference/cast.rs at v3.0.3).
+        On RisingWave the column is a serial, which can't be compared with a number. An untyped literal is
+        cast to serial (src/frontend/src/expr/type_inference/cast.rs at v3.0.3).
         """
         value = super().get_db_prep_value(value, connection, prepared)
         return None if value is None else str(value)
 
 
 def has_generated_columns(model: type[models.Model]) -> bool:
-    """Tell whether columns of the model's own table are generated."""
+    """Return whether the model's own table has generated columns."""
     return any(field.generated for field in model._meta.local_concrete_fields)
 
 
@@ -57,11 +57,11 @@ def validate_finite(value: float) -> None:
 
 
 class FiniteFloatField(models.FloatField):
-    """A float that is a number: NaN and infinities are refused, for a sum never recovers from one.
+    """A FloatField that refuses NaN and infinities, from which a running sum never recovers.
 
-    Refused with a ValueError when saved or looked up, as FloatField refuses what isn't a float, and by
-    full_clean() and forms with a ValidationError. On PostgreSQL a CHECK refuses them too; RisingWave has no
-    CHECK, and takes them from other clients.
+    Saving and lookups raise ValueError, as FloatField does for values that aren't floats; full_clean() and
+    forms raise ValidationError. On PostgreSQL a CHECK refuses them from any client. RisingWave has no CHECK,
+    and accepts them from other clients.
     """
 
     default_validators = [validate_finite]  # noqa: RUF012 - Django's
@@ -74,7 +74,7 @@ class FiniteFloatField(models.FloatField):
         return value
 
     def db_check(self, connection: Any) -> str | None:
-        """Return a condition that NaN, which PostgreSQL sorts above infinity, fails as well."""
+        """Return a condition that refuses NaN too, which PostgreSQL sorts above infinity."""
         if connection.vendor == "postgresql" or (
             connection.vendor == "risingwave" and not connection.is_risingwave
         ):

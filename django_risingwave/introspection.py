@@ -1,6 +1,6 @@
-"""What tables there are. On RisingWave from rw_catalog, its own catalog.
+"""Introspection of tables and views. On RisingWave it reads rw_catalog, the server's own catalog.
 
-Its pg_catalog leaves out what Django reads of PostgreSQL's: nullability is constantly true, system schemas
+RisingWave's pg_catalog isn't enough for Django's queries: every column counts as nullable, system schemas
 count as visible, and pg_index can't be unnested as Django does.
 https://docs.risingwave.com/sql/system-catalogs/rw-catalog
 """
@@ -63,16 +63,16 @@ _SUBSCRIPTIONS = """
 
 
 class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
-    """Reads tables, materialized views, views and sources of the current schema."""
+    """Describes tables, materialized views, views and sources of the current schema."""
 
     connection: DatabaseWrapper
 
     def get_relation_kinds(self, cursor: Any) -> dict[str, str]:
-        """Return "table", "materialized view", "view" or "source" by name."""
+        """Return {name: "table", "materialized view", "view" or "source"}."""
         if standin := self.connection.standin:
             return standin.get_relation_kinds(cursor)
         cursor.execute(_TABLES, [])
-        # A table with a connector is a source as well, of the same name; "table" is the later in order.
+        # A table with a connector is also listed as a source; "table" sorts later and wins.
         return dict(cursor.fetchall())
 
     def get_subscriptions(self, cursor: Any) -> dict[str, str]:
@@ -83,7 +83,7 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
         return dict(cursor.fetchall())
 
     def get_table_list(self, cursor: Any) -> Any:
-        """Return tables ("t", sources too) and views ("v", materialized ones too)."""
+        """Return tables and sources ("t"), views and materialized views ("v")."""
         if not self.connection.is_risingwave:
             return super().get_table_list(cursor)
         return [
@@ -92,12 +92,12 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
         ]
 
     def get_table_description(self, cursor: Any, table_name: str) -> Any:
-        """Return the columns that `SELECT *` gives, which `_row_id` is not one of."""
+        """Return the columns of `SELECT *`, which leaves out `_row_id`."""
         if not self.connection.is_risingwave:
             return super().get_table_description(cursor, table_name)
         cursor.execute(_NULLABLE, [table_name])
         nullable = dict(cursor.fetchall())
-        # RisingWave leaves it to who declares the table whether a key may be NULL; in Django it may not.
+        # RisingWave allows a nullable primary key; Django doesn't.
         key = self.get_primary_key_columns(cursor, table_name) or ()
         cursor.execute(f"SELECT * FROM {self.connection.ops.quote_name(table_name)} LIMIT 1")  # noqa: S608 - quoted
         return [
@@ -118,18 +118,18 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
         ]
 
     def get_sequences(self, cursor: Any, table_name: str, table_fields: Any = ()) -> Any:
-        """Return none on RisingWave: there are no sequences."""
+        """Return nothing on RisingWave, which has no sequences."""
         return super().get_sequences(cursor, table_name) if not self.connection.is_risingwave else []
 
     def get_relations(self, cursor: Any, table_name: str) -> Any:
-        """Return none on RisingWave: there are no foreign keys."""
+        """Return nothing on RisingWave, which has no foreign keys."""
         return super().get_relations(cursor, table_name) if not self.connection.is_risingwave else {}
 
     def get_constraints(self, cursor: Any, table_name: str) -> Any:
         """Return the primary key and the indexes: RisingWave has no other constraints.
 
-        A key with a hidden column is none that anybody declared: it is `_row_id`, or that of a materialized
-        view which doesn't show all that its rows are told apart by.
+        A key with a hidden column isn't declared: it is `_row_id`, or that of a materialized view which
+        doesn't select all columns that identify its rows.
         """
         if not self.connection.is_risingwave:
             return super().get_constraints(cursor, table_name)
@@ -144,7 +144,7 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
             )
         cursor.execute(_INDEXES, [table_name])
         for index, positions in cursor.fetchall():
-            # Position 0 is an expression.
+            # Position 0 stands for an expression.
             keys = [names[position] for position in positions if position in names]
             constraints[index] = _constraint(keys, index=True, type=Index.suffix)
         return constraints

@@ -24,13 +24,13 @@ _TEXT_TYPES = frozenset(("GenericIPAddressField", "IPAddressField", "UUIDField")
 
 
 class DatabaseOperations(PostgreSQLDatabaseOperations):
-    """How Django's SQL is put together, where RisingWave takes less than PostgreSQL."""
+    """Pieces of SQL and conversions of values where RisingWave supports less than PostgreSQL."""
 
     connection: DatabaseWrapper
 
     compiler_module = "django_risingwave.compiler"
 
-    # Automatic keys are bigint, whatever the field is called: columns/keys.py needs 63 bits.
+    # Every automatic key is a bigint: columns/keys.py generates 63 bits.
     cast_data_types = {  # noqa: RUF012 - Django's
         "AutoField": "bigint",
         "BigAutoField": "bigint",
@@ -44,11 +44,11 @@ class DatabaseOperations(PostgreSQLDatabaseOperations):
     }
 
     def deferrable_sql(self) -> str:
-        """Return nothing: no constraint is ever made that could be deferred."""
+        """Return nothing: RisingWave has no deferrable constraints."""
         return ""
 
     def tablespace_sql(self, tablespace: str | None, inline: bool = False) -> str:  # noqa: FBT001, FBT002 - Django's
-        """Return nothing: there are no tablespaces."""
+        """Return nothing: RisingWave has no tablespaces."""
         return ""
 
     # explain(verbose=True, trace=True, distsql=True, format="json"): src/sqlparser/src/parser.rs
@@ -56,35 +56,37 @@ class DatabaseOperations(PostgreSQLDatabaseOperations):
     explain_options = frozenset(("VERBOSE", "TRACE", *_PLANS))
 
     def explain_query_prefix(self, format: str | None = None, **options: Any) -> str:  # noqa: A002 - Django's signature
-        """Return what comes before the query, in words of the server that is there.
+        """Return EXPLAIN and its options, as the connected server writes them.
 
-        Raises NotSupportedError for `analyze`, which RisingWave has for running jobs only
-        (src/frontend/src/handler/explain.rs at v3.0.3), and on the stand-in for what RisingWave alone has;
-        ValueError for other options and formats.
+        Raise NotSupportedError for `analyze`, which RisingWave supports only for streaming jobs
+        (src/frontend/src/handler/explain.rs at v3.0.3), and on the stand-in for options that only RisingWave
+        has. Raise ValueError for unknown options and formats.
         """
         wanted = {name.upper() for name, value in options.items() if value}
         if "ANALYZE" in wanted:
             raise NotSupportedError(
-                "RisingWave has no EXPLAIN ANALYZE of a query. Leave out analyze; for what a materialized "
-                "view costs, there is EXPLAIN ANALYZE MATERIALIZED VIEW."
+                "RisingWave doesn't support EXPLAIN ANALYZE of a query. Remove analyze. For the cost of a "
+                "materialized view, use EXPLAIN ANALYZE MATERIALIZED VIEW."
             )
         if unknown := {name.upper() for name in options} - self.explain_options - {"ANALYZE"}:
             raise ValueError(
-                f"Unknown options: {', '.join(sorted(unknown))}. There are "
+                f"Unknown options: {', '.join(sorted(unknown))}. Use "
                 f"{', '.join(sorted(self.explain_options)).lower()}."
             )
         if len(plans := wanted.intersection(_PLANS)) > 1:
-            raise ValueError(f"EXPLAIN shows one plan at a time, not {' and '.join(sorted(plans))}.")
+            raise ValueError(
+                f"EXPLAIN shows one plan at a time, not {' and '.join(sorted(plans))}. Choose one."
+            )
         if (foreign := sorted(wanted - {"VERBOSE"})) and not self.connection.is_risingwave:
             raise NotSupportedError(
-                f"PostgreSQL, which is in RisingWave's place, has no EXPLAIN ({', '.join(foreign)})."
+                f"The PostgreSQL stand-in doesn't support EXPLAIN ({', '.join(foreign)}). Remove the option."
             )
-        # Not PostgreSQL's own, which gives each option a value: LOGICAL takes none.
+        # Skip PostgreSQL's method, which gives each option a value: LOGICAL can't have one.
         prefix: str = super(PostgreSQLDatabaseOperations, self).explain_query_prefix(format)
         words = sorted(wanted) + ([f"FORMAT {format}"] if format else [])
         return f"{prefix} ({', '.join(words)})" if words else prefix
 
-    # uuid and inet are text: RisingWave has neither type.
+    # UUIDs and IP addresses are stored as text: RisingWave has neither type.
 
     def get_db_converters(self, expression: Expression) -> list[Callable[..., Any]]:
         converters = super().get_db_converters(expression)
@@ -96,24 +98,24 @@ class DatabaseOperations(PostgreSQLDatabaseOperations):
         return value or None
 
     def adapt_datetimefield_value(self, value: Any) -> Any:
-        """Return the same moment in UTC: RisingWave knows no offset with seconds, as zones had before 1970.
+        """Return the same moment in UTC: RisingWave can't parse offsets with seconds, as some before 1970.
 
-        FromStr of src/common/src/types/timestamptz.rs at v3.0.3. Raise DataError for a moment that in UTC is
-        outside of the years 1 to 9999, which couldn't be read.
+        See FromStr in src/common/src/types/timestamptz.rs at v3.0.3. Raise DataError if the year in UTC is
+        not between 1 and 9999, since Python couldn't read it back.
         """
         if not isinstance(value, datetime) or value.tzinfo is None:
             return value
         try:
             return value.astimezone(UTC)
         except OverflowError:
-            raise DataError(f"{value} is outside of the years 1 to 9999 in UTC.") from None
+            raise DataError(f"{value} must be in the years 1 to 9999 in UTC.") from None
 
     def adapt_json_value(self, value: Any, encoder: Any) -> Any:
-        """Refuse numbers that jsonb would change: columns/limits.py."""
+        """Return the JSON. Raise DataError for values that jsonb would change: columns/limits.py."""
         return Jsonb(value, dumps=kept_json(get_json_dumps(encoder)))
 
     def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:
-        # PostgreSQL's backend wraps an inet into HOST().
+        # PostgreSQL's backend wraps inet in HOST().
         return super().lookup_cast(lookup_type, None if internal_type in _TEXT_TYPES else internal_type)
 
     def sql_flush(
@@ -124,7 +126,7 @@ class DatabaseOperations(PostgreSQLDatabaseOperations):
         reset_sequences: bool = False,
         allow_cascade: bool = False,
     ) -> list[str]:
-        """Empty the tables one by one: TRUNCATE is an "unhandled statement"."""
+        """Return a DELETE for each table: RisingWave has no TRUNCATE."""
         return [
             f"{style.SQL_KEYWORD('DELETE')} {style.SQL_KEYWORD('FROM')} "
             f"{style.SQL_FIELD(self.quote_name(table))};"
@@ -132,11 +134,11 @@ class DatabaseOperations(PostgreSQLDatabaseOperations):
         ]
 
     def sequence_reset_by_name_sql(self, style: Style, sequences: Any) -> list[str]:
-        """Return nothing: there are no sequences."""
+        """Return nothing: RisingWave has no sequences."""
         return []
 
     def sequence_reset_sql(self, style: Style, model_list: Any) -> list[str]:
-        """Return nothing: there are no sequences."""
+        """Return nothing: RisingWave has no sequences."""
         return []
 
 

@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 
 class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
-    """Makes and changes tables, in SQL that both servers take.
+    """Creates and alters tables, with SQL that both servers accept.
 
-    Only the primary key is ever unique, and no foreign key or CHECK is ever made: they are "not implemented"
+    RisingWave implements neither UNIQUE nor FOREIGN KEY nor CHECK, so none is created
     (src/frontend/src/handler/create_table.rs at v3.0.3).
     """
 
     connection: DatabaseWrapper
 
-    # No CASCADE: with it RisingWave drops the materialized views over the table too, and says nothing.
+    # Without CASCADE, with which RisingWave silently drops the materialized views on the table too.
     sql_delete_table = "DROP TABLE %(table)s"
-    # CASCADE is not implemented: https://github.com/risingwavelabs/risingwave/issues/6903
+    # RisingWave doesn't implement CASCADE: https://github.com/risingwavelabs/risingwave/issues/6903
     sql_delete_column = "ALTER TABLE %(table)s DROP COLUMN %(column)s"
-    # No WHERE, as the feature supports_partial_indexes says.
+    # Without %(condition)s: supports_partial_indexes is False.
     sql_create_index = "CREATE INDEX %(name)s ON %(table)s%(using)s (%(columns)s)%(include)s%(extra)s"
 
     def __exit__(
@@ -48,11 +48,11 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
     ) -> None:
         super().__exit__(exc_type, exc_value, traceback)
         if exc_type is None and not self.collect_sql:
-            # So that the next migration sees the rows that this one wrote.
+            # The next migration must see the rows that this one wrote.
             self.connection.flush()
 
     def execute(self, sql: Any, params: Any = ()) -> None:
-        """Run a statement; None is a UNIQUE that isn't made."""
+        """Run a statement. None stands for a constraint that isn't created."""
         if sql is not None:
             super().execute(sql, params)
 
@@ -75,34 +75,34 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
     def alter_unique_together(
         self, model: type[Model], old_unique_together: Any, new_unique_together: Any
     ) -> None:
-        """Do nothing: none is ever made."""
+        """Do nothing: RisingWave has no such constraint."""
 
     def add_constraint(self, model: type[Model], constraint: BaseConstraint) -> None:
-        """Do nothing: none is ever made."""
+        """Do nothing: RisingWave has no such constraint."""
 
     def remove_constraint(self, model: type[Model], constraint: BaseConstraint) -> None:
-        """Do nothing: none is ever made."""
+        """Do nothing: RisingWave has no such constraint."""
 
     def _create_like_index_sql(self, model: type[Model], field: Field) -> None:
-        # An operator class is a syntax error.
+        # Operator classes are a syntax error.
         return None
 
     # Columns -------------------------------------------------------------------------------------------
 
     def table_sql(self, model: Any) -> tuple[str, list[Any]]:
-        """Return the SQL, and its parameters, of a table: columns, CHECKs of fields and the key."""
+        """Return the SQL of a table with its columns, CHECKs and primary key, and the parameters."""
         meta = model._meta
         return self._table_of(model, self.quote_name(meta.db_table), meta.local_concrete_fields)
 
     def _column_generated_sql(self, field: Any) -> Any:
-        """Write `type AS (expression)` for RisingWave, where PostgreSQL's words are a syntax error."""
+        """Write `AS (expression)` for RisingWave: GENERATED ALWAYS and STORED are syntax errors there."""
         if self.connection.is_risingwave:
             expression, params = field.generated_sql(self.connection)
             return f"AS ({expression})", params
         return super()._column_generated_sql(field)  # type: ignore[misc]  # not in the stubs
 
     def column_sql(self, model: type[Model], field: Field, include_default: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's signature
-        """Leave `_row_id` to RisingWave, which adds it to a table without a primary key."""
+        """Leave out `_row_id`, which RisingWave adds to a table without a primary key."""
         if isinstance(field, RowIdField):
             if self.connection.is_risingwave:
                 return None, None
@@ -110,17 +110,18 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
         return super().column_sql(model, field, include_default)
 
     def skip_default_on_alter(self, field: Field) -> bool:
-        """Return True, so that no DROP DEFAULT follows ADD COLUMN: it is not implemented.
+        """Return True, so that ADD COLUMN isn't followed by DROP DEFAULT, which RisingWave lacks.
 
-        A NOT NULL column keeps its default. It makes no difference, since Django's INSERT names each column.
+        A NOT NULL column keeps its default. Django doesn't use it, since its INSERT names every column.
         """
         return True
 
     def add_field(self, model: type[Model], field: Field) -> None:
-        """Add a column; with skip_default_on_alter() a nullable one's default is left to an UPDATE.
+        """Add a column, or copy the table if RisingWave can't add it.
 
-        A generated one can't be added; a NOT NULL one not without a default, not even to an empty table, and
-        not behind generated ones: _table_of().
+        RisingWave can't add a generated column, nor a NOT NULL column without a default (not even to an empty
+        table) or after generated columns: see _table_of(). A nullable column's default is set by an UPDATE,
+        because of skip_default_on_alter().
         """
         if field.generated or (
             not (field.many_to_many or field.null or field.primary_key)
@@ -141,7 +142,7 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
             self.execute(f"UPDATE {table} SET {column} = %s", [default])  # noqa: S608 - quoted
 
     def remove_field(self, model: type[Model], field: Field) -> None:
-        """Drop a column, and first its index: RisingWave keeps a column that an index is on."""
+        """Drop a column after its indexes: RisingWave refuses to drop an indexed column."""
         if field.column is not None:
             names = self._constraint_names(model, [field.column], index=True)  # type: ignore[attr-defined]  # not in the stubs
             for name in names:
@@ -149,7 +150,7 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
         super().remove_field(model, field)
 
     def _alter_many_to_many(self, model: type[Model], old_field: Any, new_field: Any, strict: bool) -> None:  # noqa: FBT001 - Django's signature
-        """Rename one column before the table and one after it: each time the model has the other's name."""
+        """Rename one column before the table and one after it, each time in the model that has the table."""
         old, new = old_field.remote_field.through, new_field.remote_field.through
         reverse = copy(new._meta.get_field(new_field.m2m_reverse_field_name()))
         reverse.model = old
@@ -173,12 +174,12 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
         same_column = old_field.column == new_field.column
         if same_column and self.column_sql(model, old_field) == self.column_sql(model, new_field):
             if old_field.db_comment != new_field.db_comment:
-                # Django would set the type along with it.
+                # Django would set the type in the same statement.
                 comment = new_field.db_comment
                 self.execute(*self._alter_column_comment_sql(model, new_field, new_type, comment))  # type: ignore[attr-defined]  # not in the stubs
                 old_field = copy(old_field)
                 old_field.db_comment = comment
-            # Its index at most.
+            # At most the index changes.
             super()._alter_field(model, old_field, new_field, old_type, new_type, *args)  # type: ignore[misc]  # not in the stubs
         else:
             self._remake_table(model, old_field, new_field, old_type, new_type)
@@ -186,19 +187,20 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
     def _remake_table(
         self, model: Any, old_field: Any, new_field: Any, old_type: str = "", new_type: str = ""
     ) -> None:
-        """Copy the rows into a table of the new shape, which takes the old one's place.
+        """Copy the rows into a new table, which replaces the old one.
 
-        No old field: the new one is added. Rows, of which it would be NULL, are refused by the server.
+        Without an old field, the new field is added; the server refuses rows for which a NOT NULL column
+        would be NULL.
 
-        RisingWave can't change a column's type, NOT NULL or DEFAULT, nor rename it (src/frontend/src/handler/
-        alter_table_column.rs at v3.0.3). Neither server drops a table that a materialized view is on.
+        RisingWave can't change a column's type, NOT NULL or DEFAULT, or rename it (src/frontend/src/handler/
+        alter_table_column.rs at v3.0.3). Neither server drops a table that a materialized view reads.
         """
-        # Only a migration's field knows the model as it will be.
+        # The field of a migration belongs to the model as it will be.
         new_model = getattr(new_field, "model", model)
         if new_field.primary_key and old_type != new_type and _is_referred_to(new_model):
             raise NotSupportedError(
-                f"The type of {new_field} can't be changed: columns of other tables refer to it. Make a new "
-                "model, and copy the rows."
+                f"The type of {new_field} can't be changed, because columns of other tables refer to it. "
+                "Create a new model and copy the rows."
             )
         table, new_table = model._meta.db_table, f"new__{model._meta.db_table}"
         old, new = self.quote_name(table), self.quote_name(new_table)
@@ -210,11 +212,11 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
             if old_field is None:
                 raise
             raise NotSupportedError(
-                f"A generated field uses {old_field} by the name that it loses. Remove it before the change, "
-                "and add it again after it."
+                f"{old_field} can't be renamed, because a generated field refers to it. Remove the generated "
+                "field before the change, and add it again afterwards."
             ) from error
 
-        # What an attempt that failed may have left.
+        # A failed attempt may have left the table behind.
         self.execute(f"DROP TABLE IF EXISTS {new}", None)
         self.execute(definition, definition_params or None)
         self._flush()
@@ -242,7 +244,7 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
     def _copied(
         self, fields: list[Any], old_field: Any, new_field: Any, old_type: str, new_type: str
     ) -> tuple[dict[str, str], list[Any]]:
-        """Return the SQL of what each column gets, and its parameters; generated ones get nothing."""
+        """Return the SQL of the value of each copied column, and the parameters. Skip generated columns."""
         columns: dict[str, str] = {}
         params: list[Any] = []
         for field in fields:
@@ -260,11 +262,11 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
         return columns, params
 
     def _table_of(self, model: Any, name: str, fields: list[Any]) -> tuple[str, list[Any]]:
-        """Return the SQL, and its parameters, of a table of this (quoted) name, with these fields.
+        """Return the SQL that creates a table of this (quoted) name with these fields, and the parameters.
 
-        Generated columns are last: RisingWave counts without them where NOT NULL columns are, and would drop
-        rows for NULL in those that it finds there (gen_table_plan of src/frontend/src/optimizer/mod.rs at
-        v3.0.3).
+        Generated columns come last. RisingWave leaves them out when it computes the positions of NOT NULL
+        columns. After a generated column it would check the wrong columns, and drop rows that have NULL in
+        them (gen_table_plan in src/frontend/src/optimizer/mod.rs at v3.0.3).
         """
         parts, params = [], []
         for field in sorted(fields, key=attrgetter("generated")):
@@ -282,7 +284,7 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
     def _converted(
         self, old_field: Any, new_field: Any, old_type: str, new_type: str
     ) -> tuple[str, list[Any]]:
-        """Return the SQL, and its parameters, of an old column's value as the new one takes it."""
+        """Return the SQL that converts an old column's value to the new column, and the parameters."""
         value: str = self.quote_name(old_field.column)
         params: Any = []
         if old_type != new_type:
@@ -296,9 +298,14 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
         return value, list(params)
 
     def db_default_sql(self, field: Any) -> Any:
-        """Refuse what RisingWave can't evaluate beforehand (src/frontend/src/handler/create_table.rs)."""
+        """Refuse Random(), which RisingWave can't evaluate in advance.
+
+        src/frontend/src/handler/create_table.rs at v3.0.3
+        """
         if any(isinstance(part, Random) for part in field._db_default_expression.flatten()):
-            raise NotSupportedError(f"The default of {field} must be constant but for NOW(), and is random.")
+            raise NotSupportedError(
+                f"db_default of {field} must be a constant or Now(), not Random(). Use default=."
+            )
         return super().db_default_sql(field)
 
     # What streams --------------------------------------------------------------------------------------
@@ -326,10 +333,10 @@ def _is_referred_to(model: type[Model]) -> bool:
 
 
 def _replaced(model: type[Model], old_field: Any, new_field: Any) -> list[Any]:
-    """Return the fields that columns are made of, with the new one in the place of the old one, or added.
+    """Return the fields that become columns, with the new field in place of the old one, or added.
 
-    A migration's new field is part of the model as it will be. Any other is not: what is given then is the
-    model as it was, or one that has both.
+    The new field of a migration belongs to the model as it will be. Without a migration, the model is the one
+    before the change, or one that has both fields.
     """
     future = getattr(new_field, "model", model)._meta.local_concrete_fields
     if any(field is new_field for field in future):

@@ -1,4 +1,4 @@
-"""Which server is at the other end: RisingWave, or PostgreSQL in its place."""
+"""The server's kind and version: RisingWave, or PostgreSQL as its stand-in."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from django.db import NotSupportedError
 
-# The oldest with a blocking FETCH: github.com/risingwavelabs/risingwave/pull/18675.
+# The oldest version with a blocking FETCH: github.com/risingwavelabs/risingwave/pull/18675.
 RISINGWAVE_FLOOR = (2, 1)
-# The oldest with NULLS NOT DISTINCT, which the stand-in's summary tables need:
+# The oldest version with NULLS NOT DISTINCT, which the stand-in's summary tables need:
 # https://www.postgresql.org/docs/15/release-15.html
 STANDIN_FLOOR = (15,)
 
@@ -21,22 +21,22 @@ _POSTGRESQL = re.compile(r"PostgreSQL (\d+\S*)")
 
 @dataclass(frozen=True)
 class ServerVersion:
-    """What `SELECT version()` says, taken apart."""
+    """The parsed result of `SELECT version()`."""
 
     is_risingwave: bool
-    #: As the server writes it: "3.0.3", "2.8.0-rc.1", "18.4".
+    #: The version as the server writes it: "3.0.3", "2.8.0-rc.1", "18.4".
     version: str
 
     @classmethod
     def parse(cls, text: str) -> ServerVersion:
-        """Raise NotSupportedError for a server that is neither RisingWave nor PostgreSQL."""
+        """Parse version(). Raise NotSupportedError if the server is neither RisingWave nor PostgreSQL."""
         if match := _RISINGWAVE.search(text):
             return cls(is_risingwave=True, version=match[1])
         if "RisingWave" not in text and (match := _POSTGRESQL.match(text)):
             return cls(is_risingwave=False, version=match[1])
         raise NotSupportedError(
-            "django_risingwave talks to RisingWave, or to PostgreSQL standing in for it. "
-            f"This server is neither, going by its version(): {text!r}"
+            "django_risingwave supports RisingWave, and PostgreSQL as its stand-in. According to its "
+            f"version(), this server is neither: {text!r}. Check HOST and PORT."
         )
 
     @property
@@ -46,16 +46,15 @@ class ServerVersion:
 
     @property
     def name(self) -> str:
-        """As a page may show it: "RisingWave 3.0.3", "PostgreSQL 18.4 (stand-in)"."""
+        """The name for people: "RisingWave 3.0.3", "PostgreSQL 18.4 (stand-in)"."""
         return f"RisingWave {self.version}" if self.is_risingwave else f"PostgreSQL {self.version} (stand-in)"
 
     def check_supported(self) -> None:
-        """Raise NotSupportedError for a server older than the floor. There is no ceiling."""
+        """Raise NotSupportedError if the server is older than the minimum. There is no maximum."""
         server, floor = (
             ("RisingWave", RISINGWAVE_FLOOR) if self.is_risingwave else ("PostgreSQL", STANDIN_FLOOR)
         )
         if self.numbers < floor:
             raise NotSupportedError(
-                f"django_risingwave needs {server} {'.'.join(map(str, floor))} or later; "
-                f"this server is {server} {self.version}."
+                f"{server} {'.'.join(map(str, floor))} or later is required (found {self.version})."
             )

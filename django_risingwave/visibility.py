@@ -1,7 +1,7 @@
-"""Waiting until what was written can be read.
+"""Wait until writes are visible.
 
-RisingWave shows a write at its next checkpoint, about a second later by default, to the session that wrote it
-too. FLUSH forces a checkpoint and waits for it: https://docs.risingwave.com/sql/commands/sql-flush
+RisingWave makes a write visible at its next checkpoint, about a second later by default, also to the session
+that wrote it. FLUSH forces a checkpoint and waits for it: https://docs.risingwave.com/sql/commands/sql-flush
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 
 class Flushed(ContextDecorator):
-    """What flushed() returns. Blocks may be nested: each waits at its own end."""
+    """The context manager and decorator behind flushed(). Nested blocks each wait at their end."""
 
     def __init__(self, using: str | None) -> None:
         self.using = using
 
     def __enter__(self) -> None:
-        # A wrong alias is told before anything is written.
+        # Raise for a wrong alias before anything is written.
         self._connection()
 
     def __exit__(self, exc_type: type[BaseException] | None, *args: object) -> None:
         if exc_type is None:
             self._connection().flush()
         elif issubclass(exc_type, Exception):
-            # Nothing rolls back: what was written before the error is there, and whoever handles it may look.
-            # The error that it is about must not be hidden by another, such as of a connection that is lost.
+            # Nothing rolls back, so whoever handles the exception may look for the earlier writes. A second
+            # error, such as a lost connection, must not hide the first.
             with suppress(Error):
                 self._connection().flush()
 
@@ -44,27 +44,29 @@ class Flushed(ContextDecorator):
         await sync_to_async(self.__enter__)()
 
     async def __aexit__(self, exc_type: type[BaseException] | None, *args: object) -> None:
-        # In the thread where the ORM's asynchronous methods run, which has a connection of its own.
+        # The ORM's asynchronous methods run in this thread, which has a connection of its own.
         await sync_to_async(self.__exit__)(exc_type, *args)
 
     def _connection(self) -> DatabaseWrapper:
         alias = self.using or first_risingwave_alias()
         if alias is None:
-            raise ImproperlyConfigured('No database has ENGINE "django_risingwave": add one to DATABASES.')
+            raise ImproperlyConfigured('No database in DATABASES has ENGINE "django_risingwave". Add one.')
         connection = connections[alias]
         if connection.vendor != VENDOR:
             raise ImproperlyConfigured(
-                f'The database {alias!r} is not on RisingWave: its ENGINE is not "django_risingwave".'
+                f'The ENGINE of DATABASES[{alias!r}] must be "django_risingwave" for flushed(). Pass another '
+                "alias."
             )
         return cast("DatabaseWrapper", connection)
 
 
 def flushed(using: Any = None) -> Any:
-    """Wait, at the end of the block, until all that was written before can be read, by anybody.
+    """Wait at the end of the block until all earlier writes are visible to every session.
 
-    As transaction.atomic() is used: `with flushed():`, `@flushed`; and `async with flushed():`. `using` is an
-    alias; by default the first in DATABASES that is on RisingWave. An exception from the block goes on. It
-    costs one checkpoint, however much was written; on the stand-in nothing, for it shows writes at once.
+    Use it like transaction.atomic(): `with flushed():`, `async with flushed():` or `@flushed`. `using` is an
+    alias; by default, the first in DATABASES that is on RisingWave. Exceptions from the block propagate. A
+    block costs one checkpoint, however much was written. On the stand-in it costs nothing, since writes are
+    visible at once.
     """
     if callable(using):
         function: Callable[..., Any] = using

@@ -1,10 +1,11 @@
-"""Automatic keys, made here: RisingWave has no sequences.
+"""Automatic primary keys, generated in Python because RisingWave has no sequences.
 
-A key is 63 bits: 41 of milliseconds since 2026, which last until 2095, and below them 22 that tell apart the
-keys of one millisecond. Each process draws the number at which these begin, and counts up from there. So two
-processes can make the same key only if they drew numbers as close as the count of keys that one makes in a
-millisecond: 1 in 4 million for two that make one at a time, and 1 in 33,000 for two that make 64 at a time,
-the most there are before the next millisecond is begun early.
+A key has 63 bits. The upper 41 are the milliseconds since 2026, which last until 2095. The lower 22
+distinguish the keys of one millisecond: each process draws a random start and counts up from it. Two
+processes can generate the same key in the same millisecond only if their starts are closer together than the
+number of keys that one of them generates in that millisecond. The probability is 1 in 4 million for two
+processes that generate one key each, and 1 in 33,000 for two that generate 64, the most before a process
+borrows the next millisecond.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ KEYS_PER_MS = 64
 
 
 class KeyMaker:
-    """Makes keys that only rise. Safe to share between threads, not between processes."""
+    """Generates increasing keys. Threads may share an instance; processes must not."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # Never so high that counting up would carry into the milliseconds.
+        # Low enough that counting up doesn't carry into the milliseconds.
         self._start = secrets.randbelow(2**LOW_BITS - KEYS_PER_MS)
         self._ms = 0
         self._count = 0
@@ -38,8 +39,8 @@ class KeyMaker:
     def make(self) -> int:
         """Return the next key, 0 < key < 2**63.
 
-        While more than 64 keys a millisecond are asked for, or the clock is set back, keys run ahead of
-        the clock rather than wait for it.
+        Keys run ahead of the clock, instead of waiting for it, while more than 64 keys per millisecond are
+        requested or after the clock is set back.
         """
         with self._lock:
             now = time.time_ns() // 1_000_000 - EPOCH_MS
@@ -56,12 +57,12 @@ _maker = KeyMaker()
 
 
 def make_key() -> int:
-    """Return a new key: 63 bits, later ones are larger, no other process makes the same."""
+    """Return a new key of 63 bits, greater than the earlier keys of this process."""
     return _maker.make()
 
 
 def _start_afresh() -> None:
-    global _maker  # noqa: PLW0603 - a child that kept its parent's state would make its parent's keys
+    global _maker  # noqa: PLW0603 - with its parent's state, a forked child would generate its parent's keys
     _maker = KeyMaker()
 
 
@@ -69,16 +70,16 @@ os.register_at_fork(after_in_child=_start_afresh)
 
 
 def holds_keys(field: Mapping[str, Any]) -> bool:
-    """Tell of an integer field, by its attributes, whether its column holds another model's automatic keys.
+    """Return whether an integer field, given by its attributes, stores automatic keys of another model.
 
-    They are those of a generic foreign key and of a ForeignObject, which have columns of their own to refer
-    by; and those without a name: the one that AutoField.rel_db_type() asks for the type of a foreign key, and
-    the output_field of a generated column, which may be generated from keys.
+    A generic foreign key and a ForeignObject store them in integer fields of their model. A field without a
+    name counts as well: AutoField.rel_db_type() asks one for the type of a foreign key, and the output_field
+    of a generated column may be computed from keys.
     """
     name, model = field["name"], field.get("model")
     if name is None or model is None:
         return name is None
-    # A migration's model doesn't have its generic foreign keys.
+    # The model of a migration lacks its generic foreign keys; the installed one has them.
     model = apps.all_models[model._meta.app_label].get(model._meta.model_name, model)
     return any(
         name == getattr(other, "fk_field", None) or name in getattr(other, "from_fields", ())

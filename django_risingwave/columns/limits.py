@@ -1,7 +1,8 @@
-"""What PostgreSQL's columns see to, and RisingWave's types without arguments and CHECKs don't.
+"""Limits that PostgreSQL's columns enforce and RisingWave's don't.
 
-varchar(n), numeric(p, s), inet and CHECK (… >= 0) refuse or round what is written. Here it happens before the
-value is sent, for those that Django writes; other clients' values and expressions, such as F(), are not seen.
+PostgreSQL refuses or rounds values by varchar(n), numeric(p, s), inet and CHECK (… >= 0). RisingWave's types
+have no arguments and its tables no CHECK, so these limits are enforced here, before a value is sent. Values
+that other clients write, and the results of expressions such as F(), are not checked.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _POSITIVE_FIELDS = frozenset({"PositiveBigIntegerField", "PositiveIntegerField",
 
 
 def guard(field: Field[Any, Any]) -> Callable[[Any], Any] | None:
-    """Return a function of a prepared value that returns what is to be written, or None where it may be any.
+    """Return a function that takes a prepared value and returns the value to write, or None without a limit.
 
     The function raises DataError or IntegrityError, as PostgreSQL's columns do.
     """
@@ -46,45 +47,49 @@ def guard(field: Field[Any, Any]) -> Callable[[Any], Any] | None:
 
 
 def guarded(field: Field[Any, Any], value: Any) -> Any:
-    """Return what an UPDATE is to write. In an expression, only values that are the field's are seen.
+    """Return the value or expression that an UPDATE writes to the field.
 
-    bulk_update() writes such: CASE WHEN id = 1 THEN 'a' … END.
+    In an expression, only constants of the field itself are checked, as in the one that bulk_update() writes:
+    CASE WHEN id = 1 THEN 'a' … END. Raise DataError or IntegrityError, as guard()'s functions do.
     """
-    see_to = guard(field)
-    if see_to is None or value is None or hasattr(value, "prepare_database_save"):
+    enforce = guard(field)
+    if enforce is None or value is None or hasattr(value, "prepare_database_save"):
         return value
     if hasattr(value, "flatten"):
         for node in value.flatten():
             if isinstance(node, Value) and getattr(node, "_output_field_or_none", None) is field:
                 guarded(field, node.value)
         return value
-    return value if hasattr(value, "resolve_expression") else see_to(field.get_prep_value(value))
+    return value if hasattr(value, "resolve_expression") else enforce(field.get_prep_value(value))
 
 
 def _bounded(field: Any, value: Any) -> Any:
     if isinstance(value, str) and len(value) > field.max_length:
-        raise DataError(f"{field} takes {field.max_length} characters (max_length), not {len(value)}.")
+        raise DataError(
+            f"{field} holds at most {field.max_length} characters (max_length), but the value has "
+            f"{len(value)}."
+        )
     return value
 
 
 def _rounded(field: Any, value: Any) -> Any:
-    """Round as numeric(p, s) does, half away from zero; refuse what then has too many digits."""
+    """Round as numeric(p, s) does, half away from zero. Raise DataError if the result has too many digits."""
     if not isinstance(value, Decimal):
         return value
-    # Of max_digits; without decimal_places, what is there stays.
+    # Without max_digits, as many digits as numeric holds.
     context = Context(prec=min(field.max_digits or NUMERIC_DIGITS, NUMERIC_DIGITS), rounding=ROUND_HALF_UP)
     try:
         return value.quantize(Decimal(1).scaleb(-field.decimal_places), context=context)
     except InvalidOperation:
         raise DataError(
-            f"{field} takes {context.prec} digits, {field.decimal_places} of them after the point "
-            f"(max_digits, decimal_places): {value} has more."
+            f"{field} holds at most {context.prec} digits (max_digits), {field.decimal_places} of them after "
+            f"the decimal point (decimal_places), but the value is {value}."
         ) from None
 
 
 def _positive(field: Any, value: Any) -> Any:
     if isinstance(value, int) and value < 0:
-        raise IntegrityError(f"{field} takes 0 and more, not {value}.")
+        raise IntegrityError(f"{field} must be 0 or greater, not {value}.")
     return value
 
 
@@ -93,29 +98,29 @@ def _address(field: Any, value: Any) -> Any:
         try:
             ipaddress.ip_address(value)
         except ValueError:
-            raise DataError(f"{field} takes IPv4 and IPv6 addresses, not {value!r}.") from None
+            raise DataError(f"{field} must be an IPv4 or IPv6 address, not {value!r}.") from None
     return value
 
 
 # JSON ----------------------------------------------------------------------------------------------------
 
-# What may be more than a number of 64 bits, or no JSON. Most texts have none of it.
+# Finds text that may hold a number of more than 64 bits, or a value that JSON lacks. Few documents do.
 _SUSPICIOUS = re.compile(r"[\d.]{18}|NaN|Infinity|\\u0000")
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def kept_json(dumps: Callable[[Any], str]) -> Callable[[Any], str]:
-    """Return json.dumps() that raises DataError for what RisingWave's jsonb would change, or JSON hasn't.
+    """Wrap json.dumps() to raise DataError for values that RisingWave's jsonb would change or reject.
 
-    A number is there one of 64 bits, an integer or a float: serde_json::Number, as jsonbb has it
-    (src/common/src/types/jsonb.rs at v3.0.3). 2**64 becomes 1.8446744073709552e19.
+    Its numbers are integers and floats of 64 bits: serde_json::Number, as the crate jsonbb stores it
+    (src/common/src/types/jsonb.rs at v3.0.3). 2**64 would become 1.8446744073709552e19.
     """
 
     def dump(value: Any) -> str:
         text = dumps(value)
         if _SUSPICIOUS.search(text):
             if _NUL.search(text):
-                raise DataError(r"JSON in the database has no \u0000 (NUL) in its strings.")
+                raise DataError(r"A string in a JSONField can't contain \u0000 (NUL). Remove it.")
             json.loads(text, parse_int=_check_int, parse_float=_check_float, parse_constant=_refuse_number)
         return text
 
@@ -135,5 +140,6 @@ def _check_float(text: str) -> None:
 
 def _refuse_number(text: str) -> None:
     raise DataError(
-        f"JSON in RisingWave has no number {text}: only integers and floats of 64 bits. Write a string."
+        f"RisingWave's jsonb can't store the number {text}: its numbers are integers and floats of 64 bits. "
+        "Write it as a string."
     )

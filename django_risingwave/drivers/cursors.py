@@ -1,14 +1,15 @@
-"""Cursors of the server, for iterator(): the driver's own say WITHOUT HOLD, FETCH FORWARD and FETCH ALL.
+"""Server-side cursors, for QuerySet.iterator().
 
-RisingWave knows DECLARE … CURSOR FOR, FETCH n FROM and CLOSE. There a cursor needs no transaction, and lives
-until it is closed; COMMIT and ROLLBACK, which this backend never sends, drop all of a session's. (In a
-read-only transaction nothing could be written between two rows.)
+RisingWave supports DECLARE … CURSOR FOR, FETCH n FROM and CLOSE, but not WITHOUT HOLD, FETCH FORWARD and
+FETCH ALL, which the drivers' named cursors send. Its cursors need no transaction and live until they are
+closed. COMMIT and ROLLBACK, which this backend never sends, close all cursors of a session.
 https://docs.risingwave.com/sql/commands/sql-declare-cursor, src/frontend/src/session/cursor_manager.rs at
 v3.0.3.
 
-PostgreSQL's cursors live until the end of the transaction, unless they are held. A transaction around them
-would keep what is written meanwhile from all others, and lose it with the first error. So the stand-in's say
-WITH HOLD, which RisingWave can't parse. https://www.postgresql.org/docs/18/sql-declare.html
+PostgreSQL closes a cursor at the end of the transaction unless it is declared WITH HOLD. A transaction for
+the cursor's sake would hide from other sessions what is written in the meantime, and lose it on the first
+error. So the stand-in's cursors are declared WITH HOLD, which RisingWave can't parse.
+https://www.postgresql.org/docs/18/sql-declare.html
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-# libpq's transaction status, as both drivers have it in `connection.info`, of a transaction in which all but
-# ROLLBACK is refused, and of a connection that is closed: https://www.postgresql.org/docs/18/libpq-status.html
+# Values of connection.info.transaction_status in both drivers: a failed transaction, in which the server
+# accepts only ROLLBACK, and a closed connection. https://www.postgresql.org/docs/18/libpq-status.html
 _INERROR, _UNKNOWN = 3, 4
 
 
 class ServerSideCursor:
-    """The part of a DB-API cursor that reads rows, over one that lives on the server."""
+    """The reading half of a DB-API cursor, over a cursor on the server."""
 
     def __init__(self, cursor: Any, name: str, *, hold: bool) -> None:
         self._cursor = cursor
@@ -36,7 +37,7 @@ class ServerSideCursor:
         self._declared = False
 
     def __getattr__(self, name: str) -> Any:
-        # What the driver calls the statement it sent, which queries are logged by.
+        # Django reads the sent statement from an attribute that each driver names differently.
         return getattr(self._cursor, name)
 
     def __iter__(self) -> Iterator[Any]:
@@ -44,7 +45,7 @@ class ServerSideCursor:
             yield from rows
 
     def execute(self, sql: str, *args: Any) -> None:
-        """Begin the query. Rows are computed as they are fetched."""
+        """Start the query. RisingWave computes rows as they are fetched."""
         self._cursor.execute(self._declare + sql, *args)
         self._declared = True
 
@@ -60,11 +61,11 @@ class ServerSideCursor:
         return rows[0] if rows else None
 
     def fetchall(self) -> list[Any]:
-        """Return the rows that are left."""
+        """Return the remaining rows."""
         return list(self)
 
     def close(self) -> None:
-        """Let go of the query. Nothing is sent where the server has let go of it by itself."""
+        """Close the cursor. Send nothing if the server has closed it already."""
         if self._declared and self._cursor.connection.info.transaction_status not in (_INERROR, _UNKNOWN):
             self._cursor.execute(f"CLOSE {self._name}")
         self._declared = False

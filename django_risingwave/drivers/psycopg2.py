@@ -1,4 +1,4 @@
-"""What psycopg2 needs to be told of RisingWave. Imported only where psycopg2 is the driver."""
+"""Parameters as RisingWave reads them, for psycopg2. Import it only if psycopg2 is the driver."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from psycopg2.extensions import AsIs, cursor
 from django_risingwave.drivers.literals import float_literal, interval_literal
 
 _ADAPTED = (float, timedelta, list, tuple)
-# Most queries have no other parameters, and are then left alone: this is asked for each.
+# Parameters of most queries are of these types only. Checking for them first keeps every query fast.
 _PLAIN = frozenset({bool, bytes, date, datetime, Decimal, int, str, type(None)})
 
 
 def adapt(value: Any) -> Any:
-    """Return a parameter that psycopg2 writes as RisingWave reads it. Of lists and tuples, each element."""
+    """Return a parameter that psycopg2 writes as RisingWave reads it, also within lists and tuples."""
     if not isinstance(value, _ADAPTED):
         return value
     if isinstance(value, timedelta):
@@ -25,12 +25,12 @@ def adapt(value: Any) -> Any:
     if isinstance(value, float):
         literal = float_literal(value)
         return value if literal is None else AsIs(literal)
-    # A tuple's subclass may be the driver's own, such as a range.
+    # A subclass of tuple, such as a range, may have an adapter of the driver's.
     return type(value)(map(adapt, value)) if type(value) in (list, tuple) else value
 
 
 def _adapt_all(parameters: Any) -> Any:
-    if isinstance(parameters, (tuple, list)):  # tuple | list would be made anew for each query
+    if isinstance(parameters, (tuple, list)):  # tuple | list would be evaluated for each query
         if _PLAIN.issuperset(map(type, parameters)):
             return parameters
         return [adapt(value) if isinstance(value, _ADAPTED) else value for value in parameters]
@@ -40,7 +40,7 @@ def _adapt_all(parameters: Any) -> Any:
 
 
 class Cursor(cursor):
-    """psycopg2's cursor, for its adapters are the whole process's: they would be other databases' too."""
+    """Adapts parameters per cursor: psycopg2's adapters are global and would affect other databases."""
 
     __slots__ = ()
 

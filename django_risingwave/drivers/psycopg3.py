@@ -1,4 +1,4 @@
-"""What psycopg 3 needs to be told of RisingWave. Imported only where psycopg 3 is the driver."""
+"""Floats and intervals of RisingWave, for psycopg 3. Import it only if psycopg 3 is the driver."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.backends.postgresql.psycopg_any import TextLoader
 from django.utils.dateparse import parse_duration
-from psycopg.types.numeric import (  # type: ignore[import-not-found]  # the other driver is linted
+from psycopg.types.numeric import (  # type: ignore[import-not-found]  # mypy runs with psycopg2
     FloatDumper as PsycopgFloatDumper,
 )
 
@@ -17,18 +17,20 @@ if TYPE_CHECKING:
 
 
 class IntervalLoader(TextLoader):  # type: ignore[misc]  # Any, in the stubs
-    """Reads an interval as PostgreSQL writes it by default, and RisingWave always."""
+    """Reads intervals in PostgreSQL's default style, which is RisingWave's only one."""
 
     def load(self, data: Any) -> timedelta:
         text: str = super().load(data)
         duration = parse_duration(text)
         if duration is None:
-            raise ValueError(f"An interval of months or years is no timedelta: {text!r}.")
+            raise ValueError(
+                f"An interval with months or years can't be a timedelta: {text!r}. Cast it to text."
+            )
         return duration
 
 
 class FloatDumper(PsycopgFloatDumper):  # type: ignore[misc]  # Any, without psycopg
-    """Writes a float that RisingWave reads as the same."""
+    """Writes floats that RisingWave reads as exactly the same value."""
 
     def quote(self, obj: float) -> Any:
         literal = float_literal(obj)
@@ -36,12 +38,11 @@ class FloatDumper(PsycopgFloatDumper):  # type: ignore[misc]  # Any, without psy
 
 
 def adapt(connection: Any) -> None:
-    """Let floats be written as they are, and intervals be read.
+    """Register the dumper of floats and, on RisingWave, the loader of intervals.
 
-    psycopg's own loader reads no interval unless the server reports its IntervalStyle.
-
-    RisingWave doesn't report it (src/utils/pgwire/src/pg_protocol.rs at v3.0.3), and writes in PostgreSQL's
-    default one (src/common/src/types/interval.rs).
+    psycopg's own loader refuses intervals unless the server reports its IntervalStyle. RisingWave doesn't
+    report it (src/utils/pgwire/src/pg_protocol.rs at v3.0.3), and writes intervals in PostgreSQL's default
+    style (src/common/src/types/interval.rs).
     """
     connection.adapters.register_dumper(float, FloatDumper)
     if not connection.info.parameter_status("IntervalStyle"):

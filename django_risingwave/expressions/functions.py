@@ -1,9 +1,9 @@
-"""How Django's functions and lookups are written: one decision for each that PostgreSQL writes its own way.
+"""SQL of Django's functions and lookups: one decision for each that has SQL of its own for PostgreSQL.
 
-Django asks an expression for `as_<vendor>()`, and takes the generic `as_sql()` where there is none. What
-PostgreSQL writes its own way is `as_postgresql()`; this backend's vendor is another, so each of these needs
-its `as_risingwave()`. Sources are src/expr/impl/src/scalar and src/frontend/src/binder/expr/function/
-builtin_scalar.rs at v3.0.3, which lists the functions that there are.
+Django calls an expression's `as_<vendor>()`, or the generic `as_sql()` if there is none. This backend's
+vendor isn't "postgresql", so each expression with an `as_postgresql()` needs an `as_risingwave()`. The
+functions of RisingWave are listed in src/expr/impl/src/scalar and
+src/frontend/src/binder/expr/function/builtin_scalar.rs at v3.0.3.
 """
 
 from __future__ import annotations
@@ -36,19 +36,18 @@ if TYPE_CHECKING:
 
 _METHOD = "as_risingwave"
 
-# RisingWave takes what PostgreSQL's method writes.
+# RisingWave supports PostgreSQL's SQL.
 _AS_POSTGRESQL: tuple[Any, ...] = (
-    ConcatPair,  # a || b, with what isn't text cast to text
-    FixDecimalInputMixin,  # MOD() of numerics: there is none of floats
+    ConcatPair,  # a || b, with a cast to text of other types
+    FixDecimalInputMixin,  # MOD() of numerics; neither server has one of floats
     HasKeyLookup,  # jsonb ? text, jsonb ?| text[], jsonb ?& text[]
     KeyTransform,  # jsonb -> text, jsonb -> int, jsonb #> text[]
     PostgresOperatorLookup,  # jsonb @> jsonb, jsonb <@ jsonb
-    functions.JSONArray,  # JSONB_BUILD_ARRAY(…); the newer JSON_ARRAY(… RETURNING …) isn't there
-    functions.JSONObject,  # JSONB_BUILD_OBJECT(…), for the same reason
+    functions.JSONArray,  # JSONB_BUILD_ARRAY(…); RisingWave lacks JSON_ARRAY(… RETURNING …)
+    functions.JSONObject,  # JSONB_BUILD_OBJECT(…), likewise
     functions.StrIndex,  # STRPOS(text, text)
 )
-# Django's generic SQL is right, and where it isn't to be had raises NotSupportedError itself: the features
-# say that there are no UUID functions, for there is no uuid type. Of Django 6.1.
+# The generic as_sql() raises NotSupportedError, since supports_uuid4_function is False. New in Django 6.1.
 _GENERIC = tuple(getattr(functions, name) for name in ("UUID4", "UUID7") if hasattr(functions, name))
 # src/expr/core/src/window_function/kind.rs
 _MISSING_WINDOW_FUNCTIONS: tuple[Any, ...] = (
@@ -60,17 +59,23 @@ _MISSING_WINDOW_FUNCTIONS: tuple[Any, ...] = (
 
 
 def register_functions() -> None:
-    """Give Django's classes their `as_risingwave()`. Doing it again changes nothing."""
+    """Add `as_risingwave()` to Django's classes. Calling it again changes nothing."""
     for function in _AS_POSTGRESQL:
         setattr(function, _METHOD, function.as_postgresql)
     for function in _GENERIC:
         setattr(function, _METHOD, function.as_sql)
     for function in _MISSING_WINDOW_FUNCTIONS:
-        setattr(function, _METHOD, _refuse(f"RisingWave has no window function {function.function}()."))
+        setattr(
+            function,
+            _METHOD,
+            _refuse(f"RisingWave doesn't support the window function {function.function}()."),
+        )
     setattr(
         RandomUUID,
         _METHOD,
-        _refuse("RisingWave has no GEN_RANDOM_UUID(). Make the UUID in Python: default=uuid.uuid4."),
+        _refuse(
+            "RisingWave doesn't have GEN_RANDOM_UUID(). Generate the UUID in Python: default=uuid.uuid4."
+        ),
     )
     written: dict[Any, Any] = {
         Aggregate: aggregate_as_risingwave,
@@ -98,7 +103,7 @@ def _refuse(message: str) -> Callable[..., Any]:
 
 
 def _cast(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
-    """Cast as to PostgreSQL's varchar(n) and numeric(p, s): RisingWave's types have no arguments."""
+    """Cast as PostgreSQL does to varchar(n) and numeric(p, s): RisingWave's types have no arguments."""
     template = "(%(expressions)s)::%(db_type)s"
     field = node.output_field
     internal_type = field.get_internal_type()
@@ -110,14 +115,16 @@ def _cast(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **conte
 
 
 def _collate(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
-    """Refuse what isn't there: src/frontend/src/binder/expr/mod.rs (bind_collate)."""
+    """Refuse collations that RisingWave lacks: bind_collate in src/frontend/src/binder/expr/mod.rs."""
     if node.collation not in ("C", "POSIX"):
-        raise NotSupportedError(f'RisingWave has no collation but "C" and "POSIX", not {node.collation!r}.')
+        raise NotSupportedError(
+            f'RisingWave only supports the collations "C" and "POSIX", not {node.collation!r}.'
+        )
     return node.as_sql(compiler, connection, **context)
 
 
 def _integer_lookup(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
-    """Find keys in integer fields that hold them: Django takes a number beyond the field's range for none."""
+    """Find automatic keys in integer fields: Django returns no rows for numbers beyond the field's range."""
     try:
         return node.as_sql(compiler, connection, **context)
     except (EmptyResultSet, FullResultSet):
@@ -129,16 +136,16 @@ def _integer_lookup(node: Any, compiler: SQLCompiler, connection: DatabaseWrappe
 
 
 def _lag_or_lead(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
-    """Refuse a default, which is not implemented: src/frontend/src/expr/window_function.rs."""
+    """Refuse a default, which RisingWave lacks: src/frontend/src/expr/window_function.rs."""
     if len(node.get_source_expressions()) > 2:  # the expression and the offset
         raise NotSupportedError(
-            f"{node.function}() of RisingWave has no default. Put Coalesce() around the window."
+            f"RisingWave doesn't support a default in {node.function}(). Wrap the window in Coalesce()."
         )
     return node.as_sql(compiler, connection, **context)
 
 
 def _log(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
-    """Write log(b, x), which isn't there, as LN(x) / LN(b)."""
+    """Write LN(x) / LN(b) instead of LOG(b, x), which RisingWave lacks."""
     base, number = node.get_source_expressions()
     clone = node.copy()
     clone.set_source_expressions([functions.Ln(number), functions.Ln(base)])
@@ -146,27 +153,30 @@ def _log(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **contex
 
 
 def _now(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
-    """Write STATEMENT_TIMESTAMP(), which isn't there, as NOW(): without transactions they are the same."""
+    """Write NOW() instead of STATEMENT_TIMESTAMP(), which RisingWave lacks.
+
+    Without transactions both are the time of the statement.
+    """
     return node.as_sql(compiler, connection, template="NOW()", **context)
 
 
 def _sha(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
-    """Write DIGEST(), which isn't there, by the function of each algorithm; they take and give bytea.
+    """Write SHA256(bytea) and the like instead of DIGEST(), which RisingWave lacks.
 
     https://www.postgresql.org/docs/18/functions-binarystring.html
     """
     if node.function == "SHA1" and not connection.is_risingwave:
-        raise NotSupportedError("PostgreSQL, which is in RisingWave's place, has no SHA1(). Use SHA256.")
+        raise NotSupportedError("The PostgreSQL stand-in doesn't have SHA1(). Use SHA256.")
     template = "ENCODE(%(function)s(CONVERT_TO(%(expressions)s, 'UTF8')), 'hex')"
     return node.as_sql(compiler, connection, template=template, **context)
 
 
 def _tuple_lookup(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
-    """Write (a, b) = (c, d) as Django does for databases without rows, and with a subquery as EXISTS.
+    """Compare column by column instead of (a, b) = (c, d), and write EXISTS for a subquery.
 
-    There a subquery returns one column only (src/frontend/planner_test/tests/testdata/output/
-    subquery_expr_correlated.yaml), and rows of values are compared as structs, in which NULL is a value.
-    EXISTS is false, not NULL, where the subquery has no row.
+    RisingWave's subquery expressions return one column only (src/frontend/planner_test/tests/testdata/output/
+    subquery_expr_correlated.yaml), and it compares rows as structs, in which NULL equals NULL. EXISTS gives
+    false, not NULL, if the subquery returns no row.
     """
     if not isinstance(node.rhs, Query | Subquery):
         return node.get_fallback_sql(compiler, connection)
@@ -188,19 +198,19 @@ def _column(table: str, number: int, field: Any) -> Col:
 
 
 def _window(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
-    """Refuse FILTER, which in a window is not implemented (src/frontend/src/binder/expr/function/mod.rs)."""
+    """Refuse FILTER, which RisingWave lacks in windows: src/frontend/src/binder/expr/function/mod.rs."""
     if getattr(node.source_expression, "filter", None) is not None:
         raise NotSupportedError(
-            "RisingWave has no FILTER in a window. Put the condition into the aggregate: "
+            "RisingWave doesn't support filter= in a window function. Put the condition into the aggregate: "
             "Sum(Case(When(condition, then=...)))."
         )
     return node.as_sql(compiler, connection, **context)
 
 
 def _window_frame(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
-    """Refuse what is "not supported yet": src/frontend/src/binder/expr/function/window.rs."""
+    """Refuse EXCLUDE GROUP and TIES: src/frontend/src/binder/expr/function/window.rs."""
     if node.exclusion in (WindowFrameExclusion.GROUP, WindowFrameExclusion.TIES):
         raise NotSupportedError(
-            f"RisingWave has no EXCLUDE {node.exclusion.value}, only EXCLUDE CURRENT ROW and NO OTHERS."
+            f"RisingWave doesn't support EXCLUDE {node.exclusion.value}, only CURRENT ROW and NO OTHERS."
         )
     return node.as_sql(compiler, connection, **context)

@@ -1,4 +1,6 @@
-"""Where RisingWave takes no subquery: in an aggregate, in GROUP BY, and a correlated one beside an aggregate.
+"""Refuse subqueries where RisingWave doesn't support them.
+
+These are subqueries in an aggregate and in GROUP BY, and correlated subqueries next to an aggregate:
 
 src/frontend/src/optimizer/plan_node/logical_agg.rs and src/frontend/src/binder/expr/function/aggregate.rs at
 v3.0.3; https://github.com/risingwavelabs/risingwave/issues/2275.
@@ -23,34 +25,34 @@ if TYPE_CHECKING:
 def aggregate_as_risingwave(
     node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any
 ) -> Any:
-    """Refuse an aggregate over a subquery, or with one in its filter."""
+    """Refuse an aggregate whose argument or filter contains a subquery."""
     if any(_subqueries(node.get_source_expressions())):
         raise NotSupportedError(
-            f"RisingWave has no subquery in an aggregate, as in {type(node).__name__}() here. Annotate the "
-            "rows with the subquery first, and aggregate() what was annotated."
+            f"RisingWave doesn't support a subquery in an aggregate ({type(node).__name__}). Annotate the "
+            "rows with the subquery first, then aggregate() the annotation."
         )
     return node.as_sql(compiler, connection, **context)
 
 
 def check_grouped(expressions: Iterable[Any]) -> None:
-    """Raise NotSupportedError if one of what is grouped by has a subquery."""
+    """Raise NotSupportedError if a GROUP BY expression contains a subquery."""
     if any(_subqueries(expressions)):
         raise NotSupportedError(
-            "RisingWave has no subquery in GROUP BY. Make two queries of it, or a materialized view."
+            "RisingWave doesn't support a subquery in GROUP BY. Use two queries, or a materialized view."
         )
 
 
 def check_beside_aggregates(expressions: Iterable[Any]) -> None:
-    """Raise NotSupportedError if one of what is selected with aggregates has a correlated subquery."""
+    """Raise NotSupportedError if an expression selected with aggregates contains a correlated subquery."""
     if any(query.get_external_cols() for query in _subqueries(expressions)):
         raise NotSupportedError(
-            "RisingWave has no correlated subquery beside an aggregate. Make two queries of it, or a "
+            "RisingWave doesn't support a correlated subquery next to an aggregate. Use two queries, or a "
             "materialized view."
         )
 
 
 def _subqueries(expressions: Iterable[Any]) -> Iterator[Any]:
-    """Yield the queries in these expressions. A reference to another column of the query is none."""
+    """Yield the subqueries in these expressions, except those behind a reference to another column."""
     for expression in expressions:
         if isinstance(expression, Subquery):
             yield expression.query

@@ -1,7 +1,8 @@
-"""`check` finds what would go wrong on RisingWave, and says what to do instead."""
+"""`manage.py check` finds models and settings that fail on RisingWave, and says what to do instead."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -27,23 +28,23 @@ def check(model: type[models.Model]) -> list[CheckMessage]:
 
 
 @isolate_apps("django_risingwave")
-def test_a_view_with_a_meta_of_its_own() -> None:
+def test_a_view_whose_meta_does_not_inherit_its_bases_is_refused() -> None:
     class Lost(MaterializedView):
         class Meta:
             app_label = "django_risingwave"
 
     assert check(Lost) == [
         Error(
-            "The model is a RisingWaveModel, but its Meta has no required_db_vendor = 'risingwave', so the "
-            "router doesn't send it to RisingWave.",
-            hint="Write `class Meta(MaterializedView.Meta):`.",
+            "The model is a RisingWaveModel, but its Meta doesn't set required_db_vendor = 'risingwave', so "
+            "RisingWaveRouter doesn't send it to RisingWave.",
+            hint="Inherit the Meta: `class Meta(MaterializedView.Meta):`.",
             obj=Lost,
             id="django_risingwave.E001",
         ),
         Error(
-            "The model is a MaterializedView, but its Meta has no managed = False, so migrate would make a "
-            "table of it.",
-            hint="Write `class Meta(MaterializedView.Meta):`.",
+            "The model is a MaterializedView, but its Meta doesn't set managed = False, so migrate would "
+            "create a table for it.",
+            hint="Inherit the Meta: `class Meta(MaterializedView.Meta):`.",
             obj=Lost,
             id="django_risingwave.E002",
         ),
@@ -51,18 +52,18 @@ def test_a_view_with_a_meta_of_its_own() -> None:
 
 
 @isolate_apps("django_risingwave")
-def test_a_table_with_a_meta_of_its_own() -> None:
+def test_a_table_whose_meta_does_not_inherit_its_bases_is_refused() -> None:
     class Lost(RisingWaveModel):
         class Meta:
             app_label = "django_risingwave"
 
     assert [(error.id, error.hint) for error in check(Lost)] == [
-        ("django_risingwave.E001", "Write `class Meta(RisingWaveModel.Meta):`.")
+        ("django_risingwave.E001", "Inherit the Meta: `class Meta(RisingWaveModel.Meta):`.")
     ]
 
 
 @isolate_apps("django_risingwave")
-def test_models_that_took_over_their_bases_meta_are_right() -> None:
+def test_models_that_inherit_their_bases_meta_pass() -> None:
     class Table(RisingWaveModel):
         class Meta(RisingWaveModel.Meta):
             app_label = "django_risingwave"
@@ -82,14 +83,14 @@ def test_models_that_took_over_their_bases_meta_are_right() -> None:
 # Databases -----------------------------------------------------------------------------------------------
 
 
-def test_atomic_requests_are_an_error_on_risingwave_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_atomic_requests_is_an_error_on_risingwave_only(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks.check_databases() == []
     monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)
     assert checks.check_databases() == []
     monkeypatch.setitem(connections["risingwave"].settings_dict, "ATOMIC_REQUESTS", True)
     (error,) = checks.check_databases()
     assert error.id == "django_risingwave.E003"
-    assert error.msg.startswith("DATABASES['risingwave'] has ATOMIC_REQUESTS")
+    assert error.msg.startswith("DATABASES['risingwave'] sets ATOMIC_REQUESTS")
     assert error.is_serious()
 
 
@@ -97,7 +98,7 @@ def test_atomic_requests_are_an_error_on_risingwave_alone(monkeypatch: pytest.Mo
 
 
 @isolate_apps("django_risingwave")
-def test_what_nothing_enforces_is_warned_of() -> None:
+def test_each_constraint_that_risingwave_does_not_enforce_is_warned_about() -> None:
     class Other(RisingWaveModel):
         class Meta(RisingWaveModel.Meta):
             app_label = "django_risingwave"
@@ -118,12 +119,12 @@ def test_what_nothing_enforces_is_warned_of() -> None:
 
     warnings = check(Constrained)
     assert {warning.id for warning in warnings} == {"django_risingwave.W001"}
-    assert [warning.msg.split(": ")[0] for warning in warnings] == [
-        "Nothing enforces the unique=True of name",
-        "Nothing enforces the unique=True of other",
-        "Nothing enforces the unique_together of a, b",
-        "Nothing enforces the UniqueConstraint a_unique",
-        "Nothing enforces the CheckConstraint a_gt_1",
+    assert [re.findall(r"\((.*?)\)", warning.msg)[0] for warning in warnings] == [
+        "unique=True on name",
+        "unique=True on other",
+        "unique_together on a, b",
+        "UniqueConstraint a_unique",
+        "CheckConstraint a_gt_1",
     ]
     assert not any(warning.is_serious() for warning in warnings)
 
@@ -149,13 +150,17 @@ def check_field(field: models.Field[Any, Any]) -> list[CheckMessage]:
 @pytest.mark.parametrize(
     ("field", "message", "hint"),
     [
-        (models.DecimalField(max_digits=29, decimal_places=2), "28 digits, max_digits is 29", "28 or less"),
-        (postgres.IntegerRangeField(), "no type int4range", "two fields a range"),
-        (postgres.HStoreField(), "no type hstore", "JSONField"),
-        (postgres.ArrayField(models.IntegerField(), size=3), r"no type integer[3]", "no size"),
+        (
+            models.DecimalField(max_digits=29, decimal_places=2),
+            "28 digits, but max_digits is 29",
+            "28 or less",
+        ),
+        (postgres.IntegerRangeField(), "column type int4range", "two fields for a range"),
+        (postgres.HStoreField(), "column type hstore", "JSONField"),
+        (postgres.ArrayField(models.IntegerField(), size=3), "column type integer[3]", "without size"),
     ],
 )
-def test_a_field_that_can_not_be_kept_is_refused(
+def test_a_field_that_risingwave_can_not_store_is_refused(
     field: models.Field[Any, Any], message: str, hint: str
 ) -> None:
     (error,) = check_field(field)
@@ -166,7 +171,7 @@ def test_a_field_that_can_not_be_kept_is_refused(
 
 
 @pytest.mark.parametrize("column", ["_row_id", "_row_id_2", "_rw_timestamp"])
-def test_a_column_name_that_risingwave_keeps_for_itself_is_refused(column: str) -> None:
+def test_a_reserved_column_name_is_refused(column: str) -> None:
     (error,) = check_field(models.IntegerField(db_column=column))
     assert error.id == "django_risingwave.E005"
     assert column in error.msg
@@ -206,12 +211,12 @@ def test_a_column_name_that_risingwave_keeps_for_itself_is_refused(column: str) 
     ],
     ids=lambda field: type(field).__name__,
 )
-def test_djangos_own_fields_can_be_kept(field: models.Field[Any, Any]) -> None:
+def test_djangos_own_fields_pass(field: models.Field[Any, Any]) -> None:
     assert check_field(field) == []
 
 
 @isolate_apps("django_risingwave")
-def test_what_is_only_read_need_not_be_kept() -> None:
+def test_fields_of_a_read_only_model_are_not_checked() -> None:
     class View(MaterializedView):
         total = models.DecimalField(max_digits=40, decimal_places=2, unique=True)
 
@@ -227,18 +232,18 @@ DATABASE_ON_DELETE = getattr(models, "DB_CASCADE", None)  # of Django 6.1
 @pytest.mark.parametrize(
     ("field", "message", "hint"),
     [
-        (models.TextField(db_collation="de-x-icu"), "no collation but C", "db_collation"),
-        (models.FloatField(db_default=Random()), "constant but for Now()", "default="),
+        (models.TextField(db_collation="de-x-icu"), "the collation de-x-icu, only C", "db_collation"),
+        (models.FloatField(db_default=Random()), "Random() in db_default", "default="),
         pytest.param(
             models.ForeignKey(User, DATABASE_ON_DELETE or models.CASCADE),
-            "no foreign keys",
+            "needs a database foreign key",
             "models.CASCADE",
-            marks=pytest.mark.skipif(DATABASE_ON_DELETE is None, reason="is Django 6.1's"),
+            marks=pytest.mark.skipif(DATABASE_ON_DELETE is None, reason="DB_CASCADE is new in Django 6.1"),
         ),
-        (postgres.ArrayField(postgres.HStoreField()), "no type hstore[]", "JSONField"),
+        (postgres.ArrayField(postgres.HStoreField()), "column type hstore[]", "JSONField"),
     ],
 )
-def test_a_definition_that_risingwave_has_not_is_refused(
+def test_a_column_option_that_risingwave_lacks_is_refused(
     field: models.Field[Any, Any], message: str, hint: str
 ) -> None:
     (error,) = check_field(field)
@@ -261,7 +266,7 @@ def test_a_definition_that_risingwave_has_not_is_refused(
         models.IntegerField(db_column="row_id"),
     ],
 )
-def test_a_definition_that_risingwave_has_is_not_refused(field: models.Field[Any, Any]) -> None:
+def test_a_column_option_that_risingwave_supports_passes(field: models.Field[Any, Any]) -> None:
     assert check_field(field) == []
 
 
@@ -272,10 +277,14 @@ def generated(expression: Any, output_field: models.Field[Any, Any], **options: 
 @pytest.mark.parametrize(
     ("field", "message", "hint"),
     [
-        (generated(Now(), models.DateTimeField()), "no Now()", "db_default=Now()"),
-        (generated(Trunc(Now(), "day"), models.DateTimeField()), "no Now()", "db_default=Now()"),
-        (generated(models.Q(number__gt=models.F("field")), models.BooleanField()), "uses field", "Write"),
-        (generated(models.F("number"), models.IntegerField(), primary_key=True), "get a key", "BigAutoField"),
+        (generated(Now(), models.DateTimeField()), "support Now()", "db_default=Now()"),
+        (generated(Trunc(Now(), "day"), models.DateTimeField()), "support Now()", "db_default=Now()"),
+        (generated(models.Q(number__gt=models.F("field")), models.BooleanField()), "uses field", "Repeat"),
+        (
+            generated(models.F("number"), models.IntegerField(), primary_key=True),
+            "get a primary key",
+            "BigAutoField",
+        ),
         (
             generated(models.F("number"), models.DecimalField(max_digits=29, decimal_places=2)),
             "max_digits is 29",
@@ -283,13 +292,13 @@ def generated(expression: Any, output_field: models.Field[Any, Any], **options: 
         ),
         (
             generated(Lower("number"), models.TextField(db_collation="de-x-icu")),
-            "no collation but C",
-            "db_coll",
+            "the collation de-x-icu, only C",
+            "db_collation",
         ),
-        (generated(models.F("number"), postgres.IntegerRangeField()), "no type int4range", "a range"),
+        (generated(models.F("number"), postgres.IntegerRangeField()), "column type int4range", "a range"),
     ],
 )
-def test_a_generated_column_that_risingwave_has_not_is_refused(
+def test_a_generated_column_that_risingwave_rejects_is_refused(
     field: models.Field[Any, Any], message: str, hint: str
 ) -> None:
     (error,) = check_field(field)
@@ -306,12 +315,12 @@ def test_a_generated_column_that_risingwave_has_not_is_refused(
         generated(Lower(Cast("number", models.TextField())), models.TextField(db_collation="C")),
     ],
 )
-def test_a_generated_column_that_risingwave_has_is_not_refused(field: models.Field[Any, Any]) -> None:
+def test_a_generated_column_that_risingwave_supports_passes(field: models.Field[Any, Any]) -> None:
     assert check_field(field) == []
 
 
 @isolate_apps("django_risingwave")
-def test_a_key_that_an_insert_would_have_to_return_is_refused() -> None:
+def test_a_primary_key_that_an_insert_would_have_to_return_is_refused() -> None:
     class Row(RisingWaveModel):
         id = models.DateTimeField(primary_key=True, db_default=Now())
         a = models.IntegerField()
@@ -322,7 +331,7 @@ def test_a_key_that_an_insert_would_have_to_return_is_refused() -> None:
 
     (error,) = check(Row)
     assert error.obj == Row._meta.get_field("id")
-    assert "get a key" in error.msg
+    assert "get a primary key" in error.msg
 
 
 # Indexes -------------------------------------------------------------------------------------------------
@@ -345,14 +354,23 @@ def check_index(index: models.Index) -> list[CheckMessage]:
 @pytest.mark.parametrize(
     ("index", "message"),
     [
-        (GinIndex(fields=["a"], name="i"), "is a GinIndex"),
-        (BTreeIndex(fields=["a"], name="i"), "is a BTreeIndex"),
-        (models.Index(fields=["a"], name="i", opclasses=["text_pattern_ops"]), "has opclasses"),
-        (models.Index(OpClass(Lower("a"), "text_pattern_ops"), name="i"), "has opclasses"),
-        (models.Index(fields=["a"], name="i", condition=models.Q(b=1)), "has a condition"),
+        (GinIndex(fields=["a"], name="i"), "support GinIndex (index i)"),
+        (BTreeIndex(fields=["a"], name="i"), "support BTreeIndex (index i)"),
+        (
+            models.Index(fields=["a"], name="i", opclasses=["text_pattern_ops"]),
+            "index i has opclasses",
+        ),
+        (
+            models.Index(OpClass(Lower("a"), "text_pattern_ops"), name="i"),
+            "index i has opclasses",
+        ),
+        (
+            models.Index(fields=["a"], name="i", condition=models.Q(b=1)),
+            "index i has a condition",
+        ),
     ],
 )
-def test_an_index_that_risingwave_has_not_is_refused(index: models.Index, message: str) -> None:
+def test_an_index_that_risingwave_lacks_is_refused(index: models.Index, message: str) -> None:
     (error,) = check_index(index)
     assert error.id == "django_risingwave.E006"
     assert error.is_serious()
@@ -368,7 +386,7 @@ def test_an_index_that_risingwave_has_not_is_refused(index: models.Index, messag
         models.Index(Lower("a"), name="i"),
     ],
 )
-def test_an_index_that_risingwave_has_is_not_refused(index: models.Index) -> None:
+def test_an_index_that_risingwave_supports_passes(index: models.Index) -> None:
     assert check_index(index) == []
 
 
@@ -376,7 +394,7 @@ def test_an_index_that_risingwave_has_is_not_refused(index: models.Index) -> Non
 
 
 class ToRisingWave:
-    """A project that has its models on RisingWave, whatever they are."""
+    """Sends every model to RisingWave."""
 
     def db_for_write(self, model: type[models.Model], **hints: Any) -> str:
         return "risingwave"
@@ -387,7 +405,7 @@ class ToNowhere:
         raise ImproperlyConfigured("There is no such database.")
 
 
-def test_models_that_a_router_keeps_elsewhere_are_not_checked(settings: Any) -> None:
+def test_models_that_no_router_sends_to_risingwave_are_not_checked(settings: Any) -> None:
     assert checks._check_model(User) == []
     settings.DATABASE_ROUTERS = []
     assert checks.check_models() == []
@@ -399,12 +417,12 @@ def test_models_that_a_router_sends_to_risingwave_are_checked(settings: Any) -> 
     settings.DATABASE_ROUTERS = [ToRisingWave()]
     (warning,) = checks._check_model(User)
     assert warning.id == "django_risingwave.W001"
-    assert "unique=True of username" in warning.msg
+    assert "unique=True on username" in warning.msg
 
 
 @isolate_apps("django_risingwave")
-def test_models_that_say_so_themselves_are_checked() -> None:
-    class Plain(models.Model):  # noqa: DJ008 - nobody prints it
+def test_models_that_require_the_vendor_risingwave_are_checked() -> None:
+    class Plain(models.Model):  # noqa: DJ008 - never printed
         name = models.CharField(max_length=10, unique=True)
 
         class Meta:
@@ -415,7 +433,7 @@ def test_models_that_say_so_themselves_are_checked() -> None:
 
 
 @isolate_apps("django_risingwave")
-def test_a_constraint_of_postgresqls_is_warned_of() -> None:
+def test_a_constraint_of_contrib_postgres_is_warned_about() -> None:
     class Booked(RisingWaveModel):
         room = models.IntegerField()
 
@@ -431,7 +449,7 @@ def test_a_constraint_of_postgresqls_is_warned_of() -> None:
 # Registered ----------------------------------------------------------------------------------------------
 
 
-def test_the_checks_are_registered_and_this_projects_models_pass() -> None:
+def test_the_checks_are_registered_and_the_models_of_this_repository_pass() -> None:
     registered: set[object] = set(registry.registry.get_checks())
     assert {checks.check_databases, checks.check_models} <= registered
     assert checks.check_models() == []

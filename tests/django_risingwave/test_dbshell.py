@@ -21,14 +21,16 @@ def dbshell(*parameters: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("psql") is None, reason="no psql here")
-def test_psql_reaches_the_database(connection: DatabaseWrapper, capfd: pytest.CaptureFixture[str]) -> None:
+def test_psql_connects_to_the_database(
+    connection: DatabaseWrapper, capfd: pytest.CaptureFixture[str]
+) -> None:
     dbshell("-X", "-Atc", "SELECT current_database()")
     assert capfd.readouterr().out == f"{connection.settings_dict['NAME']}\n"
     with pytest.raises(CommandError, match="non-zero exit status"):
         dbshell("-X", "-c", "SELECT nothing FROM nowhere")
 
 
-def test_a_missing_psql_is_told(
+def test_a_missing_psql_is_named_in_the_error(
     connection: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -41,13 +43,13 @@ def arguments(**settings: Any) -> tuple[list[str], dict[str, str] | None]:
     return DatabaseClient.settings_to_cmd_args_env(empty | {"OPTIONS": {}} | settings, [])
 
 
-def test_settings_become_arguments_and_the_password_does_not() -> None:
+def test_settings_become_arguments_except_the_password() -> None:
     args, env = arguments(NAME="dev", HOST="rw", PORT=4566, USER="root", PASSWORD="secret")
     assert args == ["psql", "-U", "root", "-h", "rw", "-p", "4566", "dev"]
     assert env == {"PGPASSWORD": "secret"}
 
 
-def test_options_become_the_environment() -> None:
+def test_options_become_environment_variables() -> None:
     args, env = arguments(
         NAME="dev",
         PASSWORD="settings",
@@ -75,5 +77,5 @@ def test_options_become_the_environment() -> None:
     }
 
 
-def test_nothing_needs_no_environment() -> None:
+def test_without_options_the_environment_stays_as_it_is() -> None:
     assert arguments(NAME="dev") == (["psql", "dev"], None)

@@ -1,4 +1,4 @@
-"""What the backend can't work with is refused before anything else fails."""
+"""Unsupported versions of Django and missing drivers are refused at import."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import django_risingwave
 
 
 @pytest.mark.skipif("TOX_ENV_NAME" not in os.environ, reason="is about the environments of `make matrix`")
-def test_the_environment_is_what_its_name_says() -> None:
+def test_the_tox_environment_has_the_versions_in_its_name() -> None:
     python, version, driver = os.environ["TOX_ENV_NAME"].split("-")
     assert python == "py{}{}".format(*sys.version_info)
     assert version == "django{}.{}".format(*django.VERSION)
@@ -24,22 +24,20 @@ def test_the_environment_is_what_its_name_says() -> None:
 
 
 @pytest.mark.parametrize("version", [(5, 2, 0), (5, 2, 19), (6, 0, 10), (6, 1, 3)])
-def test_a_django_that_is_supported(monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...]) -> None:
+def test_a_supported_django_is_accepted(monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...]) -> None:
     monkeypatch.setattr(django, "VERSION", (*version, "final", 0))
     importlib.reload(django_risingwave)
 
 
 @pytest.mark.parametrize("version", [(4, 2, 30), (5, 1, 15), (6, 2, 0), (7, 0, 0)])
-def test_a_django_that_is_not(monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...]) -> None:
+def test_an_unsupported_django_is_refused(monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...]) -> None:
     monkeypatch.setattr(django, "VERSION", (*version, "final", 0))
     found = ".".join(map(str, version)).removesuffix(".0")
-    with pytest.raises(
-        ImproperlyConfigured, match=rf"works with Django 5\.2, 6\.0 and 6\.1; this is Django {found}"
-    ):
+    with pytest.raises(ImproperlyConfigured, match=rf"supports Django 5\.2, 6\.0 and 6\.1 \(found {found}\)"):
         importlib.reload(django_risingwave)
 
 
-def test_a_missing_driver_is_named() -> None:
+def test_a_missing_driver_is_named_in_the_error() -> None:
     program = (
         "import sys\nsys.modules['psycopg'] = sys.modules['psycopg2'] = None\nimport django_risingwave.base\n"
     )

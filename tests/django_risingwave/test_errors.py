@@ -1,4 +1,4 @@
-"""RisingWave's errors arrive as Django's exceptions, told by their text."""
+"""RisingWave's errors raise the matching Django exceptions, chosen by their text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ driver: Any = connections["risingwave"].Database  # type: ignore[attr-defined]  
 
 
 def caused_by(*causes: str) -> str:
-    """Return a report as RisingWave writes it (e2e_test/batch/basic/dml_update.slt.part at v3.0.3)."""
+    """Return an error report in RisingWave's format (e2e_test/batch/basic/dml_update.slt.part at v3.0.3)."""
     if len(causes) == 1:
         return f"Failed to run the query\n\nCaused by:\n  {causes[0]}"
     numbered = "\n".join(f"  {number}: {cause}" for number, cause in enumerate(causes, 1))
@@ -144,20 +144,20 @@ REPORTS: list[tuple[str, type[DatabaseError]]] = [
         caused_by("gRPC request to meta service failed: The service is currently unavailable: tcp error"),
         OperationalError,
     ),
-    # What tells nothing stays what the driver made of it, also where a value sounds like an error.
+    # An unknown text stays an InternalError, even if a quoted value looks like an error.
     (caused_by("internal error: Division by cucumber"), InternalError),
     (caused_by("internal error: odd value 'sql parser error: '"), InternalError),
 ]
 
 
 @pytest.mark.parametrize(("report", "kind"), REPORTS)
-def test_an_error_of_risingwave_is_djangos(
+def test_an_error_report_raises_the_matching_django_exception(
     standin: DatabaseWrapper, report: str, kind: type[DatabaseError]
 ) -> None:
     message = report.replace("'", "''")
     standin.ensure_connection()
     with standin.connection.cursor() as cursor, pytest.raises(kind) as caught, standin.wrap_database_errors:
-        # PostgreSQL says what RisingWave would, under the same SQLSTATE.
+        # PostgreSQL raises the report with the same SQLSTATE as RisingWave.
         cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'XX000', MESSAGE = '{message}'; END $$")
     assert type(caught.value) is kind
     assert str(caught.value).startswith(report)
@@ -167,7 +167,7 @@ def test_an_error_of_risingwave_is_djangos(
 
 
 @pytest.mark.parametrize(("report", "kind"), REPORTS[:-2])
-def test_an_error_without_a_code_is_too(
+def test_an_error_report_without_sqlstate_does_too(
     standin: DatabaseWrapper, report: str, kind: type[DatabaseError]
 ) -> None:
     with pytest.raises(kind), standin.wrap_database_errors:
@@ -178,12 +178,14 @@ def test_an_error_without_a_code_is_too(
     "text",
     ["SSL SYSCALL error: EOF detected\n", "server closed the connection unexpectedly\n\tThis probably"],
 )
-def test_a_connection_that_broke_is_operational(standin: DatabaseWrapper, text: str) -> None:
+def test_a_broken_connection_raises_operational_error(standin: DatabaseWrapper, text: str) -> None:
     with pytest.raises(OperationalError, match=text.splitlines()[0]), standin.wrap_database_errors:
         raise driver.DatabaseError(text)
 
 
-def test_a_server_that_went_away_is_operational_and_the_next_query_connects(standin: DatabaseWrapper) -> None:
+def test_a_lost_server_raises_operational_error_and_the_next_query_reconnects(
+    standin: DatabaseWrapper,
+) -> None:
     with standin.cursor() as cursor, pytest.raises(OperationalError):
         cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
     standin.close_if_unusable_or_obsolete()
@@ -191,7 +193,7 @@ def test_a_server_that_went_away_is_operational_and_the_next_query_connects(stan
         cursor.execute("SELECT 1")
 
 
-def test_the_connection_is_looked_at_after_errors_that_may_have_broken_it(standin: DatabaseWrapper) -> None:
+def test_the_connection_is_tested_after_errors_that_may_have_broken_it(standin: DatabaseWrapper) -> None:
     standin.ensure_connection()
     for text, doubtful in (("Division by zero", False), ("Query cancelled: timeout", True)):
         standin.errors_occurred = False
@@ -210,7 +212,7 @@ def test_the_connection_is_looked_at_after_errors_that_may_have_broken_it(standi
         ("INSERT INTO t VALUES (NULL)", IntegrityError),
     ],
 )
-def test_either_server_raises_the_same(
+def test_both_servers_raise_the_same_exceptions(
     connection: DatabaseWrapper, sql: str, kind: type[DatabaseError]
 ) -> None:
     if kind is IntegrityError and connection.is_risingwave and connection.server_version.numbers < (2, 4):

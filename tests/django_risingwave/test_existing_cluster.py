@@ -1,4 +1,4 @@
-"""docs/backend/existing-cluster.md: a user who may read and no more."""
+"""docs/backend/existing-cluster.md: a user who can only read."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def recipe() -> list[str]:
     return [statement.strip() for block in blocks for statement in block.split(";") if statement.strip()]
 
 
-def test_risingwave_takes_each_statement_of_the_recipe() -> None:
+def test_risingwave_accepts_each_statement_of_the_page() -> None:
     assert len(recipe()) == 9
     assert not [found for statement in recipe() if (found := violations(statement))]
 
 
 @pytest.fixture
 def reader(standin: DatabaseWrapper, connect: Callable[[], Any]) -> Iterator[DatabaseWrapper]:
-    """The recipe's user, as far as PostgreSQL knows the words: a materialized view is a view there."""
+    """The user of the page on PostgreSQL, where a materialized view is a plain view."""
     with standin.cursor() as cursor:
         cursor.execute("CREATE TABLE orders (qty integer)")
         cursor.execute("CREATE VIEW state_turnover AS SELECT qty FROM orders")
@@ -47,7 +47,7 @@ def reader(standin: DatabaseWrapper, connect: Callable[[], Any]) -> Iterator[Dat
             cursor.execute("DROP OWNED BY dashboard; DROP ROLE dashboard")
 
 
-def test_the_reader_reads_what_was_granted_and_nothing_else(reader: DatabaseWrapper) -> None:
+def test_the_user_can_read_only_what_was_granted(reader: DatabaseWrapper) -> None:
     with reader.cursor() as cursor:
         cursor.execute("SELECT * FROM state_turnover")
         assert cursor.fetchall() == []

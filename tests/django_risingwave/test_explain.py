@@ -1,4 +1,4 @@
-"""explain() takes RisingWave's formats and options, and says which it doesn't."""
+"""explain() supports RisingWave's formats and options, and refuses others by name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def authors(connection: DatabaseWrapper) -> Any:
 
 @pytest.mark.parametrize("options", [{}, {"verbose": True}, {"verbose": False, "analyze": False}])
 @pytest.mark.parametrize("kind", [None, "text", "json", "xml", "yaml"])
-def test_a_plan_is_shown(authors: Any, kind: str | None, options: dict[str, bool]) -> None:
+def test_explain_returns_a_plan(authors: Any, kind: str | None, options: dict[str, bool]) -> None:
     plan = authors.explain(format=kind, **options)
     assert plan
     if kind == "json":
@@ -49,10 +49,10 @@ def test_a_plan_is_shown(authors: Any, kind: str | None, options: dict[str, bool
         ("dot", {"distsql": True}, "EXPLAIN (DISTSQL, FORMAT dot) SELECT"),
     ],
 )
-def test_risingwaves_own_options_and_formats(
+def test_risingwaves_own_options_and_formats_are_sent(
     authors: Any, disguise: Disguise, kind: str | None, options: dict[str, bool], prefix: str
 ) -> None:
-    # PostgreSQL refuses most of it; the watch tells what RisingWave's parser does.
+    # PostgreSQL refuses most of these; the statement watch checks them against RisingWave's grammar.
     with suppress(DatabaseError):
         authors.explain(format=kind, **options)
     assert disguise.statements[-1].startswith(prefix)
@@ -61,18 +61,18 @@ def test_risingwaves_own_options_and_formats(
 @pytest.mark.parametrize(
     ("kind", "options", "error", "message"),
     [
-        (None, {"analyze": True}, NotSupportedError, "no EXPLAIN ANALYZE of a query"),
+        (None, {"analyze": True}, NotSupportedError, "doesn't support EXPLAIN ANALYZE of a query"),
         (
             None,
             {"costs": True, "buffers": False},
             ValueError,
-            "Unknown options: BUFFERS, COSTS. There are distsql",
+            "Unknown options: BUFFERS, COSTS. Use distsql",
         ),
         (None, {"logical": True, "distsql": True}, ValueError, "one plan at a time, not DISTSQL and LOGICAL"),
         ("csv", {}, ValueError, "CSV is not a recognized format. Allowed formats: "),
     ],
 )
-def test_what_is_not_there_is_refused(
+def test_an_unknown_option_is_refused_by_name(
     authors: Any, kind: str | None, options: dict[str, bool], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
@@ -80,14 +80,16 @@ def test_what_is_not_there_is_refused(
 
 
 @pytest.mark.parametrize("option", ["trace", "logical", "physical", "distsql"])
-def test_what_the_stand_in_lacks_is_refused(authors: Any, standin: DatabaseWrapper, option: str) -> None:
-    with pytest.raises(NotSupportedError, match=rf"has no EXPLAIN \({option.upper()}\)"):
+def test_an_option_that_the_stand_in_lacks_is_refused_by_name(
+    authors: Any, standin: DatabaseWrapper, option: str
+) -> None:
+    with pytest.raises(NotSupportedError, match=rf"doesn't support EXPLAIN \({option.upper()}\)"):
         authors.explain(**{option: True})
     with pytest.raises(ValueError, match="DOT is not a recognized format"):
         authors.explain(format="dot")
 
 
-def test_the_oldest_risingwave_has_no_formats(authors: Any, disguise: Disguise) -> None:
+def test_the_oldest_risingwave_supports_no_formats(authors: Any, disguise: Disguise) -> None:
     disguise.connection._server_version = ServerVersion(is_risingwave=True, version="2.1.4")
     assert authors.explain(verbose=True)
     with pytest.raises(ValueError, match="RisingWave does not support any formats"):

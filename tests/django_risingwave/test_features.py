@@ -1,4 +1,4 @@
-"""Nothing that Django asks of a database was left to chance: each feature is decided."""
+"""Every feature flag of Django is decided for RisingWave."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db.backends.postgresql.features import DatabaseFeatures as PostgreSQ
 
 from django_risingwave.features import DatabaseFeatures
 
-# What RisingWave does as PostgreSQL does, in Django 5.2, 6.0 and 6.1.
+# Flags whose value for PostgreSQL is right for RisingWave, in Django 5.2, 6.0 and 6.1.
 AS_POSTGRESQL = {
     "allow_sliced_subqueries_with_in",
     "allows_auto_pk_0",

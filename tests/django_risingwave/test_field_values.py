@@ -1,4 +1,4 @@
-"""Each of Django's fields: what is written by any way is what is read, found and ordered by."""
+"""Each of Django's fields: values written in any way are read, found and ordered unchanged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
 
 TEXT = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
-# Astral, combining, right to left, and all that quoting trips over.
+# Astral, combining and right-to-left characters, and those that break quoting.
 TEXTS = (
     "",
     " ",
@@ -44,16 +44,16 @@ UTC = dt.UTC
 
 @dataclass(frozen=True)
 class Case:
-    """A field, values that it takes, and how to see that two are the same."""
+    """A field, a strategy for its values, and how to compare them."""
 
     field: models.Field[Any, Any]
     values: st.SearchStrategy[Any]
     extremes: tuple[Any, ...] = ()
-    # What equal values have in common.
+    # Equal keys mean equal values.
     key: Callable[[Any], Any] = lambda value: value
-    # What the server orders by, where that is the same on either server.
+    # The sort key of the server, if it is the same on both servers.
     order: Callable[[Any], Any] | None = lambda value: value
-    # A FileField writes '' for None.
+    # A FileField writes '' instead of None.
     nothing: str | None = None
 
 
@@ -106,8 +106,8 @@ CASES = {
     "DateTimeField": Case(
         models.DateTimeField(),
         st.datetimes(
-            dt.datetime(1, 1, 3),  # noqa: DTZ001 - timezones are the strategy's
-            dt.datetime(9999, 12, 29),  # noqa: DTZ001 - timezones are the strategy's
+            dt.datetime(1, 1, 3),  # noqa: DTZ001 - the strategy adds timezones
+            dt.datetime(9999, 12, 29),  # noqa: DTZ001 - the strategy adds timezones
             timezones=st.sampled_from([ZoneInfo(name) for name in ZONES]),
         ),
         (
@@ -207,9 +207,9 @@ KEYS = {
 }
 # In test_generated.py.
 GENERATED = {"GeneratedField"}
-# An IntegerField that a ForeignKey's Meta.order_with_respect_to makes, and what no model may use any more.
+# The IntegerField of Meta.order_with_respect_to, and fields that Django no longer lets models use.
 OTHERS = {"Field", "OrderWrt", "CommaSeparatedIntegerField", "IPAddressField", "NullBooleanField"}
-# By a check that says what to use: test_checks.py has the messages.
+# Refused by a system check: test_checks.py has the messages.
 REFUSED: dict[str, Callable[[], models.Field[Any, Any]]] = {
     "BigIntegerRangeField": postgres.BigIntegerRangeField,
     "DateRangeField": postgres.DateRangeField,
@@ -220,7 +220,7 @@ REFUSED: dict[str, Callable[[], models.Field[Any, Any]]] = {
     "SearchQueryField": SearchQueryField,
     "SearchVectorField": SearchVectorField,
 }
-# Of contrib.postgres, without a type of their own, or removed from Django.
+# Fields of contrib.postgres without a column type of their own, or removed from Django.
 BASES = {"CharRangeField", "RangeField", "ContinuousRangeField"}
 
 
@@ -250,25 +250,25 @@ def django_fields() -> set[str]:
     return {field.__name__ for field in found if not field.__name__.startswith(("CI", "_"))}
 
 
-def test_each_of_djangos_fields_is_decided_on() -> None:
+def test_every_field_of_django_is_covered() -> None:
     decided = CASES.keys() | KEYS | GENERATED | OTHERS | REFUSED.keys()
     assert django_fields() - BASES == decided
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_field_that_can_not_be_kept_is_refused(name: str) -> None:
+def test_a_field_that_risingwave_can_not_store_is_refused(name: str) -> None:
     (error,) = _check_model(model_of(REFUSED[name]()))
     assert error.id == "django_risingwave.E004"
     assert error.hint
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_field_that_can_be_kept_is_not_refused(name: str) -> None:
+def test_a_field_that_risingwave_can_store_passes(name: str) -> None:
     assert _check_model(model_of(CASES[name].field)) == []
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_written_is_what_is_read_and_found(connection: DatabaseWrapper, name: str) -> None:
+def test_values_are_read_and_found_as_they_were_written(connection: DatabaseWrapper, name: str) -> None:
     case = CASES[name]
     model = model_of(case.field)
     with connection.schema_editor() as editor:
@@ -289,7 +289,7 @@ def check_values(connection: DatabaseWrapper, model: Any, case: Case, values: li
     connection.flush()
     nothing = rows.create(value=None)
     made = rows.bulk_create(model(value=value) for value in values)
-    # Written in each other way: save() of a new row and of an old one, update(), bulk_update().
+    # The other ways to write: save() of a new and of an existing row, update(), bulk_update().
     saved = model(value=values[0])
     saved.save()
     others = rows.bulk_create([model(), model(), model()])
@@ -313,7 +313,7 @@ def check_values(connection: DatabaseWrapper, model: Any, case: Case, values: li
     assert rows.filter(value__isnull=True).exists() == (case.nothing is None)
     assert not kept.filter(value__isnull=True).exists()
 
-    # Python takes the two hours of a fold for the same, and __in one of them.
+    # Python considers the two hours of a fold equal, so __in finds one of them.
     wanted_in = [in_utc(value) if isinstance(value, dt.datetime) else value for value in values]
     assert set(kept.filter(value__in=wanted_in).values_list("pk", flat=True)) == set(expected)
     for value in values[:3]:
@@ -325,34 +325,39 @@ def check_values(connection: DatabaseWrapper, model: Any, case: Case, values: li
         assert in_order == [case.key(expected[pk]) for pk in wanted]
 
 
-# What the server's columns don't refuse ------------------------------------------------------------------
+# Limits that the server doesn't enforce ------------------------------------------------------------------
 
 REFUSED_VALUES: list[tuple[models.Field[Any, Any], Any, type[Exception], str]] = [
-    (models.CharField(max_length=5), "123456", DataError, r"takes 5 characters \(max_length\), not 6"),
-    (models.SlugField(max_length=5), "123456", DataError, "takes 5 characters"),
-    (models.FileField(max_length=5), "123456", DataError, "takes 5 characters"),
-    (models.EmailField(max_length=5), "a@b.org", DataError, "takes 5 characters"),
+    (
+        models.CharField(max_length=5),
+        "123456",
+        DataError,
+        r"at most 5 characters \(max_length\), but the value has 6",
+    ),
+    (models.SlugField(max_length=5), "123456", DataError, "at most 5 characters"),
+    (models.FileField(max_length=5), "123456", DataError, "at most 5 characters"),
+    (models.EmailField(max_length=5), "a@b.org", DataError, "at most 5 characters"),
     (
         models.DecimalField(max_digits=4, decimal_places=2),
         Decimal("99.995"),
         DataError,
-        "takes 4 digits, 2",
+        r"at most 4 digits \(max_digits\), 2 of them",
     ),
-    (models.DecimalField(max_digits=28, decimal_places=0), 10**28, DataError, "takes 28 digits"),
-    (models.PositiveIntegerField(), -1, IntegrityError, "takes 0 and more, not -1"),
-    (models.PositiveSmallIntegerField(), -1, IntegrityError, "takes 0 and more"),
-    (models.PositiveBigIntegerField(), -1, IntegrityError, "takes 0 and more"),
+    (models.DecimalField(max_digits=28, decimal_places=0), 10**28, DataError, "at most 28 digits"),
+    (models.PositiveIntegerField(), -1, IntegrityError, "must be 0 or greater, not -1"),
+    (models.PositiveSmallIntegerField(), -1, IntegrityError, "must be 0 or greater"),
+    (models.PositiveBigIntegerField(), -1, IntegrityError, "must be 0 or greater"),
     (
         models.GenericIPAddressField(),
         "10.0.0.256",
         DataError,
-        "takes IPv4 and IPv6 addresses, not '10.0.0.256'",
+        "must be an IPv4 or IPv6 address, not '10.0.0.256'",
     ),
-    (models.JSONField(), 2**64, DataError, "has no number 18446744073709551616"),
-    (models.JSONField(), [-(2**63) - 1], DataError, "has no number -9223372036854775809"),
-    (models.JSONField(), {"a": math.nan}, DataError, "has no number NaN"),
-    (models.JSONField(), [-math.inf], DataError, "has no number -Infinity"),
-    (models.JSONField(), ["a\0b"], DataError, r"no \\u0000"),
+    (models.JSONField(), 2**64, DataError, "store the number 18446744073709551616"),
+    (models.JSONField(), [-(2**63) - 1], DataError, "store the number -9223372036854775809"),
+    (models.JSONField(), {"a": math.nan}, DataError, "store the number NaN"),
+    (models.JSONField(), [-math.inf], DataError, "store the number -Infinity"),
+    (models.JSONField(), ["a\0b"], DataError, r"contain \\u0000"),
     (
         models.DateTimeField(),
         dt.datetime.min.replace(tzinfo=ZoneInfo("Asia/Tokyo")),
@@ -367,7 +372,7 @@ REFUSED_VALUES: list[tuple[models.Field[Any, Any], Any, type[Exception], str]] =
     REFUSED_VALUES,
     ids=[f"{type(field).__name__}-{value!r:.20}" for field, value, *_ in REFUSED_VALUES],
 )
-def test_a_value_that_the_column_would_change_is_refused(
+def test_a_value_beyond_the_limits_of_its_field_is_refused(
     connection: DatabaseWrapper, field: models.Field[Any, Any], value: Any, error: type[Exception], text: str
 ) -> None:
     model = model_of(field)
@@ -402,7 +407,7 @@ def test_nul_is_refused_in_text(connection: DatabaseWrapper, field: models.Field
     with connection.schema_editor() as editor:
         editor.create_model(model)
     value = ["a\0b"] if isinstance(field, postgres.ArrayField) else "a\0b"
-    # psycopg2's error is a ValueError, psycopg 3's a DataError.
+    # psycopg2 raises ValueError, psycopg 3 DataError.
     with pytest.raises((ValueError, DataError), match="NUL"):
         model.objects.create(value=value)
 
@@ -411,7 +416,9 @@ def test_nul_is_refused_in_text(connection: DatabaseWrapper, field: models.Field
     ("value", "rounded"),
     [("1.125", "1.13"), ("-1.125", "-1.13"), ("99.994", "99.99"), ("7", "7.00"), (0.5, "0.50")],
 )
-def test_a_decimal_is_rounded_to_its_places(connection: DatabaseWrapper, value: Any, rounded: str) -> None:
+def test_a_decimal_is_rounded_to_decimal_places(
+    connection: DatabaseWrapper, value: Any, rounded: str
+) -> None:
     model = model_of(models.DecimalField(max_digits=4, decimal_places=2))
     with connection.schema_editor() as editor:
         editor.create_model(model)
@@ -421,7 +428,7 @@ def test_a_decimal_is_rounded_to_its_places(connection: DatabaseWrapper, value: 
     model.objects.update(value=value)
     connection.flush()
     assert str(model.objects.get().value) == rounded
-    # A lookup is not rounded.
+    # Values in lookups are not rounded.
     assert model.objects.filter(value__lt=Decimal(rounded) + Decimal("0.001"), pk=row.pk).exists()
     assert not model.objects.filter(value__gt=10**40).exists()
 
@@ -437,10 +444,10 @@ def test_a_json_null_is_not_an_sql_null(connection: DatabaseWrapper) -> None:
     assert model.objects.get(pk=json.pk).value is None
 
 
-# What is kept as text ------------------------------------------------------------------------------------
+# Types stored as text ------------------------------------------------------------------------------------
 
 
-def test_a_uuid_is_found_however_it_is_written(connection: DatabaseWrapper) -> None:
+def test_a_uuid_is_found_in_any_notation(connection: DatabaseWrapper) -> None:
     model = model_of(models.UUIDField())
     with connection.schema_editor() as editor:
         editor.create_model(model)
@@ -465,7 +472,7 @@ def test_a_uuid_is_found_however_it_is_written(connection: DatabaseWrapper) -> N
     assert type(model.objects.order_by("value").last().value) is uuid.UUID
 
 
-def test_an_ip_address_is_found_however_it_is_written(connection: DatabaseWrapper) -> None:
+def test_an_ip_address_is_found_in_any_notation(connection: DatabaseWrapper) -> None:
     model = model_of(models.GenericIPAddressField())
     with connection.schema_editor() as editor:
         editor.create_model(model)

@@ -1,4 +1,4 @@
-"""What is written is what is read."""
+"""Field values, automatic keys and `_row_id` are read as they were written."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ VALUES: dict[str, Any] = {
 }
 
 
-def test_every_field_has_a_value_here() -> None:
+def test_every_field_of_the_model_has_a_value() -> None:
     assert VALUES.keys() == {field.name for field in Everything._meta.concrete_fields} - {"id"}
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_a_value_comes_back_and_is_found(tables: DatabaseWrapper, name: str) -> None:
+def test_a_value_is_read_back_and_found(tables: DatabaseWrapper, name: str) -> None:
     saved = Everything.objects.create(**{name: VALUES[name]})
     Everything.objects.create()
     tables.flush()
@@ -79,7 +79,9 @@ def test_a_value_comes_back_and_is_found(tables: DatabaseWrapper, name: str) -> 
         ({"datetime__lt": Now()}, True),
     ],
 )
-def test_text_and_time_lookups(tables: DatabaseWrapper, lookup: dict[str, Any], found: bool) -> None:
+def test_text_and_time_lookups_find_the_row(
+    tables: DatabaseWrapper, lookup: dict[str, Any], found: bool
+) -> None:
     Everything.objects.create(**VALUES)
     tables.flush()
     assert Everything.objects.filter(**lookup).exists() == found
@@ -89,7 +91,7 @@ def test_text_and_time_lookups(tables: DatabaseWrapper, lookup: dict[str, Any], 
 
 
 @pytest.mark.parametrize("how", ["save", "create", "bulk_create", "get_or_create", "update_or_create"])
-def test_an_automatic_key_is_on_the_instance_that_was_written(tables: DatabaseWrapper, how: str) -> None:
+def test_an_instance_has_its_automatic_key_after_writing(tables: DatabaseWrapper, how: str) -> None:
     if how == "save":
         author = Author(name="A")
         author.save()
@@ -104,7 +106,7 @@ def test_an_automatic_key_is_on_the_instance_that_was_written(tables: DatabaseWr
     assert Author.objects.get(pk=author.pk) == author
 
 
-def test_a_key_that_was_given_is_kept(tables: DatabaseWrapper) -> None:
+def test_an_explicit_key_is_kept(tables: DatabaseWrapper) -> None:
     one, two = Author.objects.bulk_create([Author(pk=5, name="A"), Author(name="B")])
     three = Author.objects.create(pk=6, name="C")
     tables.flush()
@@ -113,7 +115,7 @@ def test_a_key_that_was_given_is_kept(tables: DatabaseWrapper) -> None:
     assert two.pk > 2**31
 
 
-def test_rows_of_one_bulk_create_are_in_its_order(tables: DatabaseWrapper) -> None:
+def test_keys_of_one_bulk_create_are_in_its_order(tables: DatabaseWrapper) -> None:
     made = Author.objects.bulk_create([Author(name=str(n)) for n in range(200)], batch_size=60)
     tables.flush()
     assert [author.pk for author in made] == sorted({author.pk for author in made})
@@ -127,7 +129,7 @@ def test_a_write_that_fails_leaves_the_instance_without_a_key(tables: DatabaseWr
     assert author.pk is None
 
 
-def test_foreign_keys_and_many_to_many_hold_a_63_bit_key(tables: DatabaseWrapper) -> None:
+def test_foreign_keys_and_many_to_many_store_63_bit_keys(tables: DatabaseWrapper) -> None:
     author, reader = Author.objects.create(name="A"), Author.objects.create(name="R")
     tables.flush()
     book = Book.objects.create(title="T", author=author)
@@ -161,7 +163,7 @@ def test_rows_with_a_row_id_are_written_without_it(tables: DatabaseWrapper) -> N
     assert list(Event.objects.order_by("amount").values_list("kind", flat=True)) == ["a", "b", "c", "d"]
 
 
-def test_a_row_that_was_read_has_its_row_id(tables: DatabaseWrapper) -> None:
+def test_a_row_has_its_row_id_after_reading(tables: DatabaseWrapper) -> None:
     Event.objects.bulk_create([Event(kind="a", amount=1), Event(kind="a", amount=1)])
     tables.flush()
     first, second = Event.objects.all()
@@ -178,24 +180,26 @@ def test_a_row_that_was_read_has_its_row_id(tables: DatabaseWrapper) -> None:
     assert Event.objects.get() == first
 
 
-def test_a_row_id_can_not_be_chosen(tables: DatabaseWrapper) -> None:
+def test_an_explicit_row_id_is_refused(tables: DatabaseWrapper) -> None:
     for write in (
         lambda: Event(pk=5, kind="a").save(),
         lambda: Event.objects.create(pk=5),
         lambda: Event.objects.bulk_create([Event(pk=5)]),
     ):
-        with pytest.raises(NotSupportedError, match="row_id is made by the server and can't be inserted"):
+        with pytest.raises(
+            NotSupportedError, match=r"The server generates .*row_id, so it can't be inserted"
+        ):
             write()
     assert not Event.objects.exists()
 
 
-def test_a_row_id_is_compared_as_an_untyped_literal(standin: DatabaseWrapper) -> None:
+def test_a_row_id_is_compared_with_an_untyped_literal(standin: DatabaseWrapper) -> None:
     standin.ensure_connection()
     sql = standin.ops.compose_sql(*Event.objects.filter(pk__in=[5]).query.sql_with_params())
     assert sql.endswith(""" WHERE "events"."_row_id" IN ('5')""")
 
 
-def test_a_migration_writes_the_fields_in_short() -> None:
+def test_migrations_write_only_the_fields_own_arguments() -> None:
     assert MigrationWriter.serialize(RowIdField())[0] == "django_risingwave.fields.RowIdField()"
     text, imports = MigrationWriter.serialize(FiniteFloatField(null=True))
     assert text == "django_risingwave.fields.FiniteFloatField(null=True)"
@@ -206,7 +210,7 @@ def test_a_migration_writes_the_fields_in_short() -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), "NaN", "-Infinity"])
-def test_a_float_that_is_no_number_is_refused(tables: DatabaseWrapper, value: object) -> None:
+def test_nan_and_infinities_are_refused(tables: DatabaseWrapper, value: object) -> None:
     for write in (
         lambda: Event.objects.create(weight=value),
         lambda: Event.objects.bulk_create([Event(weight=value)]),
@@ -220,7 +224,7 @@ def test_a_float_that_is_no_number_is_refused(tables: DatabaseWrapper, value: ob
     assert not Event.objects.exists()
 
 
-def test_finite_floats_and_null_are_taken(tables: DatabaseWrapper) -> None:
+def test_finite_floats_and_null_are_accepted(tables: DatabaseWrapper) -> None:
     for weight in (None, 0.0, -1e300, 5e-324):
         Event(weight=weight).clean_fields()
         Event.objects.create(weight=weight)

@@ -1,4 +1,4 @@
-"""The table of fields in the documentation is what the backend does."""
+"""The table of fields in the documentation agrees with the backend."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).parents[2] / "docs" / "backend" / "fields.md"
 ROW = re.compile(r"^\| `(\w+)` \| `([^`]+)` \|", re.MULTILINE)
-# IPAddressField is no more than a name that old migrations have; the one-to-one has its target's type.
+# IPAddressField exists only for old migrations; a OneToOneField has the type of its target.
 UNLISTED = {"IPAddressField", "OneToOneField"}
 
 
@@ -30,7 +30,7 @@ def test_the_table_lists_each_column_type_of_the_backend() -> None:
     assert columns().keys() == connection.data_types.keys() - UNLISTED
 
 
-def test_the_table_says_the_column_of_each_field() -> None:
+def test_the_table_gives_the_column_type_of_each_field() -> None:
     written = columns()
     options = {"DecimalField": {"max_digits": 28, "decimal_places": 2}, "CharField": {"max_length": 5}}
     with isolate_apps("django_risingwave"):
@@ -54,7 +54,7 @@ def test_the_table_says_the_column_of_each_field() -> None:
     assert types == written
 
 
-def test_the_limits_are_those_of_the_code() -> None:
+def test_the_limits_agree_with_the_code() -> None:
     text = PAGE.read_text()
     assert f"`max_digits` of {NUMERIC_DIGITS} at most" in text
     assert set(re.findall(r"[EW]00\d", text)) <= set(

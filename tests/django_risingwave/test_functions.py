@@ -1,4 +1,4 @@
-"""Functions and lookups give on either server what they give on PostgreSQL, or say that they can't."""
+"""Functions and lookups give the same on both servers as on PostgreSQL, or raise NotSupportedError."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def subclasses(cls: type) -> Iterator[type]:
 
 
 def written_for_postgresql() -> set[type]:
-    """Each class of the installed Django, mixins too, that has an `as_postgresql()` of its own."""
+    """Return the classes of the installed Django, mixins too, that define `as_postgresql()`."""
     for module in pkgutil.walk_packages(models.__path__, "django.db.models."):
         importlib.import_module(module.name)
     return {
@@ -47,7 +47,7 @@ def written_for_postgresql() -> set[type]:
     }
 
 
-def test_all_that_django_writes_for_postgresql_is_decided(standin: DatabaseWrapper) -> None:
+def test_every_expression_with_as_postgresql_has_as_risingwave(standin: DatabaseWrapper) -> None:
     written = written_for_postgresql()
     assert {cls for cls in written if "as_risingwave" not in vars(cls)} == set()
     assert functions.Now in written
@@ -118,7 +118,7 @@ def test_a_function_gives_what_it_gives_on_postgresql(
     assert value(expression) == expected
 
 
-def test_now_is_the_statements_time(row: Everything) -> None:
+def test_now_is_the_time_of_the_statement(row: Everything) -> None:
     before = timezone.now()
     first, second = value(functions.Now()), value(functions.Now())
     assert before <= first < second <= timezone.now()
@@ -154,18 +154,18 @@ def test_a_lookup_finds_what_it_finds_on_postgresql(row: Everything, condition: 
     assert Everything.objects.filter(condition).exists() is found
 
 
-# What there is not ---------------------------------------------------------------------------------------
+# Missing functions ---------------------------------------------------------------------------------------
 
 MISSING: list[tuple[Any, str]] = [
-    (RandomUUID(), r"no GEN_RANDOM_UUID\(\)"),
-    (Window(functions.CumeDist(), order_by="id"), r"no window function CUME_DIST\(\)"),
-    (Window(functions.NthValue("small", 2), order_by="id"), r"no window function NTH_VALUE\(\)"),
-    (Window(functions.Ntile(2), order_by="id"), r"no window function NTILE\(\)"),
-    (Window(functions.PercentRank(), order_by="id"), r"no window function PERCENT_RANK\(\)"),
-    (Window(functions.Lag("small", default=0), order_by="id"), r"LAG\(\) of RisingWave has no default"),
-    (Window(functions.Lead("small", default=0), order_by="id"), r"LEAD\(\) of RisingWave has no default"),
-    (Window(Sum("small", filter=Q(small=7)), order_by="id"), "no FILTER in a window"),
-    (functions.Collate("slug", "en_US"), "no collation but .* not 'en_US'"),
+    (RandomUUID(), r"doesn't have GEN_RANDOM_UUID\(\)"),
+    (Window(functions.CumeDist(), order_by="id"), r"the window function CUME_DIST\(\)"),
+    (Window(functions.NthValue("small", 2), order_by="id"), r"the window function NTH_VALUE\(\)"),
+    (Window(functions.Ntile(2), order_by="id"), r"the window function NTILE\(\)"),
+    (Window(functions.PercentRank(), order_by="id"), r"the window function PERCENT_RANK\(\)"),
+    (Window(functions.Lag("small", default=0), order_by="id"), r"a default in LAG\(\)"),
+    (Window(functions.Lead("small", default=0), order_by="id"), r"a default in LEAD\(\)"),
+    (Window(Sum("small", filter=Q(small=7)), order_by="id"), "filter= in a window function"),
+    (functions.Collate("slug", "en_US"), "only supports the collations .*, not 'en_US'"),
     *(
         (getattr(functions, name)(), f"{name} is not supported on this database backend")
         for name in ("UUID4", "UUID7")
@@ -175,16 +175,18 @@ MISSING: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("expression", "message"), MISSING)
-def test_what_risingwave_has_not_is_refused_by_name(row: Everything, expression: Any, message: str) -> None:
+def test_a_function_that_risingwave_lacks_is_refused_by_name(
+    row: Everything, expression: Any, message: str
+) -> None:
     with pytest.raises(NotSupportedError, match=message):
         value(expression)
 
 
-def test_sha1_is_risingwaves_alone(standin: DatabaseWrapper, row: Everything, request: Any) -> None:
-    with pytest.raises(NotSupportedError, match=r"no SHA1\(\)"):
+def test_sha1_works_on_risingwave_only(standin: DatabaseWrapper, row: Everything, request: Any) -> None:
+    with pytest.raises(NotSupportedError, match=r"stand-in doesn\'t have SHA1\(\)"):
         value(functions.SHA1("text"))
     disguise = request.getfixturevalue("disguise")
-    # PostgreSQL's answer tells that it was sent.
+    # PostgreSQL's error shows that it was sent.
     with pytest.raises(Exception, match=r"function sha1\(bytea\) does not exist"):
         value(functions.SHA1("text"))
     assert (

@@ -1,4 +1,4 @@
-"""Generated columns are computed by the server, and read back when they are asked for: it returns nothing."""
+"""The server computes generated columns; instances load them on first access, since there is no RETURNING."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def sales(request: pytest.FixtureRequest, connection: DatabaseWrapper) -> Any:
 
 @contextmanager
 def sent(*verbs: str) -> Iterator[None]:
-    """Expect these statements, and no RETURNING."""
+    """Assert that the block sends these statements, without RETURNING."""
     with CaptureQueriesContext(connections["risingwave"]) as queries:
         yield
     statements = [query["sql"] for query in queries if query["sql"] != "FLUSH"]
@@ -43,7 +43,7 @@ def sent(*verbs: str) -> Iterator[None]:
 # Rows ----------------------------------------------------------------------------------------------------
 
 
-def test_save_sends_an_insert_and_what_it_lacks_is_loaded_when_it_is_read(sales: Any) -> None:
+def test_save_sends_one_insert_and_generated_fields_are_loaded_on_first_access(sales: Any) -> None:
     sale = Sale(price=Decimal("1.50"), count=3)
     with pytest.raises(AttributeError):
         _ = sale.total
@@ -57,18 +57,18 @@ def test_save_sends_an_insert_and_what_it_lacks_is_loaded_when_it_is_read(sales:
         assert (sale.total, sale.kind, sale.label) == (Decimal("4.50"), "retail", "retail: 100 %")
 
 
-def test_what_is_known_needs_not_be_loaded(sales: Any) -> None:
+def test_explicit_values_are_not_loaded_again(sales: Any) -> None:
     sale = sales.create(pk=5, price=2, count=3, kind="gross")
     assert sale.get_deferred_fields() == {"total", "label"}
     with sent():
         assert (sale.pk, sale.price, sale.kind) == (5, 2, "gross")
 
 
-def test_what_is_null_gives_null(sales: Any) -> None:
+def test_a_null_operand_gives_null(sales: Any) -> None:
     assert sales.create(price=2).total is None
 
 
-def test_bulk_create_gives_each_its_key(sales: Any) -> None:
+def test_bulk_create_gives_each_instance_its_key(sales: Any) -> None:
     made = [Sale(price=2, count=count) for count in range(5)]
     with sent("INSERT", "INSERT"):
         assert sales.bulk_create(made, batch_size=3) == made
@@ -80,14 +80,14 @@ def test_bulk_create_gives_each_its_key(sales: Any) -> None:
     assert sales.get(pk=5).total == 7
 
 
-def test_a_failed_insert_leaves_no_key(sales: Any) -> None:
+def test_a_failed_insert_leaves_the_instance_without_a_key(sales: Any) -> None:
     sale = Sale(price=None, count=1)
     with pytest.raises(IntegrityError):
         sale.save()
     assert sale.pk is None
 
 
-def test_an_instance_is_copied(sales: Any) -> None:
+def test_a_copy_of_an_instance_is_inserted(sales: Any) -> None:
     sale = sales.create(price=2, count=3, kind="gross")
     assert sale.total == 6
     first, sale.pk, sale.count = sale.pk, None, 4
@@ -96,7 +96,7 @@ def test_an_instance_is_copied(sales: Any) -> None:
     assert sale.total == 8
 
 
-def test_the_table_is_written_to_in_every_other_way(sales: Any) -> None:
+def test_every_other_way_to_write_works(sales: Any) -> None:
     with sent("SELECT", "INSERT"):
         sale, created = sales.get_or_create(price=2, count=3)
     assert created
@@ -120,13 +120,13 @@ def test_the_table_is_written_to_in_every_other_way(sales: Any) -> None:
     assert not sales.exists()
 
 
-def test_an_update_returns_nothing_either(sales: Any) -> None:
+def test_an_update_has_no_returning_either(sales: Any) -> None:
     sales.create(price=2, count=3)
     sale = sales.get()
     sale.count = F("count") + 1
     with sent("UPDATE"):
         sale.save()
-    # Django 5.2 asks no database again.
+    # Django 5.2 never reads generated fields back after an UPDATE.
     stale = django.VERSION < (6, 0)
     assert sale.get_deferred_fields() == (set() if stale else {"count", "total", "label"})
     assert sale.total == (6 if stale else 8)
@@ -134,7 +134,7 @@ def test_an_update_returns_nothing_either(sales: Any) -> None:
     assert (sale.count, sale.total) == (4, 8)
 
 
-def test_it_is_found_and_ordered_by(sales: Any) -> None:
+def test_queries_filter_and_order_by_generated_columns(sales: Any) -> None:
     sales.bulk_create(
         [Sale(price=1, count=count, kind=kind) for count, kind in ((3, "b"), (2, "a"), (9, "a"))]
     )
@@ -146,7 +146,7 @@ def test_it_is_found_and_ordered_by(sales: Any) -> None:
 
 
 @isolate_apps("django_risingwave")
-def test_a_proxy_and_a_child_are_written_too(sales: Any) -> None:
+def test_a_proxy_and_a_child_model_are_written(sales: Any) -> None:
     class Proxy(Sale):
         class Meta(Base.Meta):
             app_label = LABEL
@@ -163,13 +163,13 @@ def test_a_proxy_and_a_child_are_written_too(sales: Any) -> None:
     with sent("INSERT"):
         proxy = Proxy.objects.create(price=2, count=3)
     assert sales.get(pk=proxy.pk).total == proxy.total == 6
-    # The child's own table has no generated column.
+    # The child's own table has no generated column, so it has RETURNING.
     child = Child.objects.create(price=2, count=4, note="a")
     assert Child.objects.get(pk=child.pk).total == child.total == 8
     (made,) = Proxy.objects.bulk_create([Proxy(price=2, count=5)])
     assert made.total == 10
 
 
-def test_a_fixture_is_loaded(sales: Any) -> None:
+def test_loaddata_loads_a_fixture(sales: Any) -> None:
     Sale(pk=5, price=2, count=3).save_base(raw=True)
     assert sales.get(pk=5).total == 6

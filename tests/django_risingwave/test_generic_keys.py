@@ -1,4 +1,4 @@
-"""Columns that refer to automatic keys are as wide as these, also those that no ForeignKey makes."""
+"""Every column that refers to automatic keys is a bigint, also without a ForeignKey."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def tables(connection: DatabaseWrapper) -> DatabaseWrapper:
     return connection
 
 
-def test_a_generic_foreign_key_holds_an_automatic_key_and_finds_it(tables: DatabaseWrapper) -> None:
+def test_a_generic_foreign_key_stores_and_finds_an_automatic_key(tables: DatabaseWrapper) -> None:
     author = Author.objects.create(name="A")
     tag = Tag.objects.create(type_id=1, object_id=author.pk, small_object_id=author.pk)
     tables.flush()
@@ -64,7 +64,7 @@ def test_a_generic_foreign_key_holds_an_automatic_key_and_finds_it(tables: Datab
     assert not Tag.objects.filter(small_object_id__gt=author.pk).exists()
 
 
-def test_a_migration_which_knows_no_generic_foreign_keys_makes_the_same_column(
+def test_a_migration_creates_the_same_column_without_the_generic_foreign_key(
     connection: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(apps.all_models["django_risingwave"], "tag", Tag)
@@ -74,7 +74,7 @@ def test_a_migration_which_knows_no_generic_foreign_keys_makes_the_same_column(
     assert field.db_type(connection) == "bigint"
 
 
-def test_a_foreign_object_holds_an_automatic_key_and_finds_it(tables: DatabaseWrapper) -> None:
+def test_a_foreign_object_stores_and_finds_an_automatic_key(tables: DatabaseWrapper) -> None:
     author = Author.objects.create(name="A")
     visit = Visit.objects.create(author_id=author.pk)
     tables.flush()
@@ -82,17 +82,17 @@ def test_a_foreign_object_holds_an_automatic_key_and_finds_it(tables: DatabaseWr
     assert Visit.objects.get(author_id=author.pk).author == author
 
 
-def test_other_integers_stay_as_they_are(connection: DatabaseWrapper) -> None:
+def test_other_integer_fields_keep_their_types(connection: DatabaseWrapper) -> None:
     number = Tag._meta.get_field("number")
     assert number.db_type(connection) == "integer"
     assert not holds_keys(vars(number))
 
 
-def test_a_number_beyond_other_integers_is_found_nowhere(tables: DatabaseWrapper) -> None:
+def test_a_number_beyond_the_range_of_other_integer_fields_finds_nothing(tables: DatabaseWrapper) -> None:
     with tables.execute_wrapper(lambda *_: pytest.fail("asked")):
         assert not Tag.objects.filter(number=2**40)
 
 
-def test_bulk_create_makes_the_keys_of_a_proxy(tables: DatabaseWrapper) -> None:
+def test_bulk_create_generates_the_keys_of_a_proxy(tables: DatabaseWrapper) -> None:
     made = ProxyAuthor.objects.bulk_create([ProxyAuthor(name="A"), ProxyAuthor(name="B")])
     assert all(author.pk for author in made)

@@ -1,4 +1,4 @@
-"""`manage.py inspectdb` writes models that can be imported, and read from."""
+"""`manage.py inspectdb` writes models that can be imported and queried."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
 
 @pytest.fixture(params=["as the stand-in", "as RisingWave"])
 def tables(request: pytest.FixtureRequest, standin: DatabaseWrapper) -> DatabaseWrapper:
-    """One of each sort of thing, with a row."""
+    """One relation of each kind, with a row."""
     with standin.schema_editor() as editor:
         editor.create_model(Author)
-        # With `_row_id`, which RisingWave adds, and hides.
+        # `_row_id` is the column that RisingWave adds and hides.
         editor.create_model(Event)
     if request.param == "as RisingWave":
         request.getfixturevalue("disguise")
@@ -69,7 +69,7 @@ def inspect(*names: str, **options: Any) -> str:
 
 @pytest.fixture
 def written(tables: DatabaseWrapper) -> Iterator[dict[str, Any]]:
-    """What the module that was written has in it."""
+    """The names in the generated module."""
     text = inspect()
     module: dict[str, Any] = {"__name__": "django_risingwave.written", "text": text}
     with isolate_apps("django_risingwave"):
@@ -77,7 +77,7 @@ def written(tables: DatabaseWrapper) -> Iterator[dict[str, Any]]:
         yield module
 
 
-def test_each_model_has_the_base_that_fits(written: dict[str, Any], tables: DatabaseWrapper) -> None:
+def test_each_model_has_the_base_class_of_its_kind(written: dict[str, Any], tables: DatabaseWrapper) -> None:
     bases = {
         name: model.__mro__[1]
         for name, model in written.items()
@@ -88,7 +88,7 @@ def test_each_model_has_the_base_that_fits(written: dict[str, Any], tables: Data
         "DjangoRisingwaveAuthor": RisingWaveModel,
         "Events": RisingWaveModel,
         "Kinds": MaterializedView,
-        # Stands for a source, which the stand-in has not.
+        # Plays a source, which the stand-in lacks.
         "SourceClicks": ReadOnlyModel if tables.is_risingwave else RisingWaveModel,
         "Visits": RisingWaveModel,
     }
@@ -96,11 +96,11 @@ def test_each_model_has_the_base_that_fits(written: dict[str, Any], tables: Data
         assert written[name]._meta.managed is False
         assert written[name]._meta.required_db_vendor == "risingwave"
         errors = [*written[name].check(), *check_models()]
-        # Of Django 6.1: django.contrib.postgres, which is not among these tests' apps, has ArrayField.
+        # Django 6.1 requires django.contrib.postgres in INSTALLED_APPS for ArrayField.
         assert {error.id for error in errors if isinstance(error, Error)} <= {"postgres.E005"}
 
 
-def test_the_models_are_read(written: dict[str, Any], tables: DatabaseWrapper) -> None:
+def test_the_models_can_be_queried(written: dict[str, Any], tables: DatabaseWrapper) -> None:
     assert list(written["DjangoRisingwaveAuthor"].objects.values_list()) == [(1, "A")]
     event = written["Events"].objects.get()
     assert isinstance(event._meta.pk, RowIdField)
@@ -115,12 +115,12 @@ def test_the_models_are_read(written: dict[str, Any], tables: DatabaseWrapper) -
     assert click.pk == click.price
     assert (click.price, click.at) == (Decimal("1234567890.123456789"), MOMENT)
     if not tables.is_risingwave:
-        # The disguise began after the row was written, and PostgreSQL refreshes nothing by itself.
+        # The row was written before the disguise, and PostgreSQL doesn't refresh materialized views.
         kind = written["Kinds"].objects.get()
         assert (kind.pk, kind.number) == ("x", 1)
 
 
-def test_what_can_not_be_written_refuses_it(written: dict[str, Any]) -> None:
+def test_views_and_sources_refuse_writes(written: dict[str, Any]) -> None:
     for name in ("Authors", "Kinds"):
         with pytest.raises(ReadOnlyError):
             written[name].objects.create()
@@ -129,8 +129,8 @@ def test_what_can_not_be_written_refuses_it(written: dict[str, Any]) -> None:
     assert written["Events"].objects.count() == 2
 
 
-def test_a_key_is_taken_where_it_is_known(tables: DatabaseWrapper) -> None:
-    remark = "  # No key is known: name the column that tells the rows apart."
+def test_the_primary_key_is_found_or_guessed_with_a_comment(tables: DatabaseWrapper) -> None:
+    remark = "  # The primary key is unknown: set primary_key on the column that identifies a row."
     text = inspect("kinds", "authors", "events", "visits")
     assert f"    name = models.TextField(primary_key=True){remark}\n" in text
     known = "" if tables.is_risingwave else remark
@@ -139,7 +139,7 @@ def test_a_key_is_taken_where_it_is_known(tables: DatabaseWrapper) -> None:
     assert "    pk = models.CompositePrimaryKey('day', 'page')\n    day = models.DateField()\n" in text
 
 
-def test_names_choose_and_bookkeeping_is_left_out(tables: DatabaseWrapper) -> None:
+def test_named_tables_are_selected_and_django_migrations_is_left_out(tables: DatabaseWrapper) -> None:
     assert "django_migrations" not in inspect()
     assert "class DjangoMigrations(RisingWaveModel):" in inspect("django_migrations")
     text = inspect("kinds")
@@ -153,7 +153,7 @@ def test_names_choose_and_bookkeeping_is_left_out(tables: DatabaseWrapper) -> No
     assert "# Unable to inspect table 'nowhere'" in inspect("nowhere")
 
 
-def test_other_databases_get_djangos_own(tables: DatabaseWrapper, django_db_blocker: Any) -> None:
+def test_other_databases_get_djangos_command(tables: DatabaseWrapper, django_db_blocker: Any) -> None:
     out = StringIO()
     with django_db_blocker.unblock():
         call_command("inspectdb", database="default", stdout=out, table_name_filter=lambda name: False)

@@ -1,4 +1,4 @@
-"""Tables are found, and described as `inspectdb` needs it."""
+"""Tables, columns, keys and indexes are described as `inspectdb` needs them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(params=["as the stand-in", "as RisingWave"])
 def tables(request: pytest.FixtureRequest, standin: DatabaseWrapper) -> DatabaseWrapper:
-    """Tables, a view and an index, and others in a schema that isn't looked at."""
+    """Tables, a view and an index, and others in a schema outside the search path."""
     if request.param == "as RisingWave":
         request.getfixturevalue("disguise")
     with standin.schema_editor() as editor:
@@ -64,7 +64,7 @@ def test_keys_and_indexes_are_described(tables: DatabaseWrapper) -> None:
         return {
             name: (facts["columns"], facts["primary_key"], facts["index"])
             for name, facts in constraints.items()
-            # PostgreSQL 18 counts NOT NULL as a constraint.
+            # PostgreSQL 18 lists NOT NULL as a constraint.
             if facts["primary_key"] or facts["index"]
         }
 

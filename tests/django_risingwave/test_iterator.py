@@ -1,4 +1,4 @@
-"""iterator() reads rows as they are asked for, by statements that RisingWave knows."""
+"""iterator() fetches rows in chunks, with statements that RisingWave supports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROWS = 1_000_000
 MEGABYTE = 2**20
-# All rows are 200 MB and more.
+# All rows together take at least 200 MB.
 TEXT = "x" * 200
 
 
@@ -49,7 +49,7 @@ def authors(connection: DatabaseWrapper) -> list[Author]:
 
 @contextmanager
 def sent(connection: DatabaseWrapper) -> Iterator[list[str]]:
-    """What reaches the server, with a letter for the name of each cursor."""
+    """Collect the statements that reach the server, with letters for the names of cursors."""
     connection.ensure_connection()
     statements: list[str] = []
     names: dict[str, str] = {}
@@ -73,7 +73,7 @@ def sent(connection: DatabaseWrapper) -> Iterator[list[str]]:
 
 @pytest.fixture
 def as_risingwave(disguise: Disguise) -> Iterator[DatabaseWrapper]:
-    """PostgreSQL taken for RisingWave, in a transaction, for only there it has cursors that aren't held."""
+    """PostgreSQL treated as RisingWave, in a transaction, which its cursors need without WITH HOLD."""
     with disguise.connection.cursor() as cursor:
         cursor.execute("BEGIN")
     yield disguise.connection
@@ -92,7 +92,7 @@ AUTHORS = '"django_risingwave_author"'
 SELECT = f'SELECT {AUTHORS}."id", {AUTHORS}."name" FROM {AUTHORS}'
 
 
-def test_a_million_rows_take_the_memory_of_a_few(numbers: DatabaseWrapper) -> None:
+def test_iterating_over_a_million_rows_takes_the_memory_of_a_chunk(numbers: DatabaseWrapper) -> None:
     memory = psutil.Process().memory_info
     before = peak = memory().rss
     count = 0
@@ -108,7 +108,7 @@ def test_a_million_rows_take_the_memory_of_a_few(numbers: DatabaseWrapper) -> No
 # Statements ----------------------------------------------------------------------------------------------
 
 
-def test_rows_are_fetched_in_chunks_in_words_of_risingwave(
+def test_rows_are_fetched_in_chunks_with_risingwaves_statements(
     authors: list[Author], as_risingwave: DatabaseWrapper
 ) -> None:
     with sent(as_risingwave) as statements:
@@ -121,7 +121,9 @@ def test_rows_are_fetched_in_chunks_in_words_of_risingwave(
     ]
 
 
-def test_the_stand_ins_cursor_needs_no_transaction(authors: list[Author], standin: DatabaseWrapper) -> None:
+def test_the_stand_ins_cursor_works_without_a_transaction(
+    authors: list[Author], standin: DatabaseWrapper
+) -> None:
     with sent(standin) as statements:
         read = list(Author.objects.iterator(chunk_size=100))
     assert read == authors
@@ -133,7 +135,9 @@ def test_the_stand_ins_cursor_needs_no_transaction(authors: list[Author], standi
     ]
 
 
-def test_a_cursor_left_half_way_is_closed(authors: list[Author], as_risingwave: DatabaseWrapper) -> None:
+def test_an_abandoned_iterator_closes_its_cursor(
+    authors: list[Author], as_risingwave: DatabaseWrapper
+) -> None:
     with sent(as_risingwave) as statements:
         iterator = Author.objects.iterator(chunk_size=2)
         assert next(iterator) == authors[0]
@@ -141,7 +145,7 @@ def test_a_cursor_left_half_way_is_closed(authors: list[Author], as_risingwave: 
     assert statements == [f"DECLARE a CURSOR FOR {SELECT}", "FETCH 2 FROM a", "CLOSE a"]
 
 
-def test_queries_are_logged(authors: list[Author], connection: DatabaseWrapper) -> None:
+def test_the_query_of_a_cursor_is_logged(authors: list[Author], connection: DatabaseWrapper) -> None:
     with CaptureQueriesContext(connection) as queries:
         list(Author.objects.filter(name="3").iterator())
     (query,) = queries
@@ -149,7 +153,7 @@ def test_queries_are_logged(authors: list[Author], connection: DatabaseWrapper) 
     assert query["sql"].endswith(""""name" = '3'""")
 
 
-def test_without_server_side_cursors_there_are_none(
+def test_disable_server_side_cursors_is_respected(
     authors: list[Author], connection: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
@@ -158,11 +162,11 @@ def test_without_server_side_cursors_there_are_none(
     assert statements == [SELECT]
 
 
-# Several at a time ---------------------------------------------------------------------------------------
+# Several cursors ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("server", ["standin", "as_risingwave"])
-def test_iterators_may_be_nested(authors: list[Author], request: Any, server: str) -> None:
+def test_iterators_can_be_nested(authors: list[Author], request: Any, server: str) -> None:
     connection: DatabaseWrapper = request.getfixturevalue(server)
     pairs = [
         (outer, inner)
@@ -174,7 +178,7 @@ def test_iterators_may_be_nested(authors: list[Author], request: Any, server: st
 
 
 @pytest.mark.parametrize("server", ["standin", "as_risingwave"])
-def test_iterators_may_take_turns_and_end_in_any_order(
+def test_iterators_can_alternate_and_end_in_any_order(
     authors: list[Author], request: Any, server: str
 ) -> None:
     connection: DatabaseWrapper = request.getfixturevalue(server)
@@ -187,9 +191,7 @@ def test_iterators_may_take_turns_and_end_in_any_order(
     assert open_cursors(connection) == 0
 
 
-def test_other_statements_in_between_work_and_are_kept(
-    authors: list[Author], standin: DatabaseWrapper
-) -> None:
+def test_statements_in_between_take_effect(authors: list[Author], standin: DatabaseWrapper) -> None:
     seen = []
     for author in Author.objects.iterator(chunk_size=2):
         seen.append(author)
@@ -206,7 +208,7 @@ def test_other_statements_in_between_work_and_are_kept(
 
 
 @pytest.mark.parametrize("server", ["standin", "as_risingwave"])
-def test_an_error_half_way_is_told_and_ends_the_cursor(
+def test_an_error_while_fetching_is_raised_and_closes_the_cursor(
     authors: list[Author], request: Any, server: str
 ) -> None:
     connection: DatabaseWrapper = request.getfixturevalue(server)
@@ -215,21 +217,23 @@ def test_an_error_half_way_is_told_and_ends_the_cursor(
     seen: list[Author] = []
     with pytest.raises(DataError, match="division by zero"):
         seen.extend(failing.iterator(chunk_size=1))
-    # WITH HOLD, all rows are computed at once.
+    # WITH HOLD, PostgreSQL computes all rows at once.
     assert seen == ([] if server == "standin" else authors[:5])
     if server == "standin":
         assert open_cursors(connection) == 0
         assert list(Author.objects.iterator()) == authors
 
 
-def test_a_query_that_is_refused_leaves_no_cursor(standin: DatabaseWrapper) -> None:
+def test_a_rejected_query_leaves_no_cursor(standin: DatabaseWrapper) -> None:
     with sent(standin) as statements, pytest.raises(DatabaseError, match="does not exist"):
         list(Author.objects.iterator())
     assert len(statements) == 1
     assert open_cursors(standin) == 0
 
 
-def test_a_connection_that_is_closed_half_way(authors: list[Author], standin: DatabaseWrapper) -> None:
+def test_closing_the_connection_ends_the_iteration_with_an_error(
+    authors: list[Author], standin: DatabaseWrapper
+) -> None:
     iterator = Author.objects.iterator(chunk_size=1)
     next(iterator)
     standin.close()
@@ -245,7 +249,7 @@ def test_a_connection_that_is_closed_half_way(authors: list[Author], standin: Da
 # As a DB-API cursor --------------------------------------------------------------------------------------
 
 
-def test_a_chunked_cursor_reads_in_each_way_of_a_cursor(
+def test_a_chunked_cursor_supports_every_way_to_fetch(
     authors: list[Author], connection: DatabaseWrapper
 ) -> None:
     with connection.chunked_cursor() as cursor:

@@ -58,7 +58,7 @@ def test_what_is_wrong_is_told(option: str, value: object) -> None:
         read({option: value})
     text = str(caught.value)
     right = "True or False" if option == "implicit_flush" else '"500ms", "5s", "2min"'
-    assert text.startswith(f"OPTIONS['{option}'] of 'stream' must be ")
+    assert text.startswith(f"DATABASES['stream']['OPTIONS']['{option}'] must be ")
     assert right in text
     assert text.endswith(f"not {value!r}.")
 
@@ -77,13 +77,15 @@ def test_what_is_wrong_is_told(option: str, value: object) -> None:
         ({"statement_timeout": "60s"}, OLDER, ["SET statement_timeout TO 60"]),
     ],
 )
-def test_each_server_is_told_in_its_own_words(
+def test_each_server_gets_the_statements_that_it_supports(
     options: dict[str, Any], server: ServerVersion, statements: list[str]
 ) -> None:
     assert list(read(options).statements(server)) == statements
 
 
-def test_a_query_that_takes_too_long_ends(standin: DatabaseWrapper, options: dict[str, Any]) -> None:
+def test_a_query_that_exceeds_the_timeout_is_cancelled(
+    standin: DatabaseWrapper, options: dict[str, Any]
+) -> None:
     options["statement_timeout"] = "50ms"
     with standin.cursor() as cursor:
         with pytest.raises(OperationalError, match="statement timeout"):
@@ -97,7 +99,9 @@ def test_a_session_can_limit_its_queries(standin: DatabaseWrapper) -> None:
         cursor.execute("SELECT pg_sleep(60)")
 
 
-def test_the_users_own_start_up_options_stay(standin: DatabaseWrapper, options: dict[str, Any]) -> None:
+def test_the_start_up_options_of_a_project_are_kept(
+    standin: DatabaseWrapper, options: dict[str, Any]
+) -> None:
     options.update(options="-c search_path=elsewhere", statement_timeout=5, application_name="shop")
     with standin.cursor() as cursor:
         for setting, value in (
@@ -109,6 +113,8 @@ def test_the_users_own_start_up_options_stay(standin: DatabaseWrapper, options: 
             assert cursor.fetchone() == (value,)
 
 
-def test_options_are_not_the_drivers(standin: DatabaseWrapper, options: dict[str, Any]) -> None:
+def test_the_backends_own_options_are_not_passed_to_the_driver(
+    standin: DatabaseWrapper, options: dict[str, Any]
+) -> None:
     options.update(implicit_flush=True, statement_timeout=5)
     assert not {"implicit_flush", "statement_timeout"} & standin.get_connection_params().keys()

@@ -1,4 +1,4 @@
-"""Where RisingWave takes a subquery, and where one is refused before the server would."""
+"""Subqueries work where RisingWave supports them, and are refused elsewhere before they are sent."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def names(authors: QuerySet[Author]) -> list[str]:
     return list(authors.order_by("name").values_list("name", flat=True))
 
 
-def test_a_subquery_may_begin_with_a_subquery() -> None:
+def test_a_subquery_can_select_a_subquery_first() -> None:
     first = Author.objects.filter(pk=OuterRef("author")).annotate(first=OWN).values("first")
     books = Book.objects.annotate(first=Subquery(first)).order_by("title")
     assert list(books.values_list("title", "first")) == [("A", "A"), ("B", "A"), ("C", "C")]
 
 
-def test_a_union_may_stand_in_an_expression() -> None:
+def test_a_union_can_be_used_in_an_expression() -> None:
     shortest = Author.objects.order_by("name").values("pk")[:1]
     longest = Author.objects.order_by("-name").values("pk")[:1]
     assert names(Author.objects.filter(pk__in=shortest.union(longest))) == ["Ann", "Bob"]
@@ -53,14 +53,14 @@ def test_a_union_may_stand_in_an_expression() -> None:
             "an aggregate",
         ),
         (lambda: Author.objects.annotate(own=OWN).values("own").annotate(Count("pk")).get(), "GROUP BY"),
-        (lambda: Author.objects.annotate(Count("books"), own=OWN).get(), "beside an aggregate"),
+        (lambda: Author.objects.annotate(Count("books"), own=OWN).get(), "next to an aggregate"),
     ],
 )
-def test_what_risingwave_has_not_is_refused(authors: Any, message: str) -> None:
+def test_a_subquery_that_risingwave_does_not_support_is_refused(authors: Any, message: str) -> None:
     with pytest.raises(NotSupportedError, match=message):
         authors()
 
 
-def test_what_was_annotated_can_be_aggregated() -> None:
+def test_an_annotated_subquery_can_be_aggregated() -> None:
     authors = Author.objects.annotate(has=Exists(Book.objects.filter(author=OuterRef("pk"), title="C")))
     assert authors.aggregate(last=Max("name", filter=Q(has=True))) == {"last": "Bob"}

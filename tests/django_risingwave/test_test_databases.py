@@ -278,8 +278,8 @@ def test_a_parallel_run_is_refused_in_a_line(run: Run, connection: DatabaseWrapp
     done = run("shop.tests", "--parallel", "2", settings="settings_alone")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
-        "CommandError: RisingWave can't copy a database, and each process of a parallel run needs a copy of "
-        "'default': run the tests without --parallel."
+        "CommandError: RisingWave can't copy the database 'default', which parallel tests need. Run the "
+        "tests without --parallel."
     )
     assert "Traceback" not in done.stderr
     assert databases(connection) == []
@@ -290,5 +290,5 @@ def test_what_create_database_lacks_is_refused(
     connection: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setitem(connection.settings_dict["TEST"], name, "x")
-    with pytest.raises(ImproperlyConfigured, match=f"remove '{name}' from TEST of 'risingwave'"):
+    with pytest.raises(ImproperlyConfigured, match=f"doesn't support {name}. Remove it from"):
         connection.creation.sql_table_creation_suffix()

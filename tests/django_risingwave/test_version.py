@@ -1,4 +1,4 @@
-"""`version()` tells which server it is, and whether it is new enough."""
+"""`version()` tells the kind of server, its version, and whether it is supported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from django_risingwave.version import ServerVersion
         ("PostgreSQL 19beta1 on x86_64", "PostgreSQL 19beta1 (stand-in)", (19,)),
     ],
 )
-def test_name_and_numbers(text: str, name: str, numbers: tuple[int, ...]) -> None:
+def test_version_gives_the_name_and_the_numbers(text: str, name: str, numbers: tuple[int, ...]) -> None:
     version = ServerVersion.parse(text)
     assert version.name == name
     assert version.numbers == numbers
@@ -35,12 +35,12 @@ def test_name_and_numbers(text: str, name: str, numbers: tuple[int, ...]) -> Non
         "",
         "CockroachDB CCL v25.4.0 (x86_64-pc-linux-gnu)",
         "8.0.36 MySQL Community Server",
-        # A RisingWave whose version can't be told isn't taken for the PostgreSQL that it claims to be.
+        # A RisingWave without a readable version isn't mistaken for the PostgreSQL that it reports.
         "PostgreSQL 13.14.0-RisingWave-nightly (1a2b3c)",
         "PostgreSQL 18.0.0-RisingWave-3.0.3",
     ],
 )
-def test_any_other_server_is_named_in_the_error(text: str) -> None:
+def test_the_error_quotes_the_version_of_any_other_server(text: str) -> None:
     with pytest.raises(NotSupportedError) as error:
         ServerVersion.parse(text)
     assert repr(text) in str(error.value)
@@ -51,11 +51,11 @@ def test_any_other_server_is_named_in_the_error(text: str) -> None:
     [
         (
             "PostgreSQL 13.14.0-RisingWave-2.0.7 (x)",
-            "needs RisingWave 2.1 or later; this server is RisingWave 2.0.7",
+            r"RisingWave 2\.1 or later is required \(found 2\.0\.7\)",
         ),
-        ("PostgreSQL 14.19 on x86_64", "needs PostgreSQL 15 or later; this server is PostgreSQL 14.19"),
-        # Redshift calls itself a PostgreSQL too.
-        ("PostgreSQL 8.0.2 on i686, Redshift 1.0.81", "needs PostgreSQL 15 or later"),
+        ("PostgreSQL 14.19 on x86_64", r"PostgreSQL 15 or later is required \(found 14\.19\)"),
+        # Redshift also reports a PostgreSQL version.
+        ("PostgreSQL 8.0.2 on i686, Redshift 1.0.81", "PostgreSQL 15 or later is required"),
     ],
 )
 def test_a_server_that_is_too_old_is_refused(text: str, message: str) -> None:

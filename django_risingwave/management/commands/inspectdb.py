@@ -1,6 +1,6 @@
-"""inspectdb, for what is on RisingWave: models of what can only be read are read-only, and none lacks a key.
+"""inspectdb for RisingWave: views and sources become read-only models, and every model has a primary key.
 
-For other databases it is Django's.
+For other databases it is Django's command.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _ROW_ID = "_row_id"
 _BASES = {"table": "RisingWaveModel", "materialized view": "MaterializedView"}
 _READ_ONLY = "ReadOnlyModel"
-# Fields of arrays by the type's number, src/common/src/types/postgres_type.rs at v3.0.3. It says nothing of
-# how many dimensions there are; a value may have any.
+# Base fields by the OID of the array type: src/common/src/types/postgres_type.rs at v3.0.3. The OID doesn't
+# give the number of dimensions.
 _ARRAYS = {
     1000: "BooleanField()",
     1001: "BinaryField()",
@@ -44,7 +44,7 @@ _ARRAYS = {
 }
 _BYTEA, _JSONB = 17, 3802
 _UNHASHABLE = _ARRAYS.keys() | {_BYTEA, _JSONB}
-# What psycopg2 makes of a numeric without arguments.
+# precision of a numeric without arguments: None in psycopg 3, 65535 in psycopg2.
 _NO_PRECISION = (None, 65535)
 _IMPORTS = {
     "ArrayField": "django.contrib.postgres.fields",
@@ -56,7 +56,7 @@ _IMPORTS = {
 
 
 class _Code:
-    """A piece of Python among the arguments of a field, which Django writes by their repr()."""
+    """Python code as an argument of a field: Django writes the repr() of each argument."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -66,7 +66,7 @@ class _Code:
 
 
 class Command(InspectCommand):
-    """Views and sources are always among what is written: they are what there is to read."""
+    """Always includes views and sources."""
 
     def handle_inspection(self, options: dict[str, Any]) -> Iterable[str]:
         """Return the lines of the module."""
@@ -80,7 +80,7 @@ class Command(InspectCommand):
         with connection.cursor() as cursor:
             introspection: Any = connection.introspection
             self._kinds: dict[str, str] = introspection.get_relation_kinds(cursor)
-        # Tables by the name of their model, the columns of their keys, and what they have instead.
+        # Model name -> table, table -> columns of its primary key, table -> column used as its key.
         self._tables: dict[str, str] = {}
         self._keys: dict[str, list[str]] = {}
         self._substitutes: dict[str, str] = {}
@@ -96,20 +96,20 @@ class Command(InspectCommand):
                 yield from _imports(used)
 
     def normalize_table_name(self, table_name: str) -> str:
-        """Note whose model it is."""
+        """Return the model's name, and remember its table."""
         name: str = super().normalize_table_name(table_name)
         self._tables[name] = table_name
         return name
 
     def _rewrite(self, line: str) -> Iterator[str]:
-        """Give a model its base and its key."""
+        """Yield Django's line with the model's base class and primary key."""
         if match := re.fullmatch(r"class (\w+)\(models\.Model\):", line):
             table = self._tables[match[1]]
             yield f"class {match[1]}({self._base(table)}):"
             if self._has_row_id(table):
                 yield "    row_id = RowIdField()"
         elif f"db_column={_ROW_ID!r}" not in line:
-            # Keys of materialized views may be NULL; Django's may not be declared so.
+            # Keys of materialized views may be NULL, which Django's system checks refuse.
             if "primary_key=True" in line:
                 line = line.replace(", blank=True, null=True", "")
             yield line.replace("models.ArrayField(", "ArrayField(")
@@ -117,29 +117,31 @@ class Command(InspectCommand):
     def get_field_type(
         self, connection: Any, table_name: str, row: Any
     ) -> tuple[str, dict[str, Any], list[str]]:
-        """Return the field's type, its arguments and what to remark on it."""
+        """Return the field's type, its arguments and its comments."""
         field_type, params, notes = super().get_field_type(connection, table_name, row)
         if array := _ARRAYS.get(row.type_code):
             field_type, params, notes = "ArrayField", {"base_field": _Code(f"models.{array}")}, []
         elif field_type == "CharField" and "max_length" not in params:
-            # RisingWave's varchar has no length, and is its text.
+            # RisingWave's varchar has no length, and is the same type as text.
             field_type = "TextField"
         elif field_type == "DecimalField" and row.precision in _NO_PRECISION:
             params = {"max_digits": 28, "decimal_places": 10}
-            notes = ["A numeric tells no number of digits: these are RisingWave's most, and a guess."]
+            notes = [
+                "The column doesn't record max_digits and decimal_places: 28 is the maximum, 10 a guess."
+            ]
         if self._stands_in_for_key(table_name, row.name):
             params = {"primary_key": True} | params
-            notes.append("No key is known: name the column that tells the rows apart.")
+            notes.append("The primary key is unknown: set primary_key on the column that identifies a row.")
         return field_type, params, notes
 
     def get_meta(self, table_name: str, *args: Any) -> list[str]:
-        """Return the lines of class Meta, which takes over its base's."""
+        """Return the lines of class Meta, which inherits the Meta of the base class."""
         base = self._base(table_name)
         lines = [
             line.replace("class Meta:", f"class Meta({base}.Meta):")
             for line in super().get_meta(table_name, *args)
         ]
-        # A MaterializedView is not managed anyway.
+        # MaterializedView.Meta sets managed = False already.
         return [line for line in lines if base != "MaterializedView" or "managed = False" not in line]
 
     def _base(self, table: str) -> str:
@@ -153,20 +155,20 @@ class Command(InspectCommand):
         return self._keys[table]
 
     def _has_row_id(self, table: str) -> bool:
-        """Tell whether the server gives the rows their key: RisingWave does in a table that has none."""
+        """Return whether the server generates the key, as RisingWave does for a table without one."""
         if self._kinds.get(table) != "table":
             return False
         key = self._key(table)
         return key == [_ROW_ID] or (not key and self._connection.is_risingwave)
 
     def _stands_in_for_key(self, table: str, column: str) -> bool:
-        """Tell whether the column is to be the key of a table that has none: Django needs one."""
+        """Return whether the column becomes the primary key of a relation without one: Django needs one."""
         if self._key(table) or self._has_row_id(table):
             return False
         if table not in self._substitutes:
             with self._connection.cursor() as cursor:
                 columns = self._connection.introspection.get_table_description(cursor, table)
-            # Instances are found by the hash of their key.
+            # Django hashes an instance by its key.
             hashable = [other for other in columns if other.type_code not in _UNHASHABLE]
             self._substitutes[table] = (hashable or columns)[0].name
         return column == self._substitutes[table]
