@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import router, transaction
+from django.db import router
 from django.db.migrations.recorder import MigrationRecorder
 
 if TYPE_CHECKING:
@@ -47,13 +47,11 @@ def rename_old_label(connection: BaseDatabaseWrapper) -> None:
     """Record the migrations and the content types of the old shop under its new label.
 
     Permissions refer to content types by key, so they follow. Call this only if `has_old_label()`, before
-    MigrationExecutor reads the recorded migrations.
+    MigrationExecutor reads the recorded migrations. After an interruption it can be repeated.
     """
-    alias = connection.alias
-    with transaction.atomic(using=alias):
-        if router.allow_migrate_model(alias, ContentType):
-            content_types = ContentType.objects.using(alias)
-            content_types.filter(app_label=OLD_LABEL, model__in=MODELS).update(app_label=LABEL)
-        # On RisingWave, where nothing rolls back, this is the only statement.
-        MigrationRecorder(connection).migration_qs.filter(app=OLD_LABEL).update(app=LABEL)
+    if router.allow_migrate_model(connection.alias, ContentType):
+        content_types = ContentType.objects.using(connection.alias)
+        content_types.filter(app_label=OLD_LABEL, model__in=MODELS).update(app_label=LABEL)
+    # Last, since has_old_label() looks at these rows. No transaction, because RisingWave rolls nothing back.
+    MigrationRecorder(connection).migration_qs.filter(app=OLD_LABEL).update(app=LABEL)
     ContentType.objects.clear_cache()

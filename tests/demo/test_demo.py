@@ -217,6 +217,21 @@ def test_the_demo_user_can_view_orders_in_the_admin_and_nothing_else(start):
     assert demo.query("dashboard", permissions) == "view_order"
 
 
+def test_the_databases_of_an_earlier_version_are_carried_over(start):
+    demo = start(GENERATE_RATE="0").wait_until_up()
+    orders = demo.count_orders()
+    for database in ("dashboard", "risingwave"):
+        demo.query(database, "UPDATE django_migrations SET app = 'shop' WHERE app = 'demo_shop'")
+    demo.query("dashboard", "UPDATE django_content_type SET app_label = 'shop' WHERE app_label = 'demo_shop'")
+    demo.press_ctrl_c()
+    demo = start(GENERATE_RATE="0").wait_until_up()
+    for database in ("dashboard", "risingwave"):
+        assert f'Updating the database "{database}"' in demo.output()
+    assert "Migrating" not in demo.output()
+    assert demo.count_orders() == orders
+    assert len(json.loads(demo.get("/api/rankings/"))["rankings"]) == 4
+
+
 def test_a_changed_password_is_kept_and_the_old_one_is_not_printed(start):
     demo = start(GENERATE_RATE="0").wait_until_up()
     password = "SELECT password FROM auth_user WHERE username = 'demo'"
