@@ -34,6 +34,8 @@ async def dashboard(request: HttpRequest) -> HttpResponseBase:
     """Show all rankings, kept up to date."""
     parameters.check_known(request.GET, ())
     rankings = list(RANKINGS.values())
+    if not rankings:
+        return render(request, "live/no_rankings.html")
     context = await _page_context(request, rankings)
     # The template can't await request.auser() itself.
     context["user"] = await request.auser()

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.template.loader import render_to_string
-from django.test import RequestFactory
+from django.test import AsyncRequestFactory, RequestFactory
 from django.urls import include, path
 
-from live import pages
+from live import pages, views
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot
 from tests.live.test_tags import static_files  # noqa: F401
@@ -73,6 +73,13 @@ def test_the_page_is_rendered_in_a_project_without_other_urls(dashboard, setting
     page = dashboard()
     assert "JSON</a>" in page
     assert "Ohio" in page
+
+
+async def test_a_project_without_rankings_gets_a_page_that_says_so(monkeypatch):
+    monkeypatch.setattr("live.views.RANKINGS", {})
+    page = await views.dashboard(AsyncRequestFactory().get("/"))
+    assert page.status_code == 200
+    assert "There are no rankings yet." in page.content.decode()
 
 
 @pytest.mark.parametrize("template", sorted(TEMPLATES.rglob("*.html")), ids=lambda path: path.name)
