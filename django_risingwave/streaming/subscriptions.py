@@ -26,7 +26,7 @@ _SINCE = {"now": "SINCE now()", "begin": "SINCE begin()", "full": "FULL"}
 _CURSOR = '"changes"'
 # Nothing is sent while a FETCH waits, so only TCP's keepalives notice that the server's machine is gone, here
 # after 25 s. Seconds until the first, and between two. https://www.postgresql.org/docs/18/libpq-connect.html
-_KEEPALIVE_SECONDS = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+_KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,16 @@ class SubscriptionCursor:
             while changes := cursor.fetch(100, timeout=5):
                 ...
 
-    Changes are ordered by their `rw_timestamp`, and those of one timestamp by key.
+    Changes are ordered by their `rw_timestamp`. Don't rely on the order of those with the same timestamp.
 
     An epoch is the time between two checkpoints. `since="now"` begins with the next epoch and leaves out the
     changes of the current one: open the cursor, call flush() and then read the rows, and no change is missed.
     A timestamp is inclusive and must lie within the subscription's retention: after the last change of
     `rw_timestamp` t, continue with `since=t + 1`.
 
-    Another thread may use it than opened it, but only one at a time. A cursor ends with its session, and when
-    nothing has changed for as long as the subscription's retention. Then each fetch raises an error until the
-    cursor is opened or declared again.
+    Any thread may use it, but only one at a time. A cursor ends with its session, and when nothing has changed
+    for as long as the subscription's retention. Then each fetch raises an error until the cursor is opened or
+    declared again.
     """
 
     def __init__(self, subscription: str, *, using: str, since: Since = "now") -> None:
@@ -76,7 +76,7 @@ class SubscriptionCursor:
         connection = cast("DatabaseWrapper", connections[self.using].copy())
         # The cursor would keep a connection from the pool for as long as it is open.
         connection.settings_dict["OPTIONS"].pop("pool", None)
-        connection.settings_dict["OPTIONS"] = _KEEPALIVE_SECONDS | connection.settings_dict["OPTIONS"]
+        connection.settings_dict["OPTIONS"] = _KEEPALIVE | connection.settings_dict["OPTIONS"]
         connection.inc_thread_sharing()
         self._connection = connection
         try:
