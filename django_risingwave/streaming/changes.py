@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-import selectors
 import threading
 from contextlib import ExitStack, closing
 from queue import SimpleQueue
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from django_risingwave.base import DatabaseWrapper
-    from django_risingwave.streaming.selectable_event import HasFileno
 
 logger = logging.getLogger(__name__)
 
@@ -55,21 +53,20 @@ class ChangeListener:
             self._source = _SubscribedChanges(self.connection, subscriptions)
         return self._source is not None
 
-    def wait(self, timeout: float, wake: HasFileno) -> set[str]:
+    def wait(self, timeout: float, wake: SelectableEvent) -> set[str]:
         """Return the names of the views that have changed since the last call.
 
-        If none has, waits at most `timeout` seconds for a change, or until `wake` is readable; the set may be
-        empty then. Raises django.db.Error when a connection or a subscription is lost.
+        If none has, wait at most `timeout` seconds for a change, or until `wake` is set; the set may be empty
+        then. Raises django.db.Error when a connection or a subscription is lost.
         """
-        with self.connection.wrap_database_errors, selectors.DefaultSelector() as selector:
-            selector.register(wake, selectors.EVENT_READ)
+        timeout = max(timeout, 0)
+        with self.connection.wrap_database_errors:
             if self._source is None:
-                selector.select(max(timeout, 0))
+                wake.wait(timeout)
                 return set()
             if names := self._source.receive() & self.relations:
                 return names
-            selector.register(self._source, selectors.EVENT_READ)
-            selector.select(max(timeout, 0))
+            wake.wait(timeout, self._source)
             return self._source.receive() & self.relations
 
     def close(self) -> None:

@@ -57,8 +57,8 @@ class SubscriptionCursor:
     A timestamp is inclusive and must lie within the subscription's retention: after the last change of
     `rw_timestamp` t, continue with `since=t + 1`.
 
-    Any thread may use it, but only one at a time. A cursor ends with its session, and when nothing has changed
-    for as long as the subscription's retention. Then each fetch raises an error until the cursor is opened or
+    Any thread may use it, one at a time. A cursor ends with its session, and when nothing has changed for as
+    long as the subscription's retention. Then each fetch raises an error until the cursor is opened or
     declared again.
     """
 

@@ -7,8 +7,6 @@ stand-in the same tests run, but for those that only a RisingWave can tell, whic
 from __future__ import annotations
 
 import datetime as dt
-import socket
-from contextlib import closing
 from decimal import Decimal
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -31,9 +29,6 @@ from demo.shop.models import ItemAverageQuantity, Order, StateTurnover
 from django_risingwave.fields import RowIdField
 from django_risingwave.streaming import migration_operations
 from django_risingwave.streaming.aggregates import Count
-from django_risingwave.streaming.changes import ChangeListener
-from django_risingwave.streaming.definitions import SubscriptionDefinition
-from django_risingwave.streaming.subscriptions import SubscriptionCursor
 from tests.django_risingwave.models import Author, Book, Event, Everything, KindTotal, Sale
 from tests.django_risingwave.test_schema import THING, Table
 
@@ -411,116 +406,6 @@ def test_a_materialized_view_comes_and_goes(tables: DatabaseWrapper) -> None:
     assert {group.kind: group.total for group in groups} == {"a": 2, "b": 1}
     undo()
     assert "kind_total" not in tables.introspection.table_names(include_views=True)
-
-
-# Subscriptions --------------------------------------------------------------------------------------------
-
-#: Seconds that a FETCH waits for a checkpoint.
-CHECKPOINT = 30
-VIEWS = {"state_turnover", "item_average_quantity", "item_quantity", "item_turnover"}
-
-
-@pytest.fixture
-def shop(risingwave: DatabaseWrapper) -> DatabaseWrapper:
-    call_command("migrate", "demo_shop", database="risingwave", verbosity=0)
-    return risingwave
-
-
-def order(qty: int) -> None:
-    Order.objects.create(orderid=1, itemid=1, qty=qty, price=1.5, state="CA")
-
-
-def told(listener: ChangeListener, wait: float = CHECKPOINT) -> set[str]:
-    """Wait until all views have changed, or in vain."""
-    never, other = socket.socketpair()
-    names: set[str] = set()
-    with never, other:
-        while names != VIEWS and (more := listener.wait(wait, never)):
-            names |= more
-    return names
-
-
-def test_each_view_has_its_subscription(shop: DatabaseWrapper) -> None:
-    with shop.cursor() as cursor:
-        found = shop.introspection.get_subscriptions(cursor)
-    assert found == {view: f"{view}_changes" for view in VIEWS}
-
-
-def test_changes_are_told_with_their_rows(shop: DatabaseWrapper) -> None:
-    with SubscriptionCursor("state_turnover_changes", using="risingwave") as cursor:
-        cursor.flush()
-        order(qty=2)
-        (made,) = cursor.fetch(timeout=CHECKPOINT)
-        assert (made.op, made.row) == ("Insert", {"state": "CA", "turnover": Decimal(3)})
-        order(qty=4)
-        old, new = cursor.fetch(timeout=CHECKPOINT)
-        assert (old.op, old.row["turnover"]) == ("UpdateDelete", Decimal(3))
-        assert (new.op, new.row["turnover"]) == ("UpdateInsert", Decimal(9))
-        assert old.rw_timestamp == new.rw_timestamp
-        Order.objects.all().delete()
-        (gone,) = cursor.fetch(timeout=CHECKPOINT)
-        assert (gone.op, gone.row["turnover"]) == ("Delete", Decimal(9))
-        assert cursor.fetch(timeout=1) == cursor.fetch() == []
-        assert gone.rw_timestamp
-        cursor.declare(since=gone.rw_timestamp)
-        assert cursor.fetch(timeout=CHECKPOINT) == [gone]
-        cursor.declare(since=gone.rw_timestamp + 1)
-        assert cursor.fetch(timeout=1) == []
-
-
-def test_a_full_cursor_begins_with_the_rows_there_are(shop: DatabaseWrapper) -> None:
-    order(qty=2)
-    shop.flush()
-    with SubscriptionCursor("state_turnover_changes", using="risingwave", since="full") as cursor:
-        (row,) = cursor.fetch()
-        assert (row.op, row.rw_timestamp, row.row["state"]) == ("Insert", None, "CA")
-        assert cursor.fetch() == []
-        order(qty=2)
-        assert [change.op for change in cursor.fetch(timeout=CHECKPOINT)] == ["UpdateDelete", "UpdateInsert"]
-
-
-def test_a_cursor_expires_when_nothing_changes_for_its_retention(shop: DatabaseWrapper) -> None:
-    with shop.schema_editor() as editor:
-        editor.create_streaming_object(SubscriptionDefinition("short", "state_turnover", "3 s"))
-
-    def wait_in_vain() -> None:
-        for _ in range(CHECKPOINT):
-            assert cursor.fetch(timeout=1) == []
-
-    with SubscriptionCursor("short", using="risingwave") as cursor:
-        with pytest.raises(DatabaseError, match="exceeded its maximum lifetime"):
-            wait_in_vain()
-        cursor.declare("now")
-        assert cursor.fetch() == []
-
-
-def test_a_listener_is_told_by_subscriptions_and_of_nothing_while_nothing_changes(
-    shop: DatabaseWrapper,
-) -> None:
-    with closing(ChangeListener("risingwave", VIEWS)) as listener:
-        assert listener.start() is True
-        assert told(listener, wait=3) == set()
-        order(qty=1)
-        assert told(listener) == VIEWS
-        assert told(listener, wait=3) == set()
-
-
-def test_a_change_right_after_the_start_is_told(shop: DatabaseWrapper) -> None:
-    """It is the FLUSH that sees to it: a cursor that begins now leaves out the epoch in progress."""
-    for _ in range(10):
-        with closing(ChangeListener("risingwave", VIEWS)) as listener:
-            assert listener.start()
-            order(qty=1)
-            assert told(listener) == VIEWS
-
-
-def test_without_one_of_the_subscriptions_nothing_is_told(shop: DatabaseWrapper) -> None:
-    with shop.schema_editor() as editor:
-        editor.delete_streaming_object(
-            SubscriptionDefinition("item_quantity_changes", "item_quantity", "1 day")
-        )
-    with closing(ChangeListener("risingwave", VIEWS)) as listener:
-        assert listener.start() is False
 
 
 # Errors ---------------------------------------------------------------------------------------------------

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 # What PostgreSQL alone is sent, and why. The rest of such a statement is checked all the same; and a
 # RisingWave, or a PostgreSQL taken for one, may get none of it.
 STANDIN_ONLY = {
-    r"^.*\bstandin\..*$": "a materialized view's stand-in: standin.py",
+    r"^.*\bstandin\..*$": "a materialized view's stand-in: standin/summaries.py",
     r'"_row_id" bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY(?:, )?': "what RisingWave adds: schema.py",
     r"GENERATED ALWAYS (?=AS \()|(?<=\)) STORED": "generated columns: schema.py",
     r"""CHECK \("\w+" > '-Infinity' AND "\w+" < 'Infinity'\)""": "floats that RisingWave refuses: fields.py",
     r"(?<=CURSOR )WITH HOLD (?=FOR )": "cursors that outlive a transaction: drivers/cursors.py",
-    r'^LISTEN "risingwave_changes"$': "news of changes: changes.py",
+    r'^LISTEN "risingwave_changes"$': "notifications of changes: streaming/notifications.py",
     r"^\s*SELECT\s+indexname,\s+array_agg\(attname.*$": "Django's own introspection: introspection.py",
 }
-# Its tests write to the stand-in in every way that PostgreSQL has.
+# These tests write to the stand-in in every way that PostgreSQL has.
 STANDIN_TESTS = "tests.django_risingwave.standin."
 
 _standin_only = re.compile("|".join(STANDIN_ONLY), re.DOTALL)

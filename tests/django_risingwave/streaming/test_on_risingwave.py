@@ -1,0 +1,131 @@
+"""Subscriptions on a real RisingWave: `pytest -m risingwave` with its URL in RISINGWAVE_URL."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.management import call_command
+from django.db import DatabaseError
+
+from demo.shop.models import Order
+from django_risingwave.streaming.changes import ChangeListener
+from django_risingwave.streaming.definitions import SubscriptionDefinition
+from django_risingwave.streaming.selectable_event import SelectableEvent
+from django_risingwave.streaming.subscriptions import SubscriptionCursor
+
+if TYPE_CHECKING:
+    from django_risingwave.base import DatabaseWrapper
+
+pytestmark = pytest.mark.risingwave
+
+#: Seconds after which a test gives up waiting for a checkpoint.
+TIMEOUT_SECONDS = 30
+VIEWS = {"state_turnover", "item_average_quantity", "item_quantity", "item_turnover"}
+
+
+@pytest.fixture
+def shop(risingwave: DatabaseWrapper) -> DatabaseWrapper:
+    call_command("migrate", "demo_shop", database="risingwave", verbosity=0)
+    return risingwave
+
+
+def order(qty: int) -> None:
+    Order.objects.create(orderid=1, itemid=1, qty=qty, price=1.5, state="CA")
+
+
+def received(listener: ChangeListener, timeout: float = TIMEOUT_SECONDS) -> set[str]:
+    """Return the views that have changed, once all have or none has within the timeout."""
+    names: set[str] = set()
+    with closing(SelectableEvent()) as never:
+        while names != VIEWS and (more := listener.wait(timeout, never)):
+            names |= more
+    return names
+
+
+def test_the_subscription_of_each_view_is_found(shop: DatabaseWrapper) -> None:
+    with shop.cursor() as cursor:
+        found = shop.introspection.get_subscriptions(cursor)
+    assert found == {view: f"{view}_changes" for view in VIEWS}
+
+
+def test_changes_have_their_rows(shop: DatabaseWrapper) -> None:
+    with SubscriptionCursor("state_turnover_changes", using="risingwave") as cursor:
+        cursor.flush()
+        order(qty=2)
+        (made,) = cursor.fetch(timeout=TIMEOUT_SECONDS)
+        assert (made.op, made.row) == ("Insert", {"state": "CA", "turnover": Decimal(3)})
+        order(qty=4)
+        old, new = cursor.fetch(timeout=TIMEOUT_SECONDS)
+        assert (old.op, old.row["turnover"]) == ("UpdateDelete", Decimal(3))
+        assert (new.op, new.row["turnover"]) == ("UpdateInsert", Decimal(9))
+        assert old.rw_timestamp == new.rw_timestamp
+        Order.objects.all().delete()
+        (gone,) = cursor.fetch(timeout=TIMEOUT_SECONDS)
+        assert (gone.op, gone.row["turnover"]) == ("Delete", Decimal(9))
+        assert cursor.fetch(timeout=1) == cursor.fetch() == []
+        assert gone.rw_timestamp
+        cursor.declare(since=gone.rw_timestamp)
+        assert cursor.fetch(timeout=TIMEOUT_SECONDS) == [gone]
+        cursor.declare(since=gone.rw_timestamp + 1)
+        assert cursor.fetch(timeout=1) == []
+
+
+def test_a_full_cursor_begins_with_the_existing_rows(shop: DatabaseWrapper) -> None:
+    order(qty=2)
+    shop.flush()
+    with SubscriptionCursor("state_turnover_changes", using="risingwave", since="full") as cursor:
+        (row,) = cursor.fetch()
+        assert (row.op, row.rw_timestamp, row.row["state"]) == ("Insert", None, "CA")
+        assert cursor.fetch() == []
+        order(qty=2)
+        assert [change.op for change in cursor.fetch(timeout=TIMEOUT_SECONDS)] == [
+            "UpdateDelete",
+            "UpdateInsert",
+        ]
+
+
+def test_a_cursor_expires_when_nothing_changes_for_its_retention(shop: DatabaseWrapper) -> None:
+    with shop.schema_editor() as editor:
+        editor.create_streaming_object(SubscriptionDefinition("short", "state_turnover", "3 s"))
+
+    def fetch_until_it_fails() -> None:
+        for _ in range(TIMEOUT_SECONDS):
+            assert cursor.fetch(timeout=1) == []
+
+    with SubscriptionCursor("short", using="risingwave") as cursor:
+        with pytest.raises(DatabaseError, match="exceeded its maximum lifetime"):
+            fetch_until_it_fails()
+        cursor.declare("now")
+        assert cursor.fetch() == []
+
+
+def test_a_listener_receives_changes_and_nothing_while_nothing_changes(
+    shop: DatabaseWrapper,
+) -> None:
+    with closing(ChangeListener("risingwave", VIEWS)) as listener:
+        assert listener.start() is True
+        assert received(listener, timeout=3) == set()
+        order(qty=1)
+        assert received(listener) == VIEWS
+        assert received(listener, timeout=3) == set()
+
+
+def test_a_change_right_after_the_start_is_not_missed(shop: DatabaseWrapper) -> None:
+    """A cursor leaves out the current epoch, so start() must end it with FLUSH."""
+    for _ in range(10):
+        with closing(ChangeListener("risingwave", VIEWS)) as listener:
+            assert listener.start()
+            order(qty=1)
+            assert received(listener) == VIEWS
+
+
+def test_start_returns_false_without_one_of_the_subscriptions(shop: DatabaseWrapper) -> None:
+    with shop.schema_editor() as editor:
+        editor.delete_streaming_object(
+            SubscriptionDefinition("item_quantity_changes", "item_quantity", "1 day")
+        )
+    with closing(ChangeListener("risingwave", VIEWS)) as listener:
+        assert listener.start() is False
