@@ -6,8 +6,8 @@ docs/protocol.md describes each message.
 from __future__ import annotations
 
 import json
-from functools import lru_cache, wraps
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.template.loader import render_to_string
@@ -21,6 +21,16 @@ if TYPE_CHECKING:
     from live.hub import Ping
     from live.rankings import Ranking
     from live.snapshots import Snapshot
+
+
+class Renderable(Protocol):
+    """An object that keeps what it has been rendered as, by the name of the function."""
+
+    @property
+    def rendered(self) -> dict[str, str]: ...
+
+
+Message = TypeVar("Message", bound=Renderable)
 
 
 def payload(snapshot: Snapshot) -> dict[str, Any]:
@@ -39,14 +49,14 @@ def payload(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def once(render: Callable[[Snapshot], str]) -> Callable[[Snapshot], str]:
-    """Render each snapshot once, and keep the text for as long as the snapshot lives."""
+def once(render: Callable[[Message], str]) -> Callable[[Message], str]:
+    """Render each message once, and keep the text as long as the message lives."""
 
     @wraps(render)
-    def text(snapshot: Snapshot) -> str:
-        if render.__name__ not in snapshot.rendered:
-            snapshot.rendered[render.__name__] = render(snapshot)
-        return snapshot.rendered[render.__name__]
+    def text(message: Message) -> str:
+        if render.__name__ not in message.rendered:
+            message.rendered[render.__name__] = render(message)
+        return message.rendered[render.__name__]
 
     return text
 
@@ -75,7 +85,7 @@ def first(snapshot: Snapshot) -> str:
     return _message(MessageType.SNAPSHOT, **payload(snapshot))
 
 
-@lru_cache(maxsize=2)
+@once
 def ping(message: Ping) -> str:
     """The connection is alive; how fresh each ranking is."""
     return _message(

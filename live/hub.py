@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -47,6 +47,7 @@ class Ping:
 
     now: datetime
     checked_at: dict[str, datetime]
+    rendered: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 class Subscriber(Protocol):
@@ -98,10 +99,6 @@ class Hub:
     def oldest_check(self, rankings: Sequence[Ranking]) -> datetime:
         """Return when the least recently read of these rankings was read. Raises KeyError if one wasn't."""
         return min(self.checked_at[ranking.slug] for ranking in rankings)
-
-    def is_stale(self, rankings: Sequence[Ranking]) -> bool:
-        """Return whether one of these rankings was last read more than STALE_SECONDS ago."""
-        return is_old(self.oldest_check(rankings))
 
     def subscribe(self, subscriber: Subscriber, rankings: Sequence[Ranking]) -> None:
         """Deliver each new snapshot of these rankings, and each ping, to `subscriber` until it unsubscribes.
@@ -225,7 +222,7 @@ class Hub:
 get_hub = PerLoop(Hub)
 
 
-def is_old(checked_at: datetime) -> bool:
+def is_stale(checked_at: datetime) -> bool:
     """Return whether rows that were last read then are stale."""
     return _age_seconds(checked_at) > live_settings.STALE_SECONDS
 
@@ -234,7 +231,7 @@ def _age_seconds(moment: datetime) -> float:
     return (datetime.now(UTC) - moment).total_seconds()
 
 
-def last(ranking: Ranking) -> tuple[Snapshot, datetime] | None:
+def last_snapshot(ranking: Ranking) -> tuple[Snapshot, datetime] | None:
     """Return this process's newest snapshot and when it was read, or None. May be called from any thread."""
     slug = ranking.slug
     known = [

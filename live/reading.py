@@ -49,7 +49,8 @@ async def _read(rankings: Sequence[Ranking]) -> Reading:
         raise hub.NoDataError
     the_hub = hub.get_hub()
     snapshots = await the_hub.current(rankings)
-    return Reading(snapshots, the_hub.oldest_check(rankings), the_hub.is_stale(rankings))
+    checked_at = the_hub.oldest_check(rankings)
+    return Reading(snapshots, checked_at, hub.is_stale(checked_at))
 
 
 _lock = Lock()

@@ -77,11 +77,11 @@ def live_ranking(context: Context, slug: str) -> dict[str, Any]:
         )
     on_page[ranking] = allowed is True
     setattr(request, PAGE_RANKINGS, on_page)
-    last = hub.last(ranking) if allowed else None
+    last = hub.last_snapshot(ranking) if allowed else None
     if last is None:
         return {"ranking": ranking}
     snapshot, checked_at = last
-    return {"snapshot": snapshot, "checked_at": checked_at, "stale": hub.is_old(checked_at)}
+    return {"snapshot": snapshot, "checked_at": checked_at, "stale": hub.is_stale(checked_at)}
 
 
 @register.simple_tag(takes_context=True)
