@@ -1,7 +1,7 @@
-"""django_risingwave next to Django's own PostgreSQL backend, on one PostgreSQL: python -m benchmarks.backend.
+"""Compare django_risingwave with Django's PostgreSQL backend, on one server: python -m benchmarks.backend.
 
-Paired and interleaved: each repeat measures both, one right after the other and in turns first. The ratio is
-the median over the pairs, with a 95 % confidence interval from 10,000 resamples of the pairs.
+Each repeat measures both backends, one right after the other, and they take turns at going first. The ratio
+is the median over these pairs, with a 95 % confidence interval from 10,000 resamples of the pairs.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ import django
 from django.conf import settings
 from django.utils import timezone
 
-from benchmarks.server import migrated_standin
+from benchmarks.standin import migrated_standin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.db.models import Model
 
-#: The two engines' aliases, on the same database.
+#: The aliases of the two backends, on the same database.
 OURS, DJANGOS = "risingwave", "plain"
 ROWS = 1_000_000
 TABLE = "benchmark_rows"
 
 
 def make_model() -> type[Model]:
-    """A model of some usual fields, whose table both engines read and write."""
+    """Return a model with common fields. Both backends read and write its table."""
     from django.db import models  # noqa: PLC0415 - not before django.setup()
 
     class Row(models.Model):
@@ -56,7 +56,7 @@ def make_model() -> type[Model]:
 
 
 def make_table() -> None:
-    """Fill the table with ROWS rows."""
+    """Create the table with ROWS rows."""
     from django.db import connections  # noqa: PLC0415
 
     with connections[DJANGOS].cursor() as cursor:
@@ -72,7 +72,7 @@ def make_table() -> None:
 
 
 def seconds(action: Callable[[], object]) -> float:
-    """What it takes."""
+    """Return how long the action takes."""
     began = time.perf_counter()
     action()
     return time.perf_counter() - began
@@ -81,7 +81,7 @@ def seconds(action: Callable[[], object]) -> float:
 def compare(
     name: str, repeats: int, action: Callable[[str], object], clean: Callable[[], object] = lambda: None
 ) -> str:
-    """One line of the table; `clean` undoes the action, untimed."""
+    """Return one line of the table. `clean` undoes the action, and isn't timed."""
     pairs = []
     for alias in (OURS, DJANGOS):
         action(alias)
@@ -102,7 +102,7 @@ def compare(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=40)
+    parser.add_argument("--repeats", type=int, default=40, help="pairs of each action; default: 40")
     options = parser.parse_args()
     with migrated_standin():
         settings.DATABASES[DJANGOS] = settings.DATABASES[OURS] | {
@@ -125,13 +125,13 @@ def main() -> None:
             for start in range(0, 100_000, 2_000):
                 list(rows.using(alias).filter(id__gt=start).order_by("id")[:100])
 
-        made = [
+        new_rows = [
             row(id=ROWS + i, name=f"row {i}", quantity=i, price=i / 7, at=timezone.now())
             for i in range(1, 10_001)
         ]
 
         def bulk_create(alias: str) -> None:
-            rows.using(alias).bulk_create(made)
+            rows.using(alias).bulk_create(new_rows)
 
         def delete() -> None:
             rows.using(DJANGOS).filter(id__gt=ROWS)._raw_delete(DJANGOS)
@@ -140,7 +140,7 @@ def main() -> None:
             for _ in rows.using(alias).iterator():
                 pass
 
-        print("| | n | Django's, ms | ours, ms | ratio (95 %) |")
+        print("| | n | Django's backend, ms | this backend, ms | ratio (95 %) |")
         print("|---|---:|---:|---:|---:|")
         print(compare("500 × get(pk=…)", options.repeats, get), flush=True)
         print(compare("50 pages of 100 rows", options.repeats, page), flush=True)
@@ -148,7 +148,7 @@ def main() -> None:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         print(compare(f"iterator() over {ROWS:,} rows", max(options.repeats, 30), iterate), flush=True)
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-        print(f"\nThe iterators raised the most memory used by {grown / 1024:.1f} MiB.")
+        print(f"\nThe iterators raised the peak memory by {grown / 1024:.1f} MiB.")
 
 
 if __name__ == "__main__":

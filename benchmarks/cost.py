@@ -1,7 +1,7 @@
-"""What reads and inserts cost as the orders grow in number: python -m benchmarks.cost.
+"""Measure reads and inserts as the number of orders grows: python -m benchmarks.cost.
 
-Times are the client's, over a unix socket: what the server does, its triggers included, and the way there
-and back. The last column is the alternative, the same four rankings from the raw table.
+The times are the client's, over a unix socket. They include the triggers that keep the summaries up to date.
+The last column is the alternative: the same four rankings aggregated from the table of orders.
 """
 
 from __future__ import annotations
@@ -15,29 +15,30 @@ from typing import TYPE_CHECKING, Any
 import django
 from django.db import connections
 
-from benchmarks.server import manage, migrated_standin, spread
+from benchmarks.figures import spread
+from benchmarks.standin import manage, migrated_standin
 from demo.shop.generator.orders import generate, insert_statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: What there would be without materialized views.
+#: The rankings without materialized views.
 AGGREGATES = (
     "SELECT state, sum((qty * price)::numeric) FROM orders GROUP BY 1 ORDER BY 2 DESC LIMIT 5",
     "SELECT itemid, avg(qty) FROM orders GROUP BY 1 ORDER BY 2 DESC LIMIT 5",
     "SELECT itemid, sum(qty) FROM orders GROUP BY 1 ORDER BY 2 DESC LIMIT 5",
     "SELECT itemid, sum((qty * price)::numeric) FROM orders GROUP BY 1 ORDER BY 2 DESC LIMIT 5",
 )
-#: Numbers of orders that are inserted to be measured, and deleted again.
-MEASURED = 2_000_000_000
+#: The first number of the orders that are inserted to be measured; they are deleted afterwards.
+FIRST_MEASURED_ORDER = 2_000_000_000
 
 
 def execute_next(cursor: Any, statements: Iterator[str]) -> None:
     cursor.execute(next(statements))
 
 
-def timed(repeats: int, action: Callable[[], object]) -> str:
-    """Milliseconds that it takes."""
+def milliseconds(repeats: int, action: Callable[[], object]) -> str:
+    """Time the action `repeats` times, and return the spread in ms."""
     figures = []
     for _ in range(repeats):
         began = time.perf_counter()
@@ -47,11 +48,11 @@ def timed(repeats: int, action: Callable[[], object]) -> str:
 
 
 def measure(cursor: Any, repeats: int) -> list[str]:
-    """Milliseconds of: four reads, an insert of 1,000, an insert of one, four aggregates."""
+    """Return the ms of four reads, an insert of 1,000 lines, an insert of one, and four aggregations."""
     from live.rankings import RANKINGS  # noqa: PLC0415 - its models need django.setup()
 
     reads = [ranking.queryset().query.sql_with_params() for ranking in RANKINGS.values()]
-    orders = generate(1, MEASURED)
+    orders = generate(1, FIRST_MEASURED_ORDER)
 
     def read() -> None:
         for sql, parameters in reads:
@@ -63,22 +64,28 @@ def measure(cursor: Any, repeats: int) -> list[str]:
             cursor.execute(sql)
             cursor.fetchall()
 
-    cells = [timed(repeats, read)]
+    cells = [milliseconds(repeats, read)]
     for lines, times in ((1_000, repeats // 10), (1, repeats)):
         statements = [insert_statement(islice(orders, lines)) for _ in range(times)]
-        cells.append(timed(times, partial(execute_next, cursor, iter(statements))))
-    cursor.execute("DELETE FROM orders WHERE orderid >= %s", [MEASURED])
-    return [*cells, timed(max(repeats // 20, 3), aggregate)]
+        cells.append(milliseconds(times, partial(execute_next, cursor, iter(statements))))
+    cursor.execute("DELETE FROM orders WHERE orderid >= %s", [FIRST_MEASURED_ORDER])
+    return [*cells, milliseconds(max(repeats // 20, 3), aggregate)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=400)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 1_000_000, 5_000_000])
+    parser.add_argument("--repeats", type=int, default=400, help="reads and single inserts; default: 400")
+    parser.add_argument(
+        "--sizes",
+        type=int,
+        nargs="+",
+        default=[10_000, 1_000_000, 5_000_000],
+        help="numbers of orders; default: 10000 1000000 5000000",
+    )
     options = parser.parse_args()
     with migrated_standin():
         django.setup()
-        print("| orders | all four rankings, top 5 | insert of 1,000 | insert of 1 | from the raw table |")
+        print("| orders | all four rankings, top 5 | insert of 1,000 | insert of 1 | from the order table |")
         print("|---:|---:|---:|---:|---:|")
         present = 0
         for size in options.sizes:

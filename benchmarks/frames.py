@@ -1,12 +1,11 @@
-"""What a change of a ranking weighs on the wire, as it is and deflated: python -m benchmarks.frames.
+"""Measure the size of a change on the wire, as it is and compressed: python -m benchmarks.frames.
 
-Deflated is what WebSocket's permessage-deflate would send, its window kept from frame to frame (RFC 7692).
-Daphne doesn't offer it; uvicorn does.
+Compressed means as WebSocket's permessage-deflate sends it, with a window that is kept from frame to frame
+(RFC 7692). uvicorn offers that; Daphne doesn't.
 """
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -17,20 +16,25 @@ from pathlib import Path
 
 from websockets.sync.client import connect
 
-from benchmarks.processes import Server, daphne
-from benchmarks.server import ROOT, manage, migrated_standin
+from benchmarks.processes import ROOT, Server, daphne
+from benchmarks.standin import migrated_standin, prepare_site
 
-#: Seconds of orders, and how many come in one.
-SECONDS, RATE = 10, 500
+#: How long orders are inserted, and how many in a second.
+SECONDS, ORDERS_PER_SECOND = 10, 500
+#: The first frames are the four snapshots that a subscriber starts with, not changes.
+SNAPSHOTS = 4
+#: Bytes at the end of a compressed message that aren't sent. https://www.rfc-editor.org/rfc/rfc7692#section-7.2.1
+SYNC_FLUSH_TAIL = 4
 
 
-def frames(site: Server, form: str) -> list[bytes]:
-    """Give what a subscriber gets while orders come, but for greetings and pings."""
-    orders = [sys.executable, "manage.py", "generate_orders", "--rate", str(RATE), "--verbosity", "0"]
-    got = []
+def receive(site: Server, form: str) -> list[bytes]:
+    """Return the frames that a subscriber receives while orders come, without hellos and pings."""
+    orders = [sys.executable, "manage.py", "generate_orders", "--verbosity", "0"]
+    limits = ["--rate", str(ORDERS_PER_SECOND), "--count", str(SECONDS * ORDERS_PER_SECOND)]
+    received = []
     with (
         connect(f"{site.socket_url}?format={form}", origin=site.url) as socket,  # type: ignore[arg-type]
-        subprocess.Popen([*orders, "--count", str(SECONDS * RATE)], cwd=ROOT),
+        subprocess.Popen([*orders, *limits], cwd=ROOT),
     ):
         until = time.monotonic() + SECONDS
         while (left := until - time.monotonic()) > 0:
@@ -39,38 +43,32 @@ def frames(site: Server, form: str) -> list[bytes]:
             except TimeoutError:
                 break
             if not message.startswith((b'{"type":"hello"', b'{"type":"ping"')):
-                got.append(message)
-    return got
+                received.append(message)
+    return received
 
 
-def deflated(messages: list[bytes]) -> list[int]:
-    """Give the size of each as sent after those before it."""
-    # As uvicorn's default: a window of 4 KiB. https://www.rfc-editor.org/rfc/rfc7692
+def compressed_sizes(messages: list[bytes]) -> list[int]:
+    """Return the compressed size of each message, sent after those before it."""
+    # uvicorn's default: a window of 4 KiB.
     compressor = zlib.compressobj(wbits=-12)
-    sync_flush_tail = 4
     return [
-        len(compressor.compress(message) + compressor.flush(zlib.Z_SYNC_FLUSH)) - sync_flush_tail
+        len(compressor.compress(message) + compressor.flush(zlib.Z_SYNC_FLUSH)) - SYNC_FLUSH_TAIL
         for message in messages
     ]
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, migrated_standin():
-        environment = {"LIVE_OPEN": "true", "STATIC_ROOT": f"{folder}/static"}
-        os.environ |= environment
-        manage("migrate", "--verbosity", "0")
-        manage("collectstatic", "--no-input", "--verbosity", "0")
-        manage("generate_orders", "--count", "100000", "--seed", "1", "--verbosity", "0")
-        with daphne(environment, Path(folder) / "log") as site:
-            print("| a frame, bytes | n | as it is | deflated |")
+        prepare_site(Path(folder), orders=100_000)
+        with daphne({}, Path(folder) / "log") as site:
+            print("| a frame, bytes | n | uncompressed | compressed |")
             print("|---|---:|---:|---:|")
             for form in ("json", "html"):
-                got = frames(site, form)
-                size, small = (
-                    statistics.mean(map(len, got[4:])),
-                    statistics.mean(deflated(got)[4:]),
-                )
-                print(f"| `format={form}` | {len(got) - 4} | {size:,.0f} | {small:,.0f} |", flush=True)
+                messages = receive(site, form)
+                sizes = [len(message) for message in messages[SNAPSHOTS:]]
+                size = statistics.mean(sizes)
+                compressed = statistics.mean(compressed_sizes(messages)[SNAPSHOTS:])
+                print(f"| `format={form}` | {len(sizes)} | {size:,.0f} | {compressed:,.0f} |", flush=True)
 
 
 if __name__ == "__main__":

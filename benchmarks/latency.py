@@ -1,7 +1,7 @@
-"""From an order's commit to the changed page in Chromium, pushed and polled: python -m benchmarks.latency.
+"""Measure the time from an order's commit to the changed page in Chromium: python -m benchmarks.latency.
 
-One Daphne, one stand-in, one Chromium on this machine, so one clock. The page notes when a new value of the
-first state is in the document (MutationObserver), and when the next frame is about to be drawn
+Daphne, the stand-in and Chromium run on this machine and share its clock. The page notes when a new value of
+the first state is in the document (MutationObserver), and when the browser is about to paint it
 (requestAnimationFrame).
 """
 
@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg2
-from playwright.sync_api import sync_playwright
 
-from benchmarks.processes import CHROMIUM, daphne
-from benchmarks.server import manage, migrated_standin
+from benchmarks.browser import chromium
+from benchmarks.figures import quantile
+from benchmarks.processes import daphne
+from benchmarks.standin import migrated_standin, prepare_site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -36,7 +37,7 @@ WATCH = """() => {
     if (!value || seen.has(value)) return;
     const times = {dom: performance.timeOrigin + performance.now()};
     seen.set(value, times);
-    requestAnimationFrame(() => { times.frame = performance.timeOrigin + performance.now(); });
+    requestAnimationFrame(() => { times.paint = performance.timeOrigin + performance.now(); });
   };
   const all = {subtree: true, childList: true, characterData: true, attributes: true};
   new MutationObserver(note).observe(cards, all);
@@ -44,7 +45,7 @@ WATCH = """() => {
 
 
 class Orders:
-    """Orders of a state that is always first, each committed by itself; its turnover tells them apart."""
+    """Orders of a state that always ranks first. Its turnover after an order identifies the order."""
 
     def __init__(self, url: str) -> None:
         self.connection = psycopg2.connect(url)
@@ -52,7 +53,7 @@ class Orders:
         self.turnover = 1_000_000
 
     def insert(self) -> tuple[str, float]:
-        """Commit one; give the turnover as the page shows it, and the time of the commit in ms."""
+        """Commit an order. Return the turnover as the page shows it, and the time of the commit in ms."""
         self.turnover += 1
         with self.connection.cursor() as cursor:
             price = self.turnover if self.turnover == 1_000_001 else 1
@@ -64,19 +65,19 @@ class Orders:
 
 
 def measure(page: Page, orders: Orders, repeats: int) -> list[tuple[float, float]]:
-    """Insert after a quiet second; (to the DOM, to the frame) in ms."""
+    """Insert after a quiet second. Return the ms to the document and to the painting, for each order."""
     figures = []
     for _ in range(repeats):
         page.wait_for_timeout(1_000 + random.uniform(0, 2_000))
         value, committed = orders.insert()
-        page.wait_for_function("value => window.seen.get(value)?.frame", arg=value)
+        page.wait_for_function("value => window.seen.get(value)?.paint", arg=value)
         times = page.evaluate("value => window.seen.get(value)", value)
-        figures.append((times["dom"] - committed, times["frame"] - committed))
+        figures.append((times["dom"] - committed, times["paint"] - committed))
     return figures
 
 
-def measure_busy(page: Page, orders: Orders, seconds: float, rate: float) -> list[tuple[float, float]]:
-    """Insert constantly; for each value shown, from the commit of the oldest order that it brings."""
+def measure_under_load(page: Page, orders: Orders, seconds: float, rate: float) -> list[tuple[float, float]]:
+    """Insert constantly. For each value shown, return the ms since the commit of its oldest order."""
     committed: dict[str, float] = {}
     until = time.monotonic() + seconds
 
@@ -96,40 +97,33 @@ def measure_busy(page: Page, orders: Orders, seconds: float, rate: float) -> lis
     figures = []
     for before, after in pairwise(values):
         oldest = committed[ordered[ordered.index(before) + 1]]
-        figures.append((seen[after]["dom"] - oldest, seen[after]["frame"] - oldest))
+        figures.append((seen[after]["dom"] - oldest, seen[after]["paint"] - oldest))
     return figures
 
 
 def row(name: str, figures: list[tuple[float, float]]) -> str:
-    """One line of the table: p50, p95 and the most of both."""
+    """Return one line of the table: p50, p95 and maximum of both."""
     cells = []
     for times in zip(*figures, strict=True):
-        ordered = sorted(times)
-        cells += [statistics.median(ordered), ordered[int(len(ordered) * 0.95)], ordered[-1]]
+        cells += [statistics.median(times), quantile(times, 0.95), max(times)]
     return f"| {name} | {len(figures)} | " + " | ".join(f"{cell:.0f}" for cell in cells) + " |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=60)
-    parser.add_argument("--rate", type=float, default=100, help="inserts per second of the busy case")
+    parser.add_argument("--repeats", type=int, default=60, help="orders after a quiet second; default: 60")
+    parser.add_argument("--rate", type=float, default=100, help="inserts/s under load; default: 100")
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stack.enter_context(migrated_standin())
-        environment = {"LIVE_OPEN": "true", "STATIC_ROOT": str(folder / "static")}
-        os.environ |= environment
-        manage("migrate", "--verbosity", "0")
-        manage("collectstatic", "--no-input", "--verbosity", "0")
+        prepare_site(folder)
         orders = Orders(os.environ["RISINGWAVE_URL"])
         stack.enter_context(closing(orders.connection))
-        site = stack.enter_context(daphne(environment, folder / "log"))
-        playwright = stack.enter_context(sync_playwright())
-        flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        stack.callback(browser.close)
+        site = stack.enter_context(daphne({}, folder / "log"))
+        browser = stack.enter_context(chromium())
         print(f"Chromium {browser.version}\n")
-        print("| from commit | n | DOM p50 | p95 | max | frame p50 | p95 | max (ms) |")
+        print("| from the commit, ms | n | in the document p50 | p95 | max | painted p50 | p95 | max |")
         print("|---|---:|---:|---:|---:|---:|---:|---:|")
         orders.insert()
         for name, pushed in (("pushed", True), ("polled every 2 s", False)):
@@ -140,8 +134,8 @@ def main() -> None:
             page.wait_for_selector(f"#badge[data-state={'live' if pushed else 'polling'}]")
             page.evaluate(WATCH)
             print(row(f"{name}, after a quiet second", measure(page, orders, options.repeats)), flush=True)
-            busy = measure_busy(page, orders, options.repeats / 2, options.rate)
-            print(row(f"{name}, {options.rate:.0f} inserts/s", busy), flush=True)
+            under_load = measure_under_load(page, orders, options.repeats / 2, options.rate)
+            print(row(f"{name}, {options.rate:.0f} inserts/s", under_load), flush=True)
             page.close()
 
 

@@ -1,6 +1,7 @@
-"""From `make demo` to the page, from nothing and from a warm start: python -m benchmarks.startup.
+"""Measure `make demo` from its start to the page, and from Ctrl-C to its end: python -m benchmarks.startup.
 
-The virtual environment is there, and so nothing is downloaded. From nothing: no .demo folder.
+The virtual environment exists already, so that nothing is downloaded. "From nothing" means without a data
+folder.
 """
 
 from __future__ import annotations
@@ -8,19 +9,21 @@ from __future__ import annotations
 import argparse
 import http.client
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.processes import free_port
-from benchmarks.server import ROOT, spread
+from benchmarks.figures import spread
+from benchmarks.processes import ROOT, free_port
+
+#: Seconds that `make demo` may take to exit.
+EXIT_SECONDS = 30
 
 
 def start_and_stop(folder: Path) -> tuple[float, float]:
-    """Seconds until the page answers, and from Ctrl-C to the end of it all."""
+    """Return the seconds until the page answers, and those from Ctrl-C to the end."""
     port = free_port()
     began = time.perf_counter()
     process = subprocess.Popen(
@@ -32,17 +35,18 @@ def start_and_stop(folder: Path) -> tuple[float, float]:
     )
     try:
         while not answers(port):
-            assert process.poll() is None, "make demo ended by itself"
+            assert process.poll() is None, f"make demo exited with code {process.returncode}"
             time.sleep(0.01)
-        up = time.perf_counter()
+        answered = time.perf_counter()
     finally:
-        asked = time.perf_counter()
+        interrupted = time.perf_counter()
         os.killpg(process.pid, signal.SIGINT)
-        process.wait(30)
-    return up - began, time.perf_counter() - asked
+        process.wait(EXIT_SECONDS)
+    return answered - began, time.perf_counter() - interrupted
 
 
 def answers(port: int) -> bool:
+    """Tell whether the page is there."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", "/")
@@ -58,24 +62,24 @@ def answers(port: int) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=10, help="starts from nothing, and warm; default: 10")
     options = parser.parse_args()
     subprocess.run(["make", ".venv/demo"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    cold, warm, end = [], [], []
+    cold: list[float] = []
+    warm: list[float] = []
+    end: list[float] = []
     for _ in range(options.repeats):
-        folder = Path(tempfile.mkdtemp())
-        try:
-            cold.append(start_and_stop(folder / ".demo"))
-            warm.append(start_and_stop(folder / ".demo"))
-        finally:
-            shutil.rmtree(folder)
-        end += [cold[-1][1], warm[-1][1]]
+        with tempfile.TemporaryDirectory() as folder:
+            for starts in (cold, warm):
+                seconds_to_page, seconds_to_end = start_and_stop(Path(folder) / ".demo")
+                starts.append(seconds_to_page)
+                end.append(seconds_to_end)
     print(f"{os.cpu_count()} cores\n")
     print("| make demo | n | s, median (9 in 10) |")
     print("|---|---:|---:|")
-    print(f"| from nothing, to the page | {len(cold)} | {spread([seconds for seconds, _ in cold])} |")
-    print(f"| warm, to the page | {len(warm)} | {spread([seconds for seconds, _ in warm])} |")
-    print(f"| Ctrl-C, to the end | {len(end)} | {spread(end)} |")
+    print(f"| from nothing to the page | {len(cold)} | {spread(cold)} |")
+    print(f"| warm start to the page | {len(warm)} | {spread(warm)} |")
+    print(f"| Ctrl-C to the end | {len(end)} | {spread(end)} |")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The same rankings in this dashboard and in what people would use instead: python -m benchmarks.peers.
+"""Compare this dashboard with alternatives that show the same rankings: python -m benchmarks.peers.
 
-One after another, each in one process and an environment of its own (.peers), on the same stand-in and rows.
-The server has a core to itself, the viewers and PostgreSQL share the other.
+The alternatives run one after the other on the same stand-in and rows, each in one process and in a virtual
+environment of its own (.peers). The server has a core to itself; the viewers and PostgreSQL share the other.
 """
 
 from __future__ import annotations
@@ -17,18 +17,17 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import psycopg2
-from playwright.sync_api import sync_playwright
 
+from benchmarks.browser import chromium
 from benchmarks.peers import environments, report
 from benchmarks.peers.browser import browse
 from benchmarks.peers.contestants import CONTESTANTS, Contestant
 from benchmarks.peers.meters import QueryLog, on_core
 from benchmarks.peers.trial import VIEWERS_CORE, Orders, Plan, Result, measure
-from benchmarks.processes import CHROMIUM
-from benchmarks.server import ROOT, manage, migrated_standin
+from benchmarks.processes import CHROMIUM, ROOT
+from benchmarks.standin import migrated_standin, prepare_site
 
 DOCUMENT, PLOT = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "peers.svg"
 RESULTS = environments.FOLDER / "results.json"
@@ -38,18 +37,18 @@ QUICK = Plan(repeats=1, idle=1, commits=2, spacing=1, connect=20, warm_up=0.5, p
 def arguments() -> argparse.Namespace:
     names = [contestant.name for contestant in CONTESTANTS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=names, default=names, help="these peers")
-    parser.add_argument("--viewers", type=int, nargs="+", help="so many; by default 10, 100 and 1,000")
-    parser.add_argument("--quick", action="store_true", help="few viewers, a few seconds: does it work?")
-    parser.add_argument("--here", action="store_true", help="in the Python that runs this, not in .peers")
-    parser.add_argument("--write", action="store_true", help="put tables and plot into docs/")
+    parser.add_argument("--only", nargs="+", choices=names, default=names, help="default: all")
+    parser.add_argument("--viewers", type=int, nargs="+", help="numbers of viewers; default: 10 100 1000")
+    parser.add_argument("--quick", action="store_true", help="few viewers for a few seconds: a try-out")
+    parser.add_argument("--here", action="store_true", help="use this Python's environment instead of .peers")
+    parser.add_argument("--write", action="store_true", help="write the tables and the plot to docs/")
     return parser.parse_args()
 
 
 def run(
     options: argparse.Namespace, plan: Plan, stack: ExitStack
 ) -> tuple[list[str], dict[str, list[Result]]]:
-    """Measure each peer before each number of viewers; give how each was run, too."""
+    """Measure each peer with each number of viewers. Return how each was run, and the results by title."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     contestants = [contestant for contestant in CONTESTANTS if contestant.name in options.only]
     pythons = {
@@ -60,16 +59,13 @@ def run(
     }
     stack.enter_context(on_core(VIEWERS_CORE))
     stack.enter_context(migrated_standin())
-    os.environ |= {"LIVE_OPEN": "true", "STATIC_ROOT": str(folder / "static")}
-    manage("migrate", "--verbosity", "0")
-    manage("collectstatic", "--no-input", "--verbosity", "0")
-    manage("generate_orders", "--count", "100000", "--seed", "1", "--verbosity", "0")
+    prepare_site(folder, orders=100_000)
     connection = stack.enter_context(closing(psycopg2.connect(os.environ["RISINGWAVE_URL"])))
     connection.autocommit = True
     cursor = connection.cursor()
     queries, orders = QueryLog(cursor), Orders(cursor)
     counts = options.viewers or ([3] if options.quick else [10, 100, 1000])
-    watch = partial(browse, chromium(stack)) if CHROMIUM else None
+    watch = partial(browse, stack.enter_context(chromium())) if CHROMIUM else None
     hows: list[str] = []
     results: dict[str, list[Result]] = {}
     for contestant in contestants:
@@ -94,19 +90,12 @@ def run(
             if result.too_many:
                 break
         if options.write:
-            keep(results)
+            save(results)
     return hows, results
 
 
-def chromium(stack: ExitStack) -> Any:
-    playwright = stack.enter_context(sync_playwright())
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-    stack.callback(browser.close)
-    return browser
-
-
 def name_with_versions(contestant: Contestant, python: Path) -> tuple[str, str]:
+    """Return the peer's title, and the versions of its packages."""
     versions = environments.versions(python, contestant.packages)
     if contestant.own_version:
         name = f"{contestant.title} {versions.pop(contestant.packages[0])}"
@@ -115,14 +104,14 @@ def name_with_versions(contestant: Contestant, python: Path) -> tuple[str, str]:
     return name, ", ".join(f"{package} {version}" for package, version in versions.items())
 
 
-def keep(results: dict[str, list[Result]]) -> None:
-    """Keep what has been measured so far, for the plot and in case that the rest fails."""
+def save(results: dict[str, list[Result]]) -> None:
+    """Save the results so far, for the plot and in case a later peer fails."""
     data = {title: [asdict(result) for result in some] for title, some in results.items()}
     RESULTS.write_text(json.dumps(data))
 
 
 def write(section: str) -> None:
-    """Put the section in the place of the one that is there, or at the end, and draw the plot."""
+    """Replace the section of docs/benchmarks.md, or append it, and draw the plot."""
     before, _, rest = DOCUMENT.read_text().partition(f"{report.TITLE}\n")
     _, heading, after = rest.partition("\n## ")
     DOCUMENT.write_text(f"{before.rstrip()}\n\n{section.rstrip()}\n{heading}{after}")
@@ -132,7 +121,7 @@ def write(section: str) -> None:
 
 def main() -> None:
     options = arguments()
-    # As on Ctrl-C: what was started is ended.
+    # As Ctrl-C does, so that the context managers stop what they started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     plan = QUICK if options.quick else Plan()
     if options.write:

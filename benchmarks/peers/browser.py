@@ -1,4 +1,4 @@
-"""The same in a real page: when a commit is in the document in Chromium."""
+"""The latency in a real page: from a commit to the document in Chromium."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import random
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import TimeoutError as NotYet
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from benchmarks.peers.trial import Trial
 
-#: Seconds in which a page must show something.
-ATTEMPTS = 60
-#: Notes when the largest turnover of ten digits in the document grows.
+#: Commits, one a second, after which a page must show something.
+MAX_ATTEMPTS = 60
+#: Records when the largest ten-digit turnover in the document grows.
 WATCH = r"""() => {
   window.seen = [];
   let largest = 0;
@@ -34,7 +34,7 @@ WATCH = r"""() => {
 
 
 def browse(browser: Browser, url: str, trial: Trial) -> list[float]:
-    """Milliseconds from each of some commits to the page."""
+    """Return the milliseconds from each commit to the page."""
     page = browser.new_page()
     try:
         page.goto(url)
@@ -53,12 +53,12 @@ def browse(browser: Browser, url: str, trial: Trial) -> list[float]:
 
 
 def wait_until_shown(page: Page, trial: Trial) -> None:
-    """Commit until the page shows something: not all show what was before they came."""
-    for _ in range(ATTEMPTS):
+    """Commit until the page shows something: not every peer sends new viewers the current rows."""
+    for _ in range(MAX_ATTEMPTS):
         trial.orders.commit()
-        with suppress(NotYet):
+        with suppress(PlaywrightTimeoutError):
             page.wait_for_function(
                 r"() => /\$\d,\d{3},\d{3},\d{3}/.test(document.body.textContent)", timeout=1_000
             )
             return
-    raise TimeoutError(f"nothing is shown at {page.url}")
+    raise TimeoutError(f"{page.url} shows no turnover after {MAX_ATTEMPTS} commits.")

@@ -1,4 +1,4 @@
-"""The peers, and how each is run: in one process, as its documentation recommends."""
+"""The peers, each run in one process as its documentation recommends."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Contestant:
-    """A server of the four rankings, and the viewers that speak to it."""
+    """A server of the four rankings, and its viewers."""
 
     name: str
     title: str
-    #: Of benchmarks.peers.viewers.
+    #: A kind of benchmarks.peers.viewers.
     viewers: str
-    #: Arguments of its Python; {port} is filled in.
+    #: Arguments of Python, with {port} for the port.
     command: tuple[str, ...]
-    #: Whose versions are told.
+    #: The packages whose versions the report states.
     packages: tuple[str, ...]
-    #: What is done as its documentation recommends.
+    #: How it is set up, for the report.
     how: str
-    #: By default that of its name.
+    #: The virtual environment; by default the one of its name.
     environment: str = ""
-    #: Whether it has a page that isn't another's.
+    #: Whether its page is measured in Chromium.
     page: bool = True
-    #: Whether the first of its packages is what is measured.
+    #: Whether the title includes the version of its first package.
     own_version: bool = True
-    #: Answers 200 when the server is up.
+    #: The path that answers 200 once the server is up.
     health: str = "/"
 
 
@@ -44,7 +44,7 @@ CONTESTANTS = (
         "page",
         DASHBOARD,
         ("daphne", "django"),
-        "Daphne with the options of docs/settings.md; viewers get HTML, as its pages do",
+        "Daphne with the options of docs/settings.md; viewers receive HTML, as its pages do",
         own_version=False,
         health="/healthz/",
     ),
@@ -67,7 +67,7 @@ CONTESTANTS = (
         (*DAPHNE, "benchmarks.peers.groups:application"),
         ("channels", "daphne", "django"),
         "the asynchronous consumer of the Channels tutorial with its routing, the in-memory layer, Daphne; "
-        "one feed reads what NOTIFY tells, as the dashboard's does, and sends what changed to the group",
+        "one feed reads a ranking after its NOTIFY, as the dashboard's does, and sends changes to the group",
     ),
     Contestant(
         "eventstream",
@@ -87,7 +87,7 @@ CONTESTANTS = (
         ),
         ("dash", "flask-caching", "gunicorn"),
         "`dcc.Interval` of 1 s and one callback for all four tables, Flask-Caching's `memoize` for 1 s, "
-        "gunicorn with one worker of four threads; a viewer asks again only when the last answer is there",
+        "gunicorn with one worker of four threads; a viewer polls again only once it has the last answer",
     ),
     Contestant(
         "streamlit",

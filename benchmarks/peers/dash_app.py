@@ -1,7 +1,7 @@
-"""Dash: one dcc.Interval, one callback, and a cache for what is read.
+"""Dash: one dcc.Interval, one callback, and a cache of the rows.
 
-https://dash.plotly.com/live-updates for the interval, https://dash.plotly.com/performance for Flask-Caching's
-memoize, https://dash.plotly.com/deployment for gunicorn.
+The interval follows https://dash.plotly.com/live-updates, Flask-Caching's memoize
+https://dash.plotly.com/performance, and gunicorn https://dash.plotly.com/deployment.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import psycopg2
 from dash import Dash, Input, Output, dcc, html
 from flask_caching import Cache
 
-from benchmarks.peers.rankings import INTERVAL, RANKINGS, URL
+from benchmarks.peers.rankings import POLL_SECONDS, RANKINGS, URL
 
 app = Dash(__name__, update_title="")
 server = app.server
-# In memory: there is one process.
+# In memory, since there is one process.
 cache = Cache(server, config={"CACHE_TYPE": "SimpleCache"})
-app.layout = html.Div([html.Div(id="rankings"), dcc.Interval(id="interval", interval=INTERVAL * 1000)])
+app.layout = html.Div([html.Div(id="rankings"), dcc.Interval(id="interval", interval=POLL_SECONDS * 1000)])
 
 connection = psycopg2.connect(URL)
 connection.autocommit = True
 
 
-@cache.memoize(timeout=INTERVAL)
+@cache.memoize(timeout=POLL_SECONDS)
 def read() -> list[list[dict[str, Any]]]:
-    """Rows of each ranking."""
+    """Return the rows of each ranking."""
     with connection.cursor() as cursor:
         tables = []
         for ranking in RANKINGS:
@@ -36,7 +36,8 @@ def read() -> list[list[dict[str, Any]]]:
 
 
 @app.callback(Output("rankings", "children"), Input("interval", "n_intervals"))
-def show(_times: int | None) -> list[html.Table]:
+def show(_intervals: int | None) -> list[html.Table]:
+    """Return the four tables."""
     return [
         html.Table(
             [

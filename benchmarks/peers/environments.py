@@ -1,4 +1,4 @@
-"""A virtual environment for each peer, from pinned and hashed requirements, in .peers."""
+"""The peers' virtual environments in .peers, each from pinned requirements with hashes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 import venv
 from pathlib import Path
 
-from benchmarks.server import ROOT
+from benchmarks.processes import ROOT
 
 FOLDER = ROOT / ".peers"
-#: The dashboard is installed as `make demo` installs it.
+#: The dashboard gets the requirements of `make demo`.
 DASHBOARD = ROOT / "requirements" / "demo.txt"
 
 
@@ -19,33 +19,28 @@ def requirements(name: str) -> Path:
     return DASHBOARD if name == "dashboard" else Path(__file__).parent / f"requirements-{name}.txt"
 
 
-def is_made(name: str) -> bool:
-    """Tell whether the environment is there, from the requirements as they are now."""
+def is_current(name: str) -> bool:
+    """Tell whether the environment exists and was made from the current requirements."""
     installed = FOLDER / name / "requirements.txt"
     return installed.exists() and installed.read_bytes() == requirements(name).read_bytes()
 
 
 def python(name: str) -> Path:
-    """Make the environment if need be, and give its Python."""
+    """Return the environment's Python. Create the environment if it isn't current."""
     folder = FOLDER / name
-    if not is_made(name):
-        print(f"Making {folder.relative_to(ROOT)} …", file=sys.stderr, flush=True)
+    if not is_current(name):
+        print(f"Creating {folder.relative_to(ROOT)} …", file=sys.stderr, flush=True)
         venv.create(folder, clear=True, with_pip=True)
-        pip = [
-            str(folder / "bin" / "python"),
-            "-m",
-            "pip",
-            "--disable-pip-version-check",
-            "--quiet",
-            "install",
-        ]
-        subprocess.run([*pip, "--require-hashes", "--requirement", str(requirements(name))], check=True)
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet"]
+        subprocess.run(
+            [*pip, "install", "--require-hashes", "--requirement", str(requirements(name))], check=True
+        )
         (folder / "requirements.txt").write_bytes(requirements(name).read_bytes())
     return folder / "bin" / "python"
 
 
 def versions(python: Path, packages: tuple[str, ...]) -> dict[str, str]:
-    """Give the installed versions of these packages, and of Python."""
+    """Return the installed versions of Python and of the packages."""
     code = (
         "import importlib.metadata, json, platform, sys; "
         "print(json.dumps({'Python': platform.python_version()} "

@@ -1,7 +1,7 @@
-"""django-eventstream on Daphne, one send_event for each ranking that changed.
+"""django-eventstream on Daphne, with one send_event for each ranking that changed.
 
-https://github.com/fanout/django-eventstream: set up as there, without storage, Redis or Pushpin, which are
-for several processes.
+It is set up as in https://github.com/fanout/django-eventstream, without storage, Redis and Pushpin, which
+serve several processes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What the peers that push are told: a thread that waits for NOTIFY, reads what changed, and hands it on.
+"""The feed of the peers that push: a thread that waits for NOTIFY, reads what changed, and publishes it.
 
-The same steps as the dashboard's own feed: read at once, at most four times a second, all every 5 s.
+It keeps the dashboard's pace: it reads a ranking at once, at most four times a second, and all every 5 s.
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ from django_risingwave.standin.summaries import CHANNEL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-GATHER, CHECK = 0.25, 5.0
+#: Seconds between two reads at least, and between two reads of all rankings at most.
+GATHER_SECONDS, CHECK_SECONDS = 0.25, 5.0
 
 
 def start(publish: Callable[[str], None]) -> None:
-    """Call `publish` with a ranking as JSON when its rows have changed, from a thread."""
+    """Call `publish` with a ranking as JSON, in a thread of its own, whenever its rows have changed."""
     threading.Thread(target=watch, args=[publish], daemon=True).start()
 
 
 def watch(publish: Callable[[str], None]) -> None:
+    """Read and publish until the process ends."""
     last: dict[str, list[dict[str, Any]]] = {}
     with closing(psycopg2.connect(URL)) as connection:
         connection.autocommit = True
@@ -44,9 +46,9 @@ def watch(publish: Callable[[str], None]) -> None:
                     if last.get(ranking.view) != rows:
                         last[ranking.view] = rows
                         publish(json.dumps({"ranking": ranking.view, "title": ranking.title, "rows": rows}))
-            told, _, _ = select.select([connection], [], [], CHECK)
-            time.sleep(max(0.0, read_at + GATHER - time.monotonic()))
+            notified, _, _ = select.select([connection], [], [], CHECK_SECONDS)
+            time.sleep(max(0.0, read_at + GATHER_SECONDS - time.monotonic()))
             connection.poll()
-            changed = {notify.payload for notify in connection.notifies if told}
+            changed = {notify.payload for notify in connection.notifies if notified}
             changed = changed or {ranking.view for ranking in RANKINGS}
             connection.notifies.clear()

@@ -1,7 +1,7 @@
-"""Channels groups on Daphne, as in the Channels tutorial, with the layer that is kept in memory.
+"""Channels groups on Daphne with the in-memory layer, as in the Channels tutorial.
 
-https://channels.readthedocs.io/en/stable/tutorial/part_3.html: an AsyncWebsocketConsumer that joins a group
-and sends what the group is sent. The layer lives in one event loop, so the feed publishes there.
+The consumer is that of https://channels.readthedocs.io/en/stable/tutorial/part_3.html: it joins a group and
+sends what the group receives. The layer belongs to one event loop, so the feed publishes in that loop.
 """
 
 from __future__ import annotations
@@ -56,10 +56,12 @@ class Rankings(AsyncWebsocketConsumer):
         await self.channel_layer.group_discard("rankings", self.channel_name)
 
     async def rankings_changed(self, event: dict[str, Any]) -> None:
+        """Send a ranking that has changed."""
         await self.send(text_data=event["text"])
 
 
 def publish(loop: asyncio.AbstractEventLoop, text: str) -> None:
+    """Send the text to the group, from any thread."""
     layer = get_channel_layer()
     assert layer is not None
     message = {"type": "rankings.changed", "text": text}
@@ -67,7 +69,7 @@ def publish(loop: asyncio.AbstractEventLoop, text: str) -> None:
 
 
 urlpatterns = [path("", page("new WebSocket(`ws://${location.host}/ws/`).onmessage = show;"))]
-# Channels routes what Django's stubs don't let into a path.
+# Channels routes consumers, which Django's type stubs don't accept in path().
 websocket_urlpatterns: list[Any] = [path("ws/", Rankings.as_asgi())]  # type: ignore[arg-type]
 application = ProtocolTypeRouter(
     {

@@ -1,4 +1,4 @@
-"""What a server's processes use, and what its database is asked."""
+"""Meters of a server's CPU time, memory and queries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUERY = re.compile(rb"LOG:  (?:statement|execute [^:]*):\s+SELECT", re.IGNORECAS
 
 @contextmanager
 def on_core(core: int) -> Iterator[None]:
-    """Let what is started here run on this core alone, where there are several."""
+    """Pin processes that the block starts to a core, if the machine has it."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {sorted(before)[core]} if len(before) > core else before)
     try:
@@ -31,7 +31,7 @@ def on_core(core: int) -> Iterator[None]:
 
 
 class Processes:
-    """A process and its children."""
+    """A process and its descendants."""
 
     def __init__(self, pid: int) -> None:
         self.process = psutil.Process(pid)
@@ -40,9 +40,9 @@ class Processes:
         return [self.process, *self.process.children(recursive=True)]
 
     def cpu(self) -> float:
-        """Seconds of processor time since they began, all threads, to the nanosecond.
+        """Return the CPU time of all threads in seconds, with a resolution of 1 ns.
 
-        /proc counts in hundredths of a second, too coarse for a server that does nothing.
+        /proc counts in hundredths of a second, which is too coarse for an idle server.
         https://man7.org/linux/man-pages/man3/clock_getcpuclockid.3.html
         """
         total = 0.0
@@ -54,12 +54,12 @@ class Processes:
         return total
 
     def memory(self) -> int:
-        """Bytes of physical memory that are theirs alone."""
+        """Return the bytes of physical memory that no other process shares."""
         return sum(process.memory_full_info().uss for process in self.all())
 
 
 class QueryLog:
-    """Counts SELECTs in the log of the stand-in, of all connections but `cursor`'s own."""
+    """Counts the SELECTs in the stand-in's log, except those of `cursor`'s connection."""
 
     def __init__(self, cursor: Any) -> None:
         cursor.execute("ALTER SYSTEM SET log_statement = 'all'")
@@ -69,9 +69,11 @@ class QueryLog:
         self.path = Path(cursor.fetchone()[0]) / "log"
 
     def position(self) -> int:
+        """Return the end of the log, in bytes."""
         return self.path.stat().st_size
 
     def count(self, start: int, end: int) -> int:
+        """Count the SELECTs between two positions."""
         with self.path.open("rb") as file:
             file.seek(start)
             return len(QUERY.findall(file.read(end - start)))

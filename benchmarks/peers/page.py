@@ -1,4 +1,4 @@
-"""The page of the peers that push and bring none of their own."""
+"""The page of those peers that push and have no page of their own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ const show = event => {
 
 
 def page(connect: str):
-    """Make a view of a page with the script that connects and hands each event to `show`."""
+    """Return a view of the page. The script `connect` connects and passes each event to `show`."""
 
     def view(_request: HttpRequest) -> HttpResponse:
         return HttpResponse(PAGE % connect)

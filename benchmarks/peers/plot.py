@@ -1,4 +1,4 @@
-"""Draw the results, a file of JSON, as an SVG that reads on light and on dark pages."""
+"""Draw the results, a JSON file, as an SVG for light and dark pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PANELS = (
     ("idle_cpu", "CPU per viewer while nothing changes (µs/s)"),
     ("memory", "Memory per viewer (KiB)"),
 )
-# Told apart by shape too, and of a middle brightness.
+# Each has a marker of its own, and a brightness that contrasts with light and dark pages.
 STYLES = (
     ("#2f81f7", "o"),
     ("#1a9aa0", "P"),
@@ -34,12 +34,13 @@ GREY = "#7d8590"
 
 
 def points(some: list[dict[str, Any]], measure: str) -> list[tuple[int, float]]:
-    """Viewers and median, of what was measured and can be drawn."""
+    """Return pairs of (viewers, median) where there is a positive, finite median."""
     medians = [(result["wanted"], statistics.median(result[measure])) for result in some if result[measure]]
     return [(viewers, median) for viewers, median in medians if 0 < median < math.inf]
 
 
 def draw(results: dict[str, list[dict[str, Any]]], path: str) -> None:
+    """Write the plot to `path`."""
     plt.rcParams |= {
         "svg.fonttype": "none",
         "svg.hashsalt": "peers",

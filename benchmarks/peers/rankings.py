@@ -1,4 +1,4 @@
-"""What every peer shows: the same four rankings, read by the same SQL and worded the same."""
+"""The four rankings that every peer shows: the same SQL, titles and formats."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from live import formats
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Seconds between two looks of the peers that poll; so long do they keep what they have read, too.
-INTERVAL = 1
-#: Where the rankings are.
+#: Seconds between two polls of the peers that poll, and the lifetime of their caches.
+POLL_SECONDS = 1
+#: The database of the rankings.
 URL = os.environ.get("RISINGWAVE_URL", "")
 
 
 class Ranking(NamedTuple):
-    """Five rows of a view, the largest first."""
+    """The five rows of a view with the largest measures."""
 
     title: str
     view: str
@@ -29,14 +29,14 @@ class Ranking(NamedTuple):
 
     @property
     def sql(self) -> str:
-        """As the dashboard asks."""
+        """The query, as the dashboard sends it."""
         return (
             f"SELECT {self.key}, {self.measure}::float8 FROM {self.view} "
             f"ORDER BY {self.measure} DESC NULLS LAST, {self.key} ASC NULLS LAST LIMIT 5"
         )
 
     def rows(self, values: Any) -> list[dict[str, Any]]:
-        """Pairs of key and value, as they are shown."""
+        """Format pairs of (key, value) for display."""
         return [
             {"rank": rank, "name": self.name(key), "value": value, "display": self.display(value)}
             for rank, (key, value) in enumerate(values, start=1)

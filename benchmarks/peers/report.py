@@ -1,4 +1,4 @@
-"""The results as a section of docs/benchmarks.md: a table for each number of viewers."""
+"""Format the results as a section of docs/benchmarks.md, with a table for each number of viewers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from benchmarks.peers.trial import Plan, Result
 
-#: From here on a core is full: what a viewer costs then is what was left for it.
+#: The load from which a core counts as full. Each viewer then gets less CPU than it needs.
 FULL = 0.95
-#: Of a line of the document.
+#: Characters in a line of the document.
 WIDTH = 120
-TITLE = "## Beside what people would use instead"
+TITLE = "## Compared with alternatives"
 INTRODUCTION = (Path(__file__).parent / "introduction.md").read_text()
 HEAD = (
     "| | commit to viewer, p50 ms | p95 ms | CPU per viewer and commit, µs | core, % | "
@@ -26,19 +26,19 @@ HEAD = (
 
 
 def number(figure: float, plan: Plan, digits: int = 0) -> str:
-    """A figure, or that a commit has not been shown in time."""
+    """Format a figure; an infinite one as longer than the patience of the plan."""
     return f"> {plan.patience * 1000:,.0f}" if math.isinf(figure) else f"{figure:,.{digits}f}"
 
 
 def spread(figures: Sequence[float], plan: Plan, digits: int = 0) -> str:
-    """The median of the repeats, the least and the most."""
+    """Format the median of the repeats with the minimum and the maximum."""
     three = min(figures), statistics.median(figures), max(figures)
     low, middle, high = (number(figure, plan, digits) for figure in three)
     return middle if low == high else f"{middle} ({low} – {high})"
 
 
 def row(title: str, result: Result, plan: Plan) -> str:
-    """A line of a table."""
+    """Return a line of a table."""
     if not result.p50:
         reason = f"{result.open:,} of {result.wanted:,} connected within {plan.connect:.0f} s"
         return f"| {title} | {reason} |" + " |" * 7
@@ -59,11 +59,12 @@ def row(title: str, result: Result, plan: Plan) -> str:
 
 
 def full(result: Result) -> bool:
+    """Tell whether the server used its core up."""
     return statistics.median(result.load) >= FULL
 
 
 def section(hows: Sequence[str], results: Mapping[str, Sequence[Result]], plan: Plan) -> str:
-    """All that is said of the peers."""
+    """Return the whole section."""
     introduction = INTRODUCTION.format(
         hows="\n".join(
             textwrap.fill(how, WIDTH, subsequent_indent="  ", break_on_hyphens=False) for how in hows
@@ -77,7 +78,7 @@ def section(hows: Sequence[str], results: Mapping[str, Sequence[Result]], plan: 
 
 
 def tables(results: Mapping[str, Sequence[Result]], plan: Plan) -> str:
-    """All tables."""
+    """Return all tables."""
     lines = []
     for count in dict.fromkeys(result.wanted for some in results.values() for result in some):
         lines += [
@@ -95,7 +96,7 @@ def tables(results: Mapping[str, Sequence[Result]], plan: Plan) -> str:
 
 
 def browser_table(results: Mapping[str, Sequence[Result]], plan: Plan) -> list[str]:
-    """The wire beside the page."""
+    """Return the table that compares the viewers on the wire with Chromium."""
     lines = []
     for title, some in results.items():
         for result in some:
@@ -107,9 +108,9 @@ def browser_table(results: Mapping[str, Sequence[Result]], plan: Plan) -> list[s
     if not lines:
         return []
     return [
-        "Commit to the document of a page in Chromium, beside the viewers on the wire, ms:",
+        "From the commit to the document in Chromium, compared with the viewers on the wire, in ms:",
         "",
-        "| | wire p50 | p95 | Chromium p50 | most |",
+        "| | wire p50 | p95 | Chromium p50 | max |",
         "|---|---:|---:|---:|---:|",
         *lines,
         "",

@@ -1,7 +1,7 @@
-"""Streamlit: one fragment that runs again every second, and a cache for what is read.
+"""Streamlit: one fragment that runs every second, and a cache of the rows.
 
-https://docs.streamlit.io/develop/concepts/architecture/fragments and, for st.cache_data with a ttl,
-https://docs.streamlit.io/develop/concepts/design/performance; the tables are small, so st.table.
+The fragment follows https://docs.streamlit.io/develop/concepts/architecture/fragments, and st.cache_data
+https://docs.streamlit.io/develop/concepts/design/performance. The tables are small, hence st.table.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from benchmarks.peers.rankings import INTERVAL, RANKINGS, URL
+from benchmarks.peers.rankings import POLL_SECONDS, RANKINGS, URL
 
 connection = st.connection(
     "rankings", type="sql", url=URL.replace("postgres://", "postgresql+psycopg2://", 1)
 )
 
 
-@st.cache_data(ttl=INTERVAL, show_spinner=False)
+@st.cache_data(ttl=POLL_SECONDS, show_spinner=False)
 def read() -> list[pd.DataFrame]:
-    """Rows of each ranking."""
+    """Return the rows of each ranking."""
     tables = []
     for ranking in RANKINGS:
         values = connection.query(ranking.sql, ttl=0, show_spinner=False)
@@ -27,7 +27,7 @@ def read() -> list[pd.DataFrame]:
     return tables
 
 
-@st.fragment(run_every=INTERVAL)
+@st.fragment(run_every=POLL_SECONDS)
 def show() -> None:
     for ranking, table in zip(RANKINGS, read(), strict=True):
         st.subheader(ranking.title)

@@ -1,4 +1,4 @@
-"""One peer before so many viewers: started, warmed up, measured, ended."""
+"""One trial: a peer is started, warmed up, measured with a number of viewers, and stopped."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.peers.meters import Processes, QueryLog, on_core
-from benchmarks.processes import free_port, wait_until
-from benchmarks.server import ROOT
+from benchmarks.processes import ROOT, free_port, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,74 +26,74 @@ if TYPE_CHECKING:
     from benchmarks.peers.contestants import Contestant
 
 SERVERS_CORE, VIEWERS_CORE = 0, 1
-#: Fewer viewers than this don't tell what memory one takes.
-ENOUGH = 100
+#: With fewer viewers, the memory per viewer is lost in the noise.
+MIN_VIEWERS_FOR_MEMORY = 100
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long is measured. Times in seconds."""
+    """How much is measured. Times are in seconds."""
 
     repeats: int = 5
-    #: The dashboard tells its subscribers every 5 s that it lives: one such message a window.
+    #: The dashboard pings its subscribers every 5 s, so that a measurement includes one ping.
     idle: float = 5.0
-    #: Commits a repeat, so long apart on average: each comes at another moment of a poll's interval.
+    #: Commits in each repeat and the mean time between two. It varies, as does the time to the next poll.
     commits: int = 4
     spacing: float = 1.5
-    #: Until all viewers must have connected.
+    #: Within which all viewers must connect.
     connect: float = 60
-    #: That a commit may take to a viewer before it counts as not shown.
+    #: Within which a viewer must be shown a commit.
     patience: float = 10
     warm_up: float = 3
-    #: Commits that are looked for in a page.
+    #: Commits measured in Chromium.
     page_commits: int = 10
 
 
 @dataclass
 class Result:
-    """Of one peer and number of viewers. A list has one figure a repeat."""
+    """The figures of one peer with a number of viewers. Lists have one figure for each repeat."""
 
     wanted: int
     open: int = 0
-    #: Milliseconds; infinite where the commit was not shown within Plan.patience.
+    #: Milliseconds; infinite if the commit was not shown within Plan.patience.
     p50: list[float] = field(default_factory=list)
     p95: list[float] = field(default_factory=list)
-    #: Viewers whose connection was lost.
+    #: Viewers whose connections were lost.
     lost: int = 0
-    #: Share of all commits and viewers.
+    #: The share of commits that a viewer was not shown in time.
     not_shown: list[float] = field(default_factory=list)
-    #: Of a core, while there are commits.
+    #: The share of a core during the commits.
     load: list[float] = field(default_factory=list)
-    #: Microseconds per viewer and commit; per viewer and second.
+    #: CPU µs per viewer and commit, and per viewer and second without commits.
     cpu: list[float] = field(default_factory=list)
     idle_cpu: list[float] = field(default_factory=list)
     #: KiB per viewer.
     memory: list[float] = field(default_factory=list)
-    #: A second.
+    #: SELECTs a second, with and without commits.
     queries: list[float] = field(default_factory=list)
     idle_queries: list[float] = field(default_factory=list)
-    #: Milliseconds to a page in Chromium.
+    #: Milliseconds to the document in Chromium.
     browser: list[float] = field(default_factory=list)
 
     @property
     def too_many(self) -> bool:
-        """Whether some have not connected, or commits have not been shown."""
+        """Whether some viewers didn't connect, or weren't shown commits."""
         return not self.p50 or self.not_shown[-1] > 0.01
 
 
 class Orders:
-    """Orders that are each a dollar more for the state and the product that lead the rankings by far."""
+    """Orders that each add a dollar to the state and the product at the top of the rankings."""
 
     def __init__(self, cursor: Any) -> None:
         self.cursor = cursor
         cursor.execute("SELECT max(orderid) FROM orders")
         (self.number,) = cursor.fetchone()
         self.insert(1_000_000_000, item=1)
-        # So that the state is ahead of the product.
+        # The state must be ahead of the product.
         self.insert(500_000_000, item=2)
         cursor.execute("SELECT turnover FROM state_turnover WHERE state = 'Ohio'")
         (turnover,) = cursor.fetchone()
-        # In whole dollars: shown as $1,500,001,234, and then each larger by one.
+        # Whole dollars: it is shown as $1,500,001,234, and each order adds one.
         self.insert(float(math.ceil(turnover) - turnover))
         self.turnover = math.ceil(turnover)
 
@@ -106,14 +105,14 @@ class Orders:
         )
 
     def commit(self) -> tuple[int, float, float]:
-        """Commit one; give the state's turnover, and the time on both clocks in seconds."""
+        """Commit an order. Return the state's turnover, and the time on both clocks in seconds."""
         self.turnover += 1
         self.insert(1)
         return self.turnover, time.monotonic(), time.time()
 
 
 class Viewers:
-    """The program with the viewers."""
+    """The process of the viewers."""
 
     def __init__(self, python: Path, kind: str, host: str, count: int, cap: float) -> None:
         command = [str(python), "-m", "benchmarks.peers.viewers", kind, host, str(count), "--cap", str(cap)]
@@ -125,11 +124,11 @@ class Viewers:
     def read(self) -> Any:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line, "the viewers have ended"
+        assert line, f"the viewers exited with code {self.process.wait()}"
         return json.loads(line)
 
     def collect(self) -> Any:
-        """What they have seen: lists of turnover and time."""
+        """Return what they have seen: for each viewer, a list of (turnover, time)."""
         assert self.process.stdin is not None
         self.process.stdin.write("collect\n")
         self.process.stdin.flush()
@@ -151,7 +150,7 @@ def viewers(*arguments: Any) -> Iterator[Viewers]:
 
 @contextmanager
 def serve(contestant: Contestant, python: Path, log: Path) -> Iterator[tuple[str, Processes]]:
-    """Run the peer's server; it answers when the block begins."""
+    """Run the peer's server for the duration of the block, which begins once the server answers."""
     port = free_port()
     command = [part.format(port=port) for part in contestant.command]
     with on_core(SERVERS_CORE), log.open("ab") as output:
@@ -173,7 +172,7 @@ def serve(contestant: Contestant, python: Path, log: Path) -> Iterator[tuple[str
             return False
 
     try:
-        wait_until(answers, log.read_text, 60)
+        wait_until(answers, log.read_text)
         yield host, Processes(process.pid)
     finally:
         process.terminate()
@@ -185,7 +184,7 @@ def serve(contestant: Contestant, python: Path, log: Path) -> Iterator[tuple[str
 
 
 class Trial:
-    """A peer's server, and what is measured of it."""
+    """The measurements of one peer's server."""
 
     def __init__(self, plan: Plan, orders: Orders, queries: QueryLog, server: Processes) -> None:
         self.plan = plan
@@ -194,7 +193,7 @@ class Trial:
         self.server = server
 
     def run(self, crowd: Viewers, result: Result, empty: int) -> None:
-        """Measure again and again; a peer that doesn't keep up is measured once."""
+        """Repeat the measurement; once is enough for a peer that doesn't keep up."""
         time.sleep(self.plan.warm_up)
         for _ in range(2):
             self.orders.commit()
@@ -204,14 +203,14 @@ class Trial:
             self.idle(result)
             commits = self.active(crowd, result)
             self.latency(crowd, commits, result)
-            if result.open >= ENOUGH:
+            if result.open >= MIN_VIEWERS_FOR_MEMORY:
                 result.memory.append((self.server.memory() - empty) / 1024 / result.open)
             print(".", end="", file=sys.stderr, flush=True)
             if result.too_many:
                 break
 
     def commits(self) -> list[tuple[int, float]]:
-        """Commit now and then."""
+        """Commit the orders of one repeat. Return pairs of (turnover, time)."""
         commits = []
         for _ in range(self.plan.commits):
             turnover, moment, _ = self.orders.commit()
@@ -229,13 +228,13 @@ class Trial:
         result.idle_queries.append(self.queries.count(position, self.queries.position()) / seconds)
 
     def active(self, crowd: Viewers, result: Result) -> list[tuple[int, float]]:
-        """Measure while there are commits, and until all have seen the last."""
+        """Measure during the commits, and until all viewers have seen the last."""
         cpu, began, position = self.server.cpu(), time.monotonic(), self.queries.position()
         commits = self.commits()
         ended = time.monotonic()
         result.queries.append(self.queries.count(position, self.queries.position()) / (ended - began))
         self.wait_for(crowd, self.orders.turnover)
-        # What it costs to be late counts; that it goes on polling meanwhile does not.
+        # CPU that a late server uses after the last commit counts, except what it uses when idle.
         idle = result.idle_cpu[-1] * result.open / 1e6 * (time.monotonic() - ended)
         cpu = max(self.server.cpu() - cpu - idle, 0.0)
         result.cpu.append(cpu / len(commits) / result.open * 1e6)
@@ -243,7 +242,7 @@ class Trial:
         return commits
 
     def wait_for(self, crowd: Viewers, turnover: int) -> None:
-        """Wait until all have seen it, but no longer than patience allows."""
+        """Wait until all viewers have seen the turnover, or the patience of the plan is over."""
         until = time.monotonic() + self.plan.patience
         while time.monotonic() < until:
             seen = crowd.collect()["seen"]
@@ -252,7 +251,7 @@ class Trial:
             time.sleep(0.2)
 
     def latency(self, crowd: Viewers, commits: list[tuple[int, float]], result: Result) -> None:
-        """From each commit to each viewer that is shown it, or more than it."""
+        """Measure from each commit until each viewer is shown this commit or a later one."""
         times = []
         told = crowd.collect()
         result.lost = told["lost"]
@@ -278,7 +277,7 @@ def measure(
     log: Path,
     browse: Any,
 ) -> Result:
-    """Start the peer, let one viewer come and go, then `count`, and measure."""
+    """Start the peer, connect and disconnect one viewer, then measure with `count` viewers."""
     result = Result(count)
     with serve(contestant, pythons[0], log) as (host, server):
         arguments = pythons[1], contestant.viewers, host

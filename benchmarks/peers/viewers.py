@@ -1,8 +1,8 @@
-"""Viewers on the wire, each as the peer's own page speaks: python -m benchmarks.peers.viewers.
+"""Viewers that speak the protocol of each peer's page: python -m benchmarks.peers.viewers.
 
-They note when a turnover of ten digits first arrives that is larger than all before, and tell it on request:
-`collect` on the standard input gives a line of JSON. Made by hand on asyncio's protocols, since a client that
-takes longer over a frame than the server does would measure itself.
+A viewer records when a ten-digit turnover arrives that is larger than all before. A line `collect` on the
+standard input prints the records as a line of JSON. The viewers are written on asyncio's protocols, because a
+client that needs more time for a frame than the server does would measure itself.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ import sys
 import time
 from typing import Any
 
-#: Only the first state and the first product have sold for so much, the state for more.
+#: Only the first state and the first product have a turnover this large; the state's is larger.
 TURNOVER = re.compile(rb"\$(\d,\d{3},\d{3},\d{3})")
 #: Viewers that connect at the same time.
-AT_ONCE = 20
+MAX_HANDSHAKES = 20
+#: Opcodes of RFC 6455, 5.2.
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
 class Viewer(asyncio.Protocol):
-    """One connection. `ready` is done when it shows something, or is lost before."""
+    """One connection. `ready` is done once something was shown or the connection is lost."""
 
     path = "/"
 
@@ -67,7 +68,7 @@ class Viewer(asyncio.Protocol):
         self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
 
     def look(self, data: bytes, now: float) -> None:
-        """Note the largest turnover in `data`, if it is new."""
+        """Record each turnover in `data` that is larger than all before."""
         for text in TURNOVER.findall(data):
             turnover = int(text.replace(b",", b""))
             if turnover > self.largest:
@@ -75,11 +76,12 @@ class Viewer(asyncio.Protocol):
                 self.seen.append((turnover, now))
 
     def show(self) -> None:
+        """Mark the viewer as ready."""
         if not self.ready.done():
             self.ready.set_result(None)
 
     def begin(self) -> None:
-        """Ask for what this viewer wants to see."""
+        """Send the first request of the connection."""
         raise NotImplementedError
 
 
@@ -93,7 +95,7 @@ class EventSource(Viewer):
 
     def data_received(self, data: bytes) -> None:
         now = time.monotonic()
-        # An event may come in two pieces.
+        # An event may arrive in two parts.
         self.rest = (self.rest + data)[-4096:]
         self.look(self.rest, now)
         if b"stream-open" in self.rest:
@@ -101,7 +103,7 @@ class EventSource(Viewer):
 
 
 class WebSocket(Viewer):
-    """As much of RFC 6455 as servers need."""
+    """The part of RFC 6455 that the servers need."""
 
     path = "/ws/"
     protocol = ""
@@ -146,7 +148,7 @@ class WebSocket(Viewer):
         self.rest = data[at:]
 
     def send(self, opcode: int, payload: bytes) -> None:
-        # Masked by zeros, which changes nothing.
+        # A client must mask its frames; a mask of zeros leaves the payload as it is.
         size = len(payload)
         length = bytes([128 | size]) if size < 126 else bytes([254]) + size.to_bytes(2, "big")
         self.transport.write(bytes([128 | opcode]) + length + bytes(4) + payload)
@@ -168,7 +170,7 @@ class WebSocket(Viewer):
 
 
 class Page(WebSocket):
-    """What a page of this dashboard gets, docs/protocol.md."""
+    """A page of this dashboard: docs/protocol.md."""
 
     path = "/ws/rankings/"
 
@@ -186,7 +188,7 @@ class Program(Page):
 
 
 class Dash(Viewer):
-    """Dash's page, after its layout: a POST every interval, the next after the last's answer."""
+    """Dash's page once it is laid out: a POST each interval, unless the last one isn't answered yet."""
 
     path = "/_dash-update-component"
 
@@ -206,7 +208,7 @@ class Dash(Viewer):
         asyncio.get_running_loop().call_at(self.due, self.tick)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Connect again: the server may end a connection between two requests."""
+        """Reconnect: the server may close the connection between two requests."""
         super().connection_lost(error)
         self.rest = b""
         self.waiting = False
@@ -241,9 +243,9 @@ class Dash(Viewer):
 
 
 class Streamlit(WebSocket):
-    """Streamlit's page: it runs the script once, then each fragment when its timer says so.
+    """Streamlit's page: it runs the script once, then each fragment when its timer fires.
 
-    The timers are the page's: handleAutoRerun in
+    The page has the timers: handleAutoRerun in
     https://github.com/streamlit/streamlit/blob/1.67.0/frontend/app/src/App.tsx.
     """
 
@@ -251,7 +253,7 @@ class Streamlit(WebSocket):
     protocol = "streamlit"
 
     def opened(self) -> None:
-        from streamlit.proto.BackMsg_pb2 import BackMsg  # noqa: PLC0415 - there with Streamlit only
+        from streamlit.proto.BackMsg_pb2 import BackMsg  # noqa: PLC0415 - installed with Streamlit only
         from streamlit.proto.ForwardMsg_pb2 import ForwardMsg  # noqa: PLC0415
 
         self.forward, self.back = ForwardMsg, BackMsg()
@@ -288,7 +290,7 @@ KINDS = {kind.__name__.lower(): kind for kind in (Page, Program, WebSocket, Even
 
 
 async def connect(kind: type[Viewer], options: argparse.Namespace, viewers: list[Viewer]) -> None:
-    """Connect one after another, until there are enough."""
+    """Connect viewers one after the other until there are enough."""
     while len(viewers) < options.count:
         viewer = kind(options.host, options.interval)
         viewers.append(viewer)
@@ -298,20 +300,23 @@ async def connect(kind: type[Viewer], options: argparse.Namespace, viewers: list
 
 async def run(options: argparse.Namespace) -> None:
     viewers: list[Viewer] = []
-    tasks = [asyncio.create_task(connect(KINDS[options.kind], options, viewers)) for _ in range(AT_ONCE)]
+    tasks = [
+        asyncio.create_task(connect(KINDS[options.kind], options, viewers)) for _ in range(MAX_HANDSHAKES)
+    ]
     await asyncio.wait(tasks, timeout=options.cap)
     for task in tasks:
         task.cancel()
     gc.collect()
     gc.freeze()
     open_ = [viewer for viewer in viewers if viewer.ready.done() and not viewer.lost]
-    tell(open=len(open_))
+    write(open=len(open_))
     loop = asyncio.get_running_loop()
     while (await loop.run_in_executor(None, sys.stdin.readline)).strip() == "collect":
-        tell(lost=sum(viewer.lost for viewer in viewers), seen=[viewer.seen for viewer in viewers])
+        write(lost=sum(viewer.lost for viewer in viewers), seen=[viewer.seen for viewer in viewers])
 
 
-def tell(**what: object) -> None:
+def write(**what: object) -> None:
+    """Print a line of JSON."""
     print(json.dumps(what), flush=True)
 
 
@@ -321,7 +326,7 @@ def main() -> None:
     parser.add_argument("host", help="127.0.0.1:8000")
     parser.add_argument("count", type=int)
     parser.add_argument("--interval", type=float, default=1, help="seconds between two polls")
-    parser.add_argument("--cap", type=float, default=60, help="seconds in which they must have connected")
+    parser.add_argument("--cap", type=float, default=60, help="seconds within which all must connect")
     asyncio.run(run(parser.parse_args()))
 
 

@@ -31,7 +31,7 @@ def test_the_dashboard_and_groups_show_what_is_committed():
 
 @pytest.mark.parametrize("name", ["eventstream", "dash", "streamlit"])
 def test_a_peer_shows_what_is_committed(name):
-    if not environments.is_made(name):
+    if not environments.is_current(name):
         pytest.skip(f"no environment: python -m benchmarks.peers --quick --only {name}")
     measure(name)
 

@@ -1,4 +1,4 @@
-"""The dashboard on Daphne as on any other server: without what live.servers.daphne adds."""
+"""The dashboard on Daphne as on any other ASGI server: without what live.servers.daphne adds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Thousands of WebSocket clients in one thread: raw sockets and epoll, cheaper than the server."""
+"""Thousands of WebSocket clients in one thread.
+
+Raw sockets and epoll cost less than the server does, so that the clients aren't what is measured.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,14 @@ HEADERS = (
     "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
     "Cookie: {cookie}\r\n\r\n"
 )
+#: Opcodes of RFC 6455, 5.2.
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
-#: Sockets that are opened at the same time.
-AT_ONCE = 50
+#: Handshakes in progress at the same time.
+MAX_HANDSHAKES = 50
 
 
 class Client:
-    """One subscriber; counts what it gets."""
+    """One subscriber. Counts what it receives."""
 
     __slots__ = ("buffer", "cards", "closed", "frames", "last", "socket", "upgraded")
 
@@ -33,7 +37,7 @@ class Client:
     def reset(self) -> None:
         self.buffer = b""
         self.upgraded = False
-        #: The close code; 1006 where the connection was lost without one.
+        #: The close code; 1006 if the connection was lost without one.
         self.closed: int | None = None
         self.frames = 0
         self.cards = 0
@@ -42,7 +46,7 @@ class Client:
 
 
 class Clients:
-    """Opens, reads and closes clients."""
+    """The clients of one server."""
 
     def __init__(self, host: str, path: str, cookies: Callable[[int], str] = lambda _number: "") -> None:
         name, _, port = host.partition(":")
@@ -51,11 +55,11 @@ class Clients:
         self.poll = select.epoll()
         self.by_fd: dict[int, Client] = {}
         self.opened = 0
-        #: Frames and cards that all of them got.
+        #: Frames and cards that all clients have received.
         self.frames = self.cards = 0
 
     def connect(self, client: Client | None = None, receive_buffer: int | None = None) -> Client:
-        """Begin a handshake; raises OSError where nobody listens."""
+        """Begin a handshake. Raises OSError if nothing listens on the address."""
         client = client or Client()
         client.reset()
         sock = socket.socket()
@@ -78,36 +82,36 @@ class Clients:
         return client
 
     def open(self, number: int, *, ready: Callable[[Client], bool] | None = None) -> list[Client]:
-        """Open so many, and wait until each is ready: has got its first card."""
+        """Open `number` clients, and wait until each is ready: by default, until it has its first card."""
         ready = ready or (lambda client: client.cards > 0)
         clients: list[Client] = []
         waiting: set[Client] = set()
         while len(clients) < number or waiting:
-            while len(clients) < number and len(waiting) < AT_ONCE:
+            while len(clients) < number and len(waiting) < MAX_HANDSHAKES:
                 client = self.connect()
                 clients.append(client)
                 waiting.add(client)
             self.step(1.0)
             waiting = {client for client in waiting if not ready(client)}
             for client in waiting:
-                assert client.closed is None, f"closed with {client.closed}"
+                assert client.closed is None, f"the server closed the connection with code {client.closed}"
         return clients
 
     def step(self, timeout: float) -> None:
-        """Wait for something to read, up to `timeout` seconds, and read it."""
+        """Read what has arrived. Wait for up to `timeout` seconds if nothing has."""
         for fd, _events in self.poll.poll(timeout):
             client = self.by_fd.get(fd)
             if client is not None:
                 self._read(client)
 
     def run(self, seconds: float) -> None:
-        """Read for so long."""
+        """Read for `seconds`."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             self.step(left)
 
     def run_until(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Read until it holds; tell whether it does within the time."""
+        """Read until `condition` is true. Return False if it isn't within `seconds`."""
         until = time.monotonic() + seconds
         while not condition():
             left = until - time.monotonic()
@@ -117,7 +121,7 @@ class Clients:
         return True
 
     def forget(self, client: Client) -> None:
-        """Read it no more; its socket stays open."""
+        """Stop reading from the client. Its socket stays open."""
         assert client.socket is not None
         self.poll.unregister(client.socket)
         del self.by_fd[client.socket.fileno()]
@@ -157,7 +161,10 @@ class Clients:
         client.buffer = self._parse(client, data)
 
     def _parse(self, client: Client, data: bytes) -> bytes:
-        """Count the frames in it (RFC 6455, 5.2; a server masks none); give the rest."""
+        """Count the frames in `data`, and return the incomplete rest.
+
+        A server sends its frames unmasked: RFC 6455, 5.1.
+        """
         at, size = 0, len(data)
         while size - at >= 2:
             opcode, length, head = data[at] & 15, data[at + 1] & 127, 2
@@ -177,7 +184,7 @@ class Clients:
                     self.cards += 1
                     client.last = data[begin:at]
             elif opcode == PING and client.socket is not None:
-                # Masked, as clients must; a mask of zeros changes nothing.
+                # A client must mask its frames; a mask of zeros leaves the payload as it is.
                 head_of_pong = bytes([0x80 | PONG, 0x80 | length, 0, 0, 0, 0])
                 with suppress(OSError):
                     client.socket.send(head_of_pong + data[begin:at])

@@ -1,9 +1,8 @@
-"""A stand-in server for one benchmark, and how figures are written."""
+"""An empty stand-in server for one benchmark, and the site on it."""
 
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -13,17 +12,19 @@ from typing import TYPE_CHECKING
 
 import psycopg2
 
+from benchmarks.processes import ROOT
 from demo import postgres
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-ROOT = Path(__file__).resolve().parent.parent
+    from collections.abc import Iterator
 
 
 @contextmanager
 def migrated_standin() -> Iterator[None]:
-    """Start an empty server and put it into the environment, for this process and its children."""
+    """Run a stand-in server with the tables and views of the demo, and set its URLs in os.environ.
+
+    Print the server's version and the number of cores. Child processes inherit the environment.
+    """
     with tempfile.TemporaryDirectory() as folder:
         server = postgres.start(Path(folder) / "postgres")
         try:
@@ -31,7 +32,7 @@ def migrated_standin() -> Iterator[None]:
                 "DJANGO_SETTINGS_MODULE": "config.settings",
                 "SECRET_KEY": "only-for-the-benchmark",
                 "EXTRA_APPS": "demo.shop",
-                "ENVIRONMENT_FILE": os.devnull,  # not of a demo that runs in this checkout
+                "ENVIRONMENT_FILE": os.devnull,  # ignore a demo that runs in this checkout
                 "DATABASE_URL": postgres.url("dashboard", Path(folder) / "postgres"),
                 "RISINGWAVE_URL": postgres.url("risingwave", Path(folder) / "postgres"),
             }
@@ -44,13 +45,15 @@ def migrated_standin() -> Iterator[None]:
             server.stop()
 
 
+def prepare_site(folder: Path, *, is_open: bool = True, orders: int = 0) -> None:
+    """Make the site ready to be served: users' tables, static files in `folder`, `orders` order lines."""
+    os.environ |= {"LIVE_OPEN": str(is_open), "STATIC_ROOT": str(folder / "static")}
+    manage("migrate", "--verbosity", "0")
+    manage("collectstatic", "--no-input", "--verbosity", "0")
+    if orders:
+        manage("generate_orders", "--count", str(orders), "--seed", "1", "--verbosity", "0")
+
+
 def manage(*arguments: str) -> None:
-    """Run a management command as people do, in a process of its own."""
+    """Run a management command in a process of its own."""
     subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, check=True)
-
-
-def spread(figures: Sequence[float], digits: int = 2) -> str:
-    """The median, and where nine in ten of the figures are."""
-    ordered = sorted(figures)
-    low, high = ordered[int(len(ordered) * 0.05)], ordered[int(len(ordered) * 0.95)]
-    return f"{statistics.median(ordered):,.{digits}f} ({low:,.{digits}f} – {high:,.{digits}f})"

@@ -1,8 +1,8 @@
-"""The same cards through a Channels group, for comparison: an ASGI application.
+"""The same cards sent through a Channels group: an ASGI application to compare the dashboard with.
 
-As Channels' documentation has it: a consumer that joins a group, and the in-memory layer, which is what one
-process needs. The hub's news are sent to the group by one subscriber.
-https://channels.readthedocs.io/en/stable/topics/channel_layers.html
+The consumer joins a group and the layer is the in-memory one, which suffices for one process, as in
+https://channels.readthedocs.io/en/stable/topics/channel_layers.html. One subscriber of the hub sends each
+change to the group.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 STATES = RANKINGS["states-by-turnover"]
 
 
-class Sender:
-    """The hub's only subscriber: hands on to the group."""
+class GroupSender:
+    """The hub's only subscriber. Sends each snapshot to the group."""
 
     tasks: set[asyncio.Task[None]]
 
@@ -41,7 +41,7 @@ class Sender:
 
     def deliver(self, message: Snapshot | Ping) -> None:
         if isinstance(message, Snapshot):
-            event = {"type": "news", "text": frames.html(message)}
+            event = {"type": "snapshot", "text": frames.html(message)}
             layer = get_channel_layer()
             assert layer is not None
             task = asyncio.create_task(layer.group_send("states", event))
@@ -49,27 +49,28 @@ class Sender:
             task.add_done_callback(self.tasks.discard)
 
     def on_shutdown(self) -> None:
-        """Send nobody away."""
+        """Do nothing: the members of the group aren't told of a shutdown."""
 
 
-sender: Sender | None = None
+sender: GroupSender | None = None
 
 
 class Consumer(AsyncWebsocketConsumer):
     """A member of the group."""
 
-    groups = ["states"]  # noqa: RUF012 - as Channels has it
+    groups = ["states"]  # noqa: RUF012 - as Channels documents it
 
     async def connect(self) -> None:
         global sender  # noqa: PLW0603
         if sender is None:
-            sender = Sender()
+            sender = GroupSender()
             get_hub().subscribe(sender, [STATES])
         await self.accept()
         [snapshot] = await get_hub().current([STATES])
         await self.send(frames.html(snapshot))
 
-    async def news(self, event: dict[str, Any]) -> None:
+    async def snapshot(self, event: dict[str, Any]) -> None:
+        """Send what the group was sent."""
         await self.send(event["text"])
 
 
