@@ -30,7 +30,12 @@ def is_open() -> bool:
 
 async def may_look(request: HttpRequest) -> bool:
     """Return whether the user of a request may see the rankings."""
-    return await _may_look(request.COOKIES.get(settings.SESSION_COOKIE_NAME), request.auser)
+
+    async def load_user() -> AbstractBaseUser | AnonymousUser:
+        # Not before it is needed: with LIVE_OPEN, a project may run without AuthenticationMiddleware.
+        return await request.auser()
+
+    return await _may_look(request.COOKIES.get(settings.SESSION_COOKIE_NAME), load_user)
 
 
 async def may_subscribe(session_key: str | None) -> bool:

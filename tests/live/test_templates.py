@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.http import HttpResponse
 from django.template.loader import render_to_string
 from django.test import AsyncRequestFactory, RequestFactory
 from django.urls import include, path
@@ -78,8 +79,9 @@ def test_the_page_is_rendered_in_a_project_without_other_urls(dashboard, setting
 async def test_a_project_without_rankings_gets_a_page_that_says_so(monkeypatch):
     monkeypatch.setattr("live.views.RANKINGS", {})
     page = await views.dashboard(AsyncRequestFactory().get("/"))
+    assert isinstance(page, HttpResponse)
     assert page.status_code == 200
-    assert "There are no rankings yet." in page.content.decode()
+    assert "There are no rankings yet." in page.text
 
 
 @pytest.mark.parametrize("template", sorted(TEMPLATES.rglob("*.html")), ids=lambda path: path.name)
