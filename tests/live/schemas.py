@@ -1,4 +1,4 @@
-"""Holds messages against docs/schemas/."""
+"""Checks messages against docs/schemas/."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ FOLDER = ROOT / "docs" / "schemas" / str(VERSION)
 SCHEMAS: dict[str, dict[str, Any]] = {
     file.stem: json.loads(file.read_text()) for file in sorted(FOLDER.glob("*.json"))
 }
-#: What is sent as a whole: a message or an answer.
+#: Schemas of whole messages and answers.
 WHOLE = set(SCHEMAS) - {"types"}
 _registry = Registry().with_resources(
     (f"{name}.json", Resource.from_contents(schema)) for name, schema in SCHEMAS.items()
 )
-# Without a checker of its own, jsonschema takes any string for a date-time.
+# By default, jsonschema accepts any string as a date-time.
 _formats = FormatChecker(formats=())
 
 
@@ -35,6 +35,6 @@ def validator(schema: dict[str, Any]) -> Draft202012Validator:
 
 
 def faults(name: str, message: object) -> list[str]:
-    """What is wrong with it, by the schema of that name."""
+    """Return what is wrong with a message, by the schema of that name."""
     found = validator(SCHEMAS[name]).iter_errors(message)
     return [f"{error.json_path}: {error.message}" for error in found]

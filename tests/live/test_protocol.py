@@ -1,7 +1,8 @@
-"""What a real server sends, held against docs/schemas/."""
+"""What a real server sends, checked against docs/schemas/, docs/protocol.md and live/protocol.py."""
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from live.protocol import VERSION
+from live.conf import MAX_RECONNECT_SECONDS, RECONNECT_JITTER, RECONNECT_SECONDS, LiveSettings
+from live.protocol import MAX_CLIENT_MESSAGES, VERSION, CloseCode, Format, MessageType
 from live.rankings import RANKINGS
 from tests import processes
 from tests.conftest import BOTH
@@ -24,15 +26,14 @@ if TYPE_CHECKING:
     from tests.processes import Server
 
 pytestmark = BOTH
-CODES = set(SCHEMAS["error"]["properties"]["code"]["enum"])
-PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
+DOCUMENT = (ROOT / "docs" / "protocol.md").read_text()
 
 
 @pytest.fixture(scope="module")
 def blind_server(
     site_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """The dashboard, whose rankings can't be read."""
+    """The dashboard, with rankings that can't be read."""
     nowhere = f"postgres://nobody@127.0.0.1:{processes.free_port()}/none"
     log = tmp_path_factory.mktemp("blind-server") / "log"
     with processes.daphne(site_environment | {"RISINGWAVE_URL": nowhere}, log) as running:
@@ -43,17 +44,17 @@ def blind_server(
 def full_server(
     site_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """The dashboard, which takes no subscriber."""
+    """The dashboard, with room for no subscriber."""
     log = tmp_path_factory.mktemp("full-server") / "log"
     with processes.daphne(site_environment, log, application="tests.live.full:application") as running:
         yield running
 
 
-# ---- what is sent
+# ---- messages and answers
 
 
 def one_of_each(server: Server, blind_server: Server, orders: Any) -> dict[str, dict[str, Any]]:
-    """A message or an answer by the name of its schema, with all that may be null in it."""
+    """One message or answer by the name of its schema, with nulls wherever they are allowed."""
     orders((None, None, None, None), (1, 2, 3.0, "Ohio"))
     ranking = get_until(
         lambda answer: "null" in answer.body, server, "/api/rankings/states-by-turnover/"
@@ -76,7 +77,7 @@ def one_of_each(server: Server, blind_server: Server, orders: Any) -> dict[str, 
     return found
 
 
-def test_a_program_is_sent_what_the_schemas_say(server, orders):
+def test_a_program_gets_messages_that_match_the_schemas(server, orders):
     orders((None, None, None, None), (1, 2, 3.0, "Ohio"))
     kinds: set[str] = set()
     with subscribe(server, "?format=json") as socket:
@@ -89,7 +90,7 @@ def test_a_program_is_sent_what_the_schemas_say(server, orders):
                 break
 
 
-def test_a_page_is_sent_cards_and_else_what_the_schemas_say(server, orders):
+def test_a_page_gets_cards_and_messages_that_match_the_schemas(server, orders):
     orders((1, 2, 3.0, "Ohio"))
     kinds: set[str] = set()
     with subscribe(server, origin=server.url) as socket:
@@ -101,7 +102,7 @@ def test_a_page_is_sent_cards_and_else_what_the_schemas_say(server, orders):
             assert message["type"] == "card" or faults(message["type"], message) == []
 
 
-def test_http_answers_what_the_schemas_say(server, closed_server, blind_server, orders):
+def test_the_json_api_answers_what_matches_the_schemas(server, closed_server, blind_server, orders):
     orders((None, None, None, None), (1, 2, 3.0, "Ohio"))
     get_until(lambda answer: "null" in answer.body, server, "/api/rankings/")
     for where, path, status, name in (
@@ -120,7 +121,7 @@ def test_http_answers_what_the_schemas_say(server, closed_server, blind_server, 
     assert get(blind_server, "/api/rankings/").headers["Retry-After"]
 
 
-# ---- how it is refused
+# ---- refusals
 
 
 REFUSALS = {
@@ -133,7 +134,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("code", REFUSALS)
-def test_a_refusal_is_what_the_schema_says(request, code):
+def test_a_refusal_matches_the_schema_and_has_the_code_of_the_close(request, code):
     name, query = REFUSALS[code]
     server = request.getfixturevalue(name)
     with subscribe(server, query, origin=server.url) as socket:
@@ -144,14 +145,14 @@ def test_a_refusal_is_what_the_schema_says(request, code):
     assert message["code"] == closed_with == code
 
 
-def test_a_foreign_page_is_refused_as_the_schema_says(server):
+def test_the_refusal_of_another_site_matches_the_schema(server):
     with subscribe(server, origin="https://evil.example") as socket:
         message, closed_with = closing(socket)
     assert faults("error", message) == []
     assert message["code"] == closed_with == 4403
 
 
-def test_a_process_that_ends_says_what_the_schema_says(site_environment, tmp_path, orders):
+def test_the_close_of_a_process_that_shuts_down_matches_the_schema(site_environment, tmp_path, orders):
     with (
         processes.daphne(site_environment, tmp_path / "log") as server,
         subscribe(server, "?format=json") as socket,
@@ -163,16 +164,90 @@ def test_a_process_that_ends_says_what_the_schema_says(site_environment, tmp_pat
     assert message["code"] == closed_with == 1012
 
 
-def test_each_code_is_tried_and_documented():
-    # 4512 is for a Daphne that ends TLS itself.
-    assert set(REFUSALS) | {4403, 1012, 4512} == CODES
-    table = re.findall(r"^\| ([\d, ]+) \|.*\|$", PROTOCOL, re.MULTILINE)
-    documented = {int(code) for cell in table for code in cell.split(", ")}
-    assert documented >= CODES
-    assert {code for code in documented if code >= 4000} <= CODES
+# ---- one protocol in code, schemas, document and pages
+
+
+def rows(header: str) -> list[list[str]]:
+    """The cells of a table in the document, by its header."""
+    table = DOCUMENT.partition(header)[2].partition("\n\n")[0]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()[2:]]
+
+
+def test_the_schemas_and_the_document_have_the_message_types_of_the_code():
+    types = {
+        str(schema["properties"]["type"]["const"]) for schema in SCHEMAS.values() if "type" in fields(schema)
+    }
+    assert types == set(MessageType)
+    assert [cells[0] for cells in rows("| type | sent | fields |")] == [f"`{kind}`" for kind in MessageType]
+
+
+def test_the_schemas_have_the_fields_that_the_document_lists():
+    for kind, _, documented in rows("| type | sent | fields |"):
+        if kind in {"`hello`", "`ping`", "`error`"}:
+            # Names in parentheses are of values.
+            names = re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", documented))
+            assert fields(SCHEMAS[kind.strip("`")]) == ["type", *names]
+
+
+def test_the_document_lists_the_formats_of_the_code():
+    [values] = [cells[1] for cells in rows("| parameter | values | default |") if cells[0] == "`format`"]
+    assert re.findall(r"`(\w+)`:", values) == list(Format)
+
+
+def test_the_schema_has_the_codes_of_which_the_server_gives_the_reason():
+    codes = SCHEMAS["error"]["properties"]["code"]["enum"]
+    assert codes == [code for code in CloseCode if code.is_explained]
+    # Daphne sends 1012; servers that can't send 4512.
+    assert {*REFUSALS, 4403, 1012, 4512} == set(codes)
+
+
+def test_the_document_says_of_each_code_whether_to_reconnect():
+    documented = {
+        int(code): reconnect == "yes"
+        for codes, reconnect, _ in rows("| code | reconnect | meaning |")
+        for code in codes.split(", ")
+    }
+    assert documented == {code: code.may_reconnect for code in CloseCode}
+
+
+def test_the_document_has_the_times_and_limits_of_the_code():
+    text = " ".join(DOCUMENT.split())
+    for sentence in (
+        f"at the start and every {LiveSettings.PING_SECONDS.default} s",
+        f"show rows as stale after {LiveSettings.STALE_SECONDS.default} s",
+        f"takes no data for {LiveSettings.STALLED_SECONDS.default} s",
+        f"caches the answer for {LiveSettings.LOGIN_CACHE_SECONDS.default} s",
+        f"more than {MAX_CLIENT_MESSAGES} messages",
+        f"wait {RECONNECT_SECONDS:g} s, then twice as long each time up to {MAX_RECONNECT_SECONDS:g} s",
+        f"by up to {RECONNECT_JITTER:.0%}".replace("%", " %"),
+    ):
+        assert sentence in text
+    assert 1 / LiveSettings.UPDATE_SECONDS.default == 4
+    assert "at most four times a second" in text
+    assert LiveSettings.LOGIN_CHECK_SECONDS.default == 4 * 60
+    assert "every four to six minutes" in text
+
+
+def test_a_page_reconnects_on_the_codes_of_the_protocol(server, orders):
+    page = get(server, "/").body
+    [config] = re.findall(r'hx-config="([^"]*)"', page)
+    codes = json.loads(html.unescape(config))["ws"]["reconnectCodes"]
+    assert codes == [code for code in CloseCode if code.may_reconnect]
+    assert f'data-login-code="{CloseCode.LOGIN_REQUIRED:d}"' in page
+
+
+def test_the_script_of_the_pages_knows_only_message_types_of_the_protocol():
+    script = (ROOT / "live" / "static" / "live" / "live.js").read_text()
+    types = set(re.findall(r'message\.type [!=]== "(\w+)"', script))
+    assert types
+    assert types <= set(MessageType)
 
 
 # ---- the schemas
+
+
+def fields(schema: dict[str, Any]) -> list[str]:
+    return list(schema.get("properties", ()))
 
 
 def objects(schema: Any) -> Iterator[dict[str, Any]]:
@@ -184,7 +259,7 @@ def objects(schema: Any) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_each_schema_is_one_and_strict(name):
+def test_each_schema_is_valid_and_strict(name):
     Draft202012Validator.check_schema(SCHEMAS[name])
     assert SCHEMAS[name]["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     for schema in objects(SCHEMAS[name]):
@@ -194,31 +269,31 @@ def test_each_schema_is_one_and_strict(name):
 
 def test_the_schemas_have_the_version_of_the_protocol():
     assert SCHEMAS["hello"]["properties"]["version"] == {"const": VERSION}
-    assert f"schemas/{VERSION}/" in PROTOCOL
+    assert f"schemas/{VERSION}/" in DOCUMENT
 
 
-def spoiled(message: Any) -> Iterator[Any]:
-    """The same with one fault: something of another type, left out, or added."""
+def malformed(message: Any) -> Iterator[Any]:
+    """The message with one fault each: a value of another type, a missing or an additional one."""
     yield None if isinstance(message, dict | list) else {}
     if isinstance(message, list):
-        yield from ([part, *message[1:]] for part in spoiled(message[0]))
+        yield from ([part, *message[1:]] for part in malformed(message[0]))
     if isinstance(message, dict):
         yield message | {"unexpected": 1}
         for key, value in message.items():
             if key not in RANKINGS:
                 yield {name: value for name, value in message.items() if name != key}
-            for part in spoiled(value):
+            for part in malformed(value):
                 yield message | {key: part}
 
 
-def test_no_schema_takes_a_spoiled_message(server, blind_server, orders):
+def test_no_schema_accepts_a_malformed_message(server, blind_server, orders):
     samples = one_of_each(server, blind_server, orders)
     assert set(samples) == WHOLE
     for name, message in samples.items():
         assert faults(name, message) == []
         for other in WHOLE - {name}:
             assert faults(other, message) or {name, other} == {"api-error", "error"}, (name, other)
-        for wrong in spoiled(message):
+        for wrong in malformed(message):
             assert faults(name, wrong), (name, wrong)
 
 
@@ -237,5 +312,5 @@ def test_no_schema_takes_a_spoiled_message(server, blind_server, orders):
         ("row", {"rank": 0, "key": "Ohio", "name": "Ohio", "value": 1, "display": "$1"}),
     ],
 )
-def test_a_malformed_value_is_no_such_thing(kind, wrong):
+def test_no_type_accepts_a_malformed_value(kind, wrong):
     assert not validator({"$ref": f"types.json#/$defs/{kind}"}).is_valid(wrong)

@@ -66,6 +66,16 @@ async def test_all_rankings_of_a_page_share_one_socket_and_one_poll(memory):
     assert len(re.findall(r"<script ", html)) == 4
 
 
+async def test_numbers_for_browsers_are_not_localized(memory, settings):
+    settings.LANGUAGE_CODE = "de"
+    settings.LIVE_STALE_SECONDS = 2.5
+    settings.LIVE_POLL_SECONDS = 1.25
+    html = render(PAGE)
+    assert '<rect width="100.0"' in html
+    assert 'data-stale-after="2.5"' in html
+    assert "every 1250ms" in html
+
+
 def test_no_script_or_style_is_inline():
     assert not re.search(r"\son\w+=|\sstyle=|<style|<script(?![^>]*\ssrc=)", render(PAGE))
 

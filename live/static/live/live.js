@@ -1,27 +1,35 @@
-// What htmx leaves to us: which of socket and polling is on, the badge, ages, and rows that glide to their place.
+// What htmx leaves to the page: when to poll, the badge, the ages, and rows that glide to their new places.
 (() => {
   "use strict";
 
-  const stage = document.getElementById("live-updates");
-  if (!stage) return;
-  const cards = document.getElementById("live-polls");
+  // From the template live/updates.html. A page has these elements once, whatever its rankings.
+  const updates = document.getElementById("live-updates");
+  if (!updates) return;
+  const polls = document.getElementById("live-polls");
+  // From the templates live/badge.html and live/dashboard.html. Pages of other apps have none.
   const badge = document.getElementById("badge");
   const badgeState = document.getElementById("badge-state");
   const badgeSince = document.getElementById("badge-since");
   const pauseButton = document.getElementById("pause");
 
   const GLIDE = { duration: 500, easing: "cubic-bezier(.2, .7, .2, 1)" };
-  const loginCode = Number(stage.dataset.loginCode);
-  const staleAfter = Number(stage.dataset.staleAfter) * 1000;
+  const loginCode = Number(updates.dataset.loginCode);
+  const staleAfter = Number(updates.dataset.staleAfter) * 1000;
 
-  // ---- clocks: the server's is what counts, this machine's may be wrong
+  function setText(element, text) {
+    if (element.textContent !== text) element.textContent = text;
+  }
 
-  let ahead = Date.parse(stage.dataset.now) - Date.now();
-  const now = () => Date.now() + ahead;
-  const checkedAt = new Map();
-  let checkedAll = Date.parse(stage.dataset.checkedAt);
+  // ---- ages, by the server's clock: this machine's clock may be wrong
 
-  function span(ms) {
+  let clockOffset = Date.parse(updates.dataset.now) - Date.now();
+  const now = () => Date.now() + clockOffset;
+  // When each ranking was last read: by the last ping, by ranking, and by the last poll.
+  const pingCheckedAt = new Map();
+  let pollCheckedAt = Date.parse(updates.dataset.checkedAt);
+
+  // The largest whole unit, as formats.age in Python.
+  function duration(ms) {
     const seconds = Math.floor(ms / 1000);
     for (const [unit, length] of [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]]) {
       if (seconds >= length) return `${Math.floor(seconds / length)} ${unit}`;
@@ -29,63 +37,62 @@
     return "";
   }
 
-  // The same words as formats.age.
-  const age = (moment) => (span(now() - moment) ? `${span(now() - moment)} ago` : "just now");
-
-  function write(element, text) {
-    if (element.textContent !== text) element.textContent = text;
+  function age(moment) {
+    const passed = duration(now() - moment);
+    return passed ? `${passed} ago` : "just now";
   }
 
-  function tellAges() {
+  function showAges() {
     for (const card of document.querySelectorAll("[data-ranking]")) {
       const time = card.querySelector("time");
       if (!time) continue;
-      write(time, age(Date.parse(time.dateTime)));
-      const checked = Math.max(checkedAt.get(card.dataset.ranking) ?? 0, checkedAll);
+      setText(time, age(Date.parse(time.dateTime)));
+      const checkedAt = Math.max(pingCheckedAt.get(card.dataset.ranking) ?? 0, pollCheckedAt);
       const stale = card.querySelector(".stale");
-      stale.hidden = now() - checked <= staleAfter;
-      write(stale, stale.hidden ? "" : `stale: last read ${age(checked)}`);
+      stale.hidden = now() - checkedAt <= staleAfter;
+      setText(stale, stale.hidden ? "" : `stale: last read ${age(checkedAt)}`);
     }
-    tellState();
+    showState();
   }
 
-  // ---- state: paused, live, polling or disconnected, and since when
+  // ---- the badge: paused, live, connecting, polling or disconnected, and for how long
 
   let paused = false;
   let socket = "opening";
-  let polled = true;
-  let shown = "";
-  let since = 0;
+  let lastPollWorked = true;
+  let shownState = "";
+  let shownSince = 0;
 
   function state() {
     if (paused) return "paused";
     if (socket === "open") return "live";
     if (socket === "opening") return "connecting";
-    return polled ? "polling" : "disconnected";
+    return lastPollWorked ? "polling" : "disconnected";
   }
 
-  function tellState() {
-    // A page of somebody else's has none.
+  function showState() {
     if (!badge) return;
-    if (state() !== shown) {
-      shown = state();
-      since = now();
-      badge.dataset.state = shown;
+    if (state() !== shownState) {
+      shownState = state();
+      shownSince = now();
+      badge.dataset.state = shownState;
     }
-    // Apart from each other, so that only the state is read aloud when it changes.
-    write(badgeState, shown);
-    const length = span(now() - since);
-    write(badgeSince, length && `for ${length}`);
-    badge.title = `${shown} since ${new Date(since).toLocaleTimeString()}`;
+    // Two elements, so that screen readers announce a new state and not each second.
+    setText(badgeState, shownState);
+    const passed = duration(now() - shownSince);
+    setText(badgeSince, passed && `for ${passed}`);
+    badge.title = `${shownState} since ${new Date(shownSince).toLocaleTimeString()}`;
   }
 
-  const setSocket = (value) => {
+  function setSocket(value) {
     socket = value;
-    tellState();
-  };
+    showState();
+  }
 
-  // A socket says which cards are here already, and gets only those that differ. htmx reads the URL whenever it
-  // connects, which may be seconds after it said so.
+  // ---- the socket
+
+  // Tell the server which cards the page has, so that it sends only others. The extension announces a connection
+  // first and reads its URL later, perhaps after seconds: the URL is computed when it is read.
   document.addEventListener("htmx:ws:before:connection", (event) => {
     const { connection } = event.detail;
     if (Object.getOwnPropertyDescriptor(connection, "url").get) return;
@@ -102,75 +109,74 @@
   document.addEventListener("htmx:ws:after:connection", () => setSocket("open"));
   document.addEventListener("htmx:ws:close", (event) => {
     if (event.detail.code === loginCode) askForLogin();
-    // A hidden tab's socket is closed by htmx and comes back with the tab.
+    // The extension closes the socket of a hidden tab, and opens it again when the tab is shown.
     setSocket(document.hidden ? "opening" : "closed");
   });
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && socket !== "open") setSocket("opening");
   });
 
-  // A page that couldn't tell who is looking would come back the same.
   function askForLogin() {
-    if (!stage.dataset.loginUrl) {
+    if (!updates.dataset.loginUrl) {
       location.reload();
       return;
     }
-    notBefore = Infinity;
-    for (const place of document.querySelectorAll(".live-card .live-placeholder")) {
+    // The server couldn't tell who is looking when it rendered this page, and couldn't after a reload either.
+    nextPollAt = Infinity;
+    for (const placeholder of document.querySelectorAll(".live-card .live-placeholder")) {
       const link = document.createElement("a");
-      link.href = stage.dataset.loginUrl;
+      link.href = updates.dataset.loginUrl;
       link.textContent = "Log in";
-      place.replaceChildren(link, " to see this ranking.");
+      placeholder.replaceChildren(link, " to see this ranking.");
     }
   }
 
-  // ---- frames: pings are for us, cards for htmx
-
+  // Messages are cards, which htmx swaps in, or JSON, which is for this script.
   document.addEventListener("htmx:ws:before:message:incoming", (event) => {
     const { data } = event.detail.message;
     if (!data.startsWith("{")) {
       if (paused) event.preventDefault();
-      else pushed = true;
+      else pushedSincePoll = true;
       return;
     }
     event.preventDefault();
     const message = JSON.parse(data);
     if (message.type !== "ping") return;
-    ahead = Date.parse(message.now) - Date.now();
-    for (const [slug, moment] of Object.entries(message.checked_at)) checkedAt.set(slug, Date.parse(moment));
-    tellAges();
+    clockOffset = Date.parse(message.now) - Date.now();
+    for (const [slug, moment] of Object.entries(message.checked_at)) pingCheckedAt.set(slug, Date.parse(moment));
+    showAges();
   });
 
-  // ---- polls: none while the socket brings the news, the tab is hidden or the page paused.
-  // A trigger filter would need eval, which the Content-Security-Policy forbids.
+  // ---- polls, cancelled while the socket is open, the tab is hidden or the page is paused.
+  // A filter in hx-trigger would need eval, which the Content-Security-Policy forbids.
 
-  let notBefore = 0;
-  let wanted = false;
-  let pushed = false;
+  let nextPollAt = 0;
+  let pollNow = false;
+  let pushedSincePoll = false;
 
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
-    if (ctx.sourceElement !== cards) return;
-    const needless = socket === "open" || document.hidden || paused || Date.now() < notBefore;
-    if (needless && !wanted) event.preventDefault();
-    // The tag is that of the last poll; it says nothing of what was pushed since.
-    else if (pushed) delete ctx.request.headers["HX-PTag"];
-    wanted = false;
+    if (ctx.sourceElement !== polls) return;
+    const isNeedless = socket === "open" || document.hidden || paused || Date.now() < nextPollAt;
+    if (isNeedless && !pollNow) event.preventDefault();
+    // The tag is of the cards that were last polled; the page shows newer ones.
+    else if (pushedSincePoll) delete ctx.request.headers["HX-PTag"];
+    pollNow = false;
   });
 
   document.addEventListener("htmx:finally:request", (event) => {
     const { ctx } = event.detail;
-    if (ctx.sourceElement !== cards) return;
+    if (ctx.sourceElement !== polls) return;
     const { status, headers } = ctx.response ?? {};
     if (status === 401) askForLogin();
-    if (status === 200) pushed = false;
-    polled = status === 200 || status === 304;
-    if (headers?.has("Checked-At")) checkedAll = Date.parse(headers.get("Checked-At"));
-    if (headers?.has("Retry-After")) notBefore = Date.now() + Number(headers.get("Retry-After")) * 1000;
-    tellAges();
+    if (status === 200) pushedSincePoll = false;
+    lastPollWorked = status === 200 || status === 304;
+    if (headers?.has("Checked-At")) pollCheckedAt = Date.parse(headers.get("Checked-At"));
+    if (headers?.has("Retry-After")) nextPollAt = Date.now() + Number(headers.get("Retry-After")) * 1000;
+    showAges();
   });
 
-  // ---- pause
+  // ---- the pause button
 
   if (pauseButton) {
     pauseButton.hidden = false;
@@ -178,40 +184,42 @@
       paused = !paused;
       pauseButton.textContent = paused ? "Resume" : "Pause";
       pauseButton.setAttribute("aria-pressed", String(paused));
-      tellState();
+      showState();
       if (paused) return;
-      // What was missed meanwhile.
-      wanted = pushed = true;
-      htmx.trigger(cards, "live:refresh");
+      // Poll for what was pushed meanwhile and not shown.
+      pollNow = pushedSincePoll = true;
+      htmx.trigger(polls, "live:refresh");
     });
   }
 
-  // ---- rows glide to their new place; bars glide by a CSS transition on their width
+  // ---- rows glide to their new places; a CSS transition lets the bars glide
 
-  const still = matchMedia("(prefers-reduced-motion: reduce)");
-  let places = new Map();
+  const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
+  let oldTops = new Map();
 
   const rows = () => document.querySelectorAll(".live-card .live-row");
 
   document.addEventListener("htmx:before:swap", () => {
-    places = new Map();
-    if (still.matches) return;
-    for (const row of rows()) places.set(row.id, row.getBoundingClientRect().top);
+    oldTops = new Map();
+    if (reducedMotion.matches) return;
+    for (const row of rows()) oldTops.set(row.id, row.getBoundingClientRect().top);
   });
 
   document.addEventListener("htmx:after:swap", () => {
-    tellAges();
+    showAges();
     for (const row of rows()) {
-      const from = places.get(row.id);
-      if (from === undefined) {
-        if (places.size) row.animate([{ opacity: 0 }, { opacity: 1 }], GLIDE);
+      const oldTop = oldTops.get(row.id);
+      if (oldTop === undefined) {
+        if (oldTops.size) row.animate([{ opacity: 0 }, { opacity: 1 }], GLIDE);
         continue;
       }
-      const by = from - row.getBoundingClientRect().top;
-      if (Math.abs(by) > 1) row.animate([{ transform: `translateY(${by}px)` }, { transform: "none" }], GLIDE);
+      const distance = oldTop - row.getBoundingClientRect().top;
+      if (Math.abs(distance) > 1) {
+        row.animate([{ transform: `translateY(${distance}px)` }, { transform: "none" }], GLIDE);
+      }
     }
   });
 
-  setInterval(tellAges, 1000);
-  tellAges();
+  setInterval(showAges, 1000);
+  showAges();
 })();
