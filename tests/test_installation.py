@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,6 +84,16 @@ def test_the_wheel_holds_both_packages_whole_and_nothing_else(wheel):
         if file.is_file() and file.suffix != ".pyc"
     }
     assert {name for name in names if name.split("/")[0] in packages} == files
+
+
+def test_live_imports_each_package_of_its_extra():
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["live"]
+    texts = [file.read_text() for file in (ROOT / "live").rglob("*.py")]
+    imported = {
+        name for text in texts for name in re.findall(r"^\s*(?:from|import) (\w+)", text, re.MULTILINE)
+    }
+    distributions = {name for module in imported for name in packages_distributions().get(module, [])}
+    assert {re.split(r"[^\w-]", requirement)[0] for requirement in extra} <= distributions
 
 
 @BOTH
