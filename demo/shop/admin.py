@@ -1,4 +1,4 @@
-"""Orders can be browsed; nothing can be changed."""
+"""The admin shows orders; it changes nothing."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 
 class NewestPaginator(Paginator):
-    """Pages of the first MOST rows: counting millions takes longer than anybody reads."""
+    """Pages of the first MAX_ROWS rows: counting millions of rows is slow, and nobody reads that far."""
 
-    MOST = 10_000
+    MAX_ROWS = 10_000
 
     @cached_property
     def count(self) -> int:
-        return self.object_list[: self.MOST].count()  # type: ignore[attr-defined, no-any-return]  # a queryset
+        return self.object_list[: self.MAX_ROWS].count()  # type: ignore[attr-defined, no-any-return]  # a queryset
 
 
 @admin.register(Order)
 class OrderAdmin(admin.ModelAdmin):
-    """Orders, the newest first, for whoever may view them."""
+    """Order lines, newest first, for users who may view them."""
 
     list_display = ("orderid", "itemid", "qty", "price", "dt", "state")
     list_display_links = ("orderid",)
     search_fields = ("=orderid", "=itemid", "=state")
-    search_help_text = "An order's number, an item's number or a state, in full"
+    search_help_text = "The exact number of an order or an item, or the full name of a state"
     ordering = ("-row_id",)
     paginator = NewestPaginator
     show_full_result_count = False

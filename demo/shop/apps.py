@@ -2,9 +2,9 @@ from django.apps import AppConfig
 
 
 class ShopConfig(AppConfig):
-    """The demo: a made-up shop, its orders and the rankings over them."""
+    """A fictional shop: its orders, and rankings of its products and states."""
 
     name = "demo.shop"
-    # Not "shop", which is a label that other projects have.
+    # Not "shop": a project that follows the documentation may have an app of that name.
     label = "demo_shop"
-    verbose_name = "Made-up shop"
+    verbose_name = "Demo shop"

@@ -1,7 +1,7 @@
-"""What the made-up shop sells, and to whom: the products and states of the generated orders.
+"""The products of the shop, and the states that its orders come from.
 
-The leaders of every ranking come in pairs that are as popular as each other, so that who is first is open
-and the bars are of different lengths all the same.
+The leaders of each ranking come in pairs of equal popularity: the two of a pair keep overtaking each other,
+while the pairs, and so the bars of the dashboard, differ in size.
 """
 
 from __future__ import annotations
@@ -10,41 +10,41 @@ from typing import NamedTuple
 
 
 class Product(NamedTuple):
-    """One thing on sale."""
+    """A product of the catalogue."""
 
     name: str
-    #: Usual price of one, in dollars.
+    #: Usual unit price, in dollars.
     price: float
     #: Share of the order lines, relative to the other products.
     popularity: int
-    #: Largest quantity in one order line; quantities are spread evenly from 1 to this.
+    #: Largest quantity in an order line; quantities are uniform from 1 to this.
     largest_qty: int
 
 
 #: The products by `orders.itemid`.
 PRODUCTS: dict[int, Product] = {
-    # Bestsellers by quantity: small things, bought by the handful.
+    # Leaders by quantity: cheap goods, several per order line.
     1: Product("Espresso Beans 250 g", 11.90, 44, 5),
     2: Product("Green Tea 20 Bags", 6.50, 44, 5),
     3: Product("Oat Milk 1 l", 2.60, 37, 5),
     4: Product("Dark Chocolate 85 %", 3.20, 37, 5),
     5: Product("Sparkling Water 6-Pack", 4.80, 30, 5),
     6: Product("Sourdough Crackers", 3.90, 30, 5),
-    # Bestsellers by turnover: dear things, one or two at a time.
+    # Leaders by turnover: expensive goods, one or two per order line.
     7: Product("Noise-Cancelling Headphones", 249.99, 12, 2),
     8: Product("Espresso Machine", 499.99, 9, 1),
     9: Product("City Bike Helmet", 99.99, 25, 2),
     10: Product("Standing Desk", 374.99, 10, 1),
     11: Product("Robot Vacuum", 249.99, 12, 1),
     12: Product("Cast Iron Dutch Oven", 124.99, 16, 2),
-    # Most in one order line: bought by the dozen.
+    # Leaders by average quantity: more than ten per order line.
     13: Product("Tulip Bulbs", 0.90, 10, 17),
     14: Product("LED Candles", 1.40, 10, 17),
     15: Product("Jam Jars 300 ml", 1.10, 10, 15),
     16: Product("Postcards", 0.80, 10, 15),
     17: Product("AA Batteries", 1.20, 10, 13),
     18: Product("Party Balloons", 0.60, 10, 13),
-    # And the rest of the shelves.
+    # The rest.
     19: Product("Bamboo Cutting Board", 24.90, 12, 2),
     20: Product("Ceramic Mug", 12.50, 18, 4),
     21: Product("Chef's Knife", 64.00, 8, 2),
@@ -71,7 +71,7 @@ PRODUCTS: dict[int, Product] = {
     42: Product("Yoga Mat", 36.00, 8, 1),
 }
 
-#: How many order lines come from each state, relative to the others, as named in `orders.state`.
+#: Share of the orders from each state, relative to the others. The keys are values of `orders.state`.
 STATES: dict[str | None, int] = {
     "California": 90,
     "Texas": 90,
@@ -123,12 +123,12 @@ STATES: dict[str | None, int] = {
     "Alaska": 3,
     "Vermont": 3,
     "Wyoming": 2,
-    None: 7,  # nobody knows where: one in two hundred
+    None: 7,  # unknown: one order in two hundred
 }
 
 
 def product_name(itemid: int | None) -> str:
-    """Name the product of an order line. The catalogue need not know it, and there may be none."""
+    """Return the name of a product, or a text for an item that is unknown or NULL."""
     if itemid is None:
         return "(no item)"
     product = PRODUCTS.get(itemid)

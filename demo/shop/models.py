@@ -1,6 +1,6 @@
-"""What is read from RisingWave: the table of orders, and one materialized view per ranking.
+"""The table of orders and the materialized views in RisingWave, one per ranking.
 
-All unmanaged: the migrations of this app create them by name, see docs/rankings.md.
+The models are unmanaged: the migrations of this app create the table and the views; see docs/rankings.md.
 """
 
 from django.db import models
@@ -10,7 +10,7 @@ from django_risingwave.models import MaterializedView, RisingWaveModel
 
 
 class Order(RisingWaveModel):
-    """A line of an order. An order has several, two may be equal, and so `_row_id` is the key."""
+    """A line of an order. Two lines may be equal, so the key is RisingWave's hidden column `_row_id`."""
 
     row_id = RowIdField()
     orderid = models.IntegerField("order", null=True)
@@ -29,7 +29,7 @@ class Order(RisingWaveModel):
 
 
 class StateTurnover(MaterializedView):
-    """What was sold in each state, in money."""
+    """The turnover of each state, in dollars."""
 
     state = models.CharField(max_length=255, primary_key=True)
     turnover = models.DecimalField(max_digits=28, decimal_places=10)
@@ -39,7 +39,7 @@ class StateTurnover(MaterializedView):
 
 
 class ItemAverageQuantity(MaterializedView):
-    """How many of each item an order line asks for, on average."""
+    """The average quantity of each item in an order line."""
 
     itemid = models.IntegerField("item", primary_key=True)
     average_quantity = models.DecimalField(max_digits=28, decimal_places=10)
@@ -49,7 +49,7 @@ class ItemAverageQuantity(MaterializedView):
 
 
 class ItemQuantity(MaterializedView):
-    """How many of each item were sold."""
+    """The quantity sold of each item."""
 
     itemid = models.IntegerField("item", primary_key=True)
     quantity = models.BigIntegerField()
@@ -59,7 +59,7 @@ class ItemQuantity(MaterializedView):
 
 
 class ItemTurnover(MaterializedView):
-    """What was sold of each item, in money."""
+    """The turnover of each item, in dollars."""
 
     itemid = models.IntegerField("item", primary_key=True)
     turnover = models.DecimalField(max_digits=28, decimal_places=10)

@@ -1,4 +1,4 @@
-"""The shop's rankings."""
+"""The rankings of the shop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from live.rankings import Ranking, register
 
 
 def state_name(state: str | None) -> str:
-    """The state as it is stored, or words for none."""
+    """Return the name of a state as it is stored, or a text for NULL."""
     return "(no state)" if state is None else state
 
 

@@ -1,4 +1,4 @@
-"""The table of orders, as generate_orders fills it: through a server's going away and coming back."""
+"""Inserts into the table of orders, and waits for the server whenever it is gone."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
     from django_risingwave.base import DatabaseWrapper
 
-#: What the driver raises when the server is gone. InternalError: RisingWave recovering, since nearly all its
-#: errors are XX000; src/utils/pgwire/src/error_or_notice.rs, github.com/risingwavelabs/risingwave, v3.0.3.
-LOST = (OperationalError, InterfaceError, InternalError)
-#: Seconds before the first and every later attempt to reach a lost server again.
-RETRY_FIRST, RETRY_MOST = 0.5, 5.0
+#: What the driver raises when the server is gone. InternalError: RisingWave is recovering; nearly all of its
+#: errors have the code XX000.
+#: https://github.com/risingwavelabs/risingwave/blob/v3.0.3/src/utils/pgwire/src/error_or_notice.rs
+CONNECTION_ERRORS = (OperationalError, InterfaceError, InternalError)
+#: Seconds before the first attempt to reconnect. The delay doubles with each attempt, up to the maximum.
+FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.5, 5.0
 
 
 class OrdersTable:
-    """Inserts into `orders`, in the database where the router has them. `report` takes lines for people."""
+    """The table `orders` in the database that the router chooses. `report` gets messages for the user."""
 
     def __init__(self, report: Callable[[str], None]) -> None:
         self.alias = router.db_for_write(Order)
@@ -33,37 +34,39 @@ class OrdersTable:
         self.report = report
 
     def last_orderid(self) -> int:
-        """Find the largest orderid, 0 for an empty table. Raises CommandError without a server or a table."""
+        """Return the largest orderid, or 0. Raises CommandError without a server or a table."""
         try:
             return Order.objects.using(self.alias).aggregate(last=Max("orderid"))["last"] or 0
         except ProgrammingError as error:
             raise self.no_table(error) from error
-        except LOST as error:
+        except CONNECTION_ERRORS as error:
             raise CommandError(
                 f"Can't reach the {describe(self.connection)}: {first_line(error)}. "
                 "Check that the server runs and that RISINGWAVE_URL is right."
             ) from error
 
     def insert(self, statement: str) -> float:
-        """Run an INSERT; while the server is gone, wait and try again. Returns the seconds waited.
+        """Run an INSERT; while the server is gone, wait and retry. Returns the seconds of waiting.
 
-        A statement that was under way when the server went may have been done: its rows are then there twice.
-        Raises CommandError when the server refuses it.
+        If the connection breaks after the server has executed the statement, the retry inserts its rows
+        again. Raises CommandError if there is no such table.
         """
         lost_at = None
-        delay = RETRY_FIRST
+        delay = FIRST_RETRY_SECONDS
         while True:
             try:
                 self.execute(statement)
             except ProgrammingError as error:
                 raise self.no_table(error) from error
-            except LOST as error:
+            except CONNECTION_ERRORS as error:
                 if lost_at is None:
                     lost_at = time.monotonic()
-                    self.report(f"Lost the {describe(self.connection)}, waiting for it: {first_line(error)}")
+                    self.report(
+                        f"The {describe(self.connection)} is gone; waiting for it: {first_line(error)}"
+                    )
                 self.connection.close()
                 time.sleep(delay)
-                delay = min(delay * 2, RETRY_MOST)
+                delay = min(delay * 2, MAX_RETRY_SECONDS)
             else:
                 break
         if lost_at is None:
@@ -73,7 +76,7 @@ class OrdersTable:
         return waited
 
     def execute(self, statement: str) -> None:
-        """Run a statement, on RisingWave without waiting for the checkpoint that makes its rows visible."""
+        """Run a statement. On RisingWave, don't wait for the checkpoint that makes its rows visible."""
         is_new = self.connection.connection is None
         with self.connection.cursor() as cursor:
             if is_new and self.connection.is_risingwave:
@@ -81,8 +84,8 @@ class OrdersTable:
             cursor.execute(statement)
 
     def no_table(self, error: Exception) -> CommandError:
-        """Word the error of a server that is there, but without a table as expected."""
+        """Return the error for a server without a suitable table."""
         return CommandError(
-            f"The {describe(self.connection)} takes no orders: {first_line(error)}. "
-            f"Run: manage.py migrate --database {self.alias}"
+            f"Can't use the table of orders in the {describe(self.connection)}: {first_line(error)}. "
+            f"Create it with: manage.py migrate --database {self.alias}"
         )

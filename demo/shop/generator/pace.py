@@ -1,4 +1,4 @@
-"""Keeps to a rate: so many rows a second, spread over the second, without drift."""
+"""Keeps a rate of rows per second, evenly and without drift."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Seconds between two batches at least: a fast rate comes in 20 batches a second, not row by row.
-TICK = 0.05
+#: Shortest time between two batches: high rates come in 20 batches per second instead of row by row.
+BATCH_SECONDS = 0.05
 
 
 class Pace:
-    """Says how many rows are due, and sleeps until any are.
+    """Sleeps until rows are due, and says how many.
 
-    It counts from one starting point, so that a late batch is made up for by the next.
-    `clock` gives seconds, `sleep` takes them.
+    All rows are counted from one starting point, so that the next batch makes up for a late one.
+    `clock` returns seconds, and `sleep` takes seconds.
     """
 
     def __init__(
@@ -31,24 +31,24 @@ class Pace:
         self.restart()
 
     def restart(self) -> None:
-        """Begin anew: what was due until now is never made up for."""
+        """Move the starting point to now: rows that were due before are dropped."""
         self.began = self.last = self.clock()
         self.rows = 0
 
-    def wait(self, at_most: int) -> int:
-        """Sleep until rows are due, and say how many: `at_most` now, the rest the next time."""
+    def wait(self, max_rows: int) -> int:
+        """Sleep until rows are due; return how many, at most `max_rows`. The rest is due at the next call."""
         due = self.due()
-        if due < at_most:
+        if due < max_rows:
             next_row = self.began + (self.rows + 1) / self.rate
-            while (left := max(next_row, self.last + TICK) - self.clock()) > 0:
+            while (left := max(next_row, self.last + BATCH_SECONDS) - self.clock()) > 0:
                 self.sleep(left)
             due = self.due()
         self.last = self.clock()
-        # Rounding may put a row that is due now a hair into the future.
-        rows = min(max(due, 1), at_most)
+        # Because of rounding, a row that is due now may still seem to be in the future.
+        rows = min(max(due, 1), max_rows)
         self.rows += rows
         return rows
 
     def due(self) -> int:
-        """Count the rows that should have been there by now, and aren't."""
+        """Return the number of rows that are due but haven't been handed out."""
         return int((self.clock() - self.began) * self.rate) - self.rows

@@ -1,4 +1,4 @@
-"""Shows how far a long step is: a bar that moves on a terminal, a line now and then elsewhere."""
+"""Shows the progress of a long step: a bar on a terminal, otherwise a line every few seconds."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ if TYPE_CHECKING:
 
     from django.core.management.base import OutputWrapper
 
-WIDTH = 24
-#: Seconds between two drawings of the bar, and between two lines.
-REDRAW, LINE = 0.1, 2.0
+BAR_CHARACTERS = 24
+#: Seconds between two updates of the bar: more often can't be read.
+BAR_SECONDS = 0.1
+#: Seconds between two lines where there is no bar, such as in a log.
+LINE_SECONDS = 2.0
 
 
 class Progress:
-    """A progress report with rate and time left: `with Progress(100_000, "rows", self.stderr) as progress:`.
+    """A report of rate and time left: `with Progress(100_000, "rows", self.stderr) as progress:`."""
 
-    `total` is None where there is no end.
-    """
-
-    def __init__(self, total: int | None, unit: str, stream: OutputWrapper) -> None:
+    def __init__(self, total: int, unit: str, stream: OutputWrapper) -> None:
         self.total = total
         self.unit = unit
         self.stream = stream
@@ -30,29 +29,27 @@ class Progress:
         self.began = self.shown = time.monotonic()
 
     def add(self, count: int) -> None:
-        """Count some more as done, and show it if it is time to."""
+        """Count `count` more as done, and show the progress if an update is due."""
         self.done += count
         now = time.monotonic()
-        if now - self.shown >= (REDRAW if self.bar else LINE):
+        if now - self.shown >= (BAR_SECONDS if self.bar else LINE_SECONDS):
             self.shown = now
             self.show(self.text())
 
     def text(self) -> str:
-        """Put what is done in words, and on a terminal in a bar."""
+        """Return the progress as text, on a terminal with a bar."""
         rate = self.rate()
-        if self.total is None:
-            return f"{self.done:,} {self.unit}, {rate:,.0f}/s"
         share = self.done / self.total
-        bar = f"{'█' * int(share * WIDTH):░<{WIDTH}} " if self.bar else ""
-        left = f"{(self.total - self.done) / rate:.0f} s left" if rate else "not begun"
+        bar = f"{'█' * int(share * BAR_CHARACTERS):░<{BAR_CHARACTERS}} " if self.bar else ""
+        left = f"{(self.total - self.done) / rate:.0f} s left" if rate else "not started"
         return f"{bar}{share:.0%} of {self.total:,} {self.unit}, {rate:,.0f}/s, {left}"
 
     def rate(self) -> float:
-        """Done per second, from the beginning."""
+        """Return the average rate per second since the start."""
         return self.done / max(time.monotonic() - self.began, 1e-9)
 
     def show(self, text: str, ending: str = "") -> None:
-        """Write a line; on a terminal over the last one, erasing what was longer."""
+        """Write a line. On a terminal it replaces the last one; `ESC [K` erases the rest of a longer line."""
         line = f"\r{text}\x1b[K{ending}" if self.bar else f"{text}\n"
         self.stream.write(line, style_func=str, ending="")
         self.stream.flush()

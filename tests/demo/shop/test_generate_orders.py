@@ -17,7 +17,7 @@ from django.db import connections
 
 from demo import postgres
 from demo.shop.generator.orders import OrderLine
-from demo.shop.generator.pace import TICK, Pace
+from demo.shop.generator.pace import BATCH_SECONDS, Pace
 from demo.shop.models import Order
 from tests.conftest import BOTH
 from tests.processes import ROOT, database_url, wait_until
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def generate_orders(*arguments: str) -> tuple[str, str]:
-    """Run the command here; return what it wrote to stdout and stderr."""
+    """Run the command in this process; return what it wrote to stdout and stderr."""
     out, err = io.StringIO(), io.StringIO()
     call_command("generate_orders", *arguments, stdout=out, stderr=err)
     return out.getvalue(), err.getvalue()
@@ -40,7 +40,7 @@ def stored() -> list[OrderLine]:
 
 
 class Process:
-    """The command as a process of its own, its output in a file."""
+    """The command in a process of its own, with its output in a file."""
 
     def __init__(self, log: Path, risingwave_url: str, *arguments: str) -> None:
         self.log = log
@@ -66,14 +66,14 @@ class Process:
 
 
 @BOTH
-def test_as_many_lines_as_asked_for_are_inserted_and_counted(orders):
+def test_count_lines_are_inserted_and_reported(orders):
     _, err = generate_orders("--count", "1234", "--batch", "100")
     assert Order.objects.count() == 1234
     assert re.fullmatch(r"1,234 order lines in [\d.]+ s, [\d,]+/s\n", err)
 
 
 @BOTH
-def test_the_same_seed_inserts_the_same_orders_numbers_and_dates_included(orders):
+def test_the_same_seed_inserts_the_same_orders_with_the_same_numbers_and_dates(orders):
     generate_orders("--count", "500", "--seed", "5")
     first = stored()
     Order.objects.all().delete()
@@ -83,7 +83,7 @@ def test_the_same_seed_inserts_the_same_orders_numbers_and_dates_included(orders
 
 
 @BOTH
-def test_numbers_go_on_after_the_last_order_and_dates_are_of_today(orders):
+def test_orders_continue_after_the_last_number_with_the_date_of_today(orders):
     orders((1, 1, 1.0, "Ohio"))
     before = datetime.now(UTC).date()
     generate_orders("--count", "10", "--first-orderid", "41")
@@ -94,14 +94,14 @@ def test_numbers_go_on_after_the_last_order_and_dates_are_of_today(orders):
 
 
 @BOTH
-def test_date_and_first_number_can_be_given(orders):
+def test_the_date_and_the_first_number_can_be_chosen(orders):
     generate_orders("--count", "1", "--seed", "5", "--first-orderid", "99", "--date", "2025-12-24")
     (line,) = stored()
     assert (line.orderid, line.dt) == (99, date(2025, 12, 24))
 
 
 @BOTH
-def test_with_a_rate_and_a_count_it_ends_by_itself(orders):
+def test_with_a_rate_and_a_count_the_command_ends_by_itself(orders):
     generate_orders("--rate", "1000", "--count", "100")
     assert Order.objects.count() == 100
 
@@ -130,7 +130,7 @@ def test_sql_needs_no_server(tmp_path):
     assert process.output().startswith("INSERT INTO orders (")
 
 
-def test_a_reader_that_has_enough_of_the_sql_gets_no_complaint():
+def test_a_reader_of_the_sql_may_close_the_pipe():
     command = f"{sys.executable} manage.py generate_orders --sql --count 100000 | head -c 10"
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"}
     done = subprocess.run(
@@ -145,13 +145,13 @@ def test_a_reader_that_has_enough_of_the_sql_gets_no_complaint():
     assert (done.stdout, done.stderr) == ("INSERT INT", "")
 
 
-# Bad input
+# Invalid input
 
 
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--rate", "-1", "must be a positive number of order lines a second, such as 20, not '-1'"),
+        ("--rate", "-1", "must be a positive number of order lines per second, such as 20, not '-1'"),
         ("--rate", "0", "must be a positive number"),
         ("--rate", "nan", "must be a positive number"),
         ("--rate", "inf", "must be a positive number"),
@@ -164,20 +164,22 @@ def test_a_reader_that_has_enough_of_the_sql_gets_no_complaint():
         ("--seed", "x", "invalid int value: 'x'"),
     ],
 )
-def test_a_bad_value_is_refused_with_what_would_be_right(option, value, message):
+def test_an_invalid_value_is_refused_with_what_is_allowed(option, value, message):
     with pytest.raises(CommandError, match=re.escape(f"argument {option}: ") + ".*" + re.escape(message)):
         generate_orders(f"{option}={value}")
 
 
-def test_running_out_of_order_numbers_is_said_plainly():
-    with pytest.raises(CommandError, match=r"Ended: no orderid comes after 2,147,483,647"):
+def test_after_the_largest_orderid_the_command_stops_with_an_error():
+    with pytest.raises(
+        CommandError, match=r"Stopped: the largest possible orderid, 2,147,483,647, is reached"
+    ):
         generate_orders("--first-orderid", "2147483647", "--count", "50", "--sql")
 
 
-# Bad days
+# Servers that are gone
 
 
-def test_a_server_that_cannot_be_reached_is_one_line_with_the_address_and_no_password(tmp_path):
+def test_an_unreachable_server_is_reported_by_its_address_without_the_password(tmp_path):
     process = Process(tmp_path / "log", "postgres://root:geheim@127.0.0.1:1/dev", "--count", "1")
     assert process.process.wait(20) == 1
     (line,) = process.output().splitlines()
@@ -186,27 +188,27 @@ def test_a_server_that_cannot_be_reached_is_one_line_with_the_address_and_no_pas
     assert "geheim" not in line
 
 
-def test_a_database_without_the_table_is_told_to_be_migrated(tmp_path):
-    # The test run's own databases are others: nothing was ever migrated here.
+def test_without_the_table_the_error_says_how_to_create_it(tmp_path):
+    # The tests use test databases: nothing was ever migrated in this one.
     process = Process(tmp_path / "log", os.environ["DATABASE_URL"], "--count", "1")
     assert process.process.wait(20) == 1
     (line,) = process.output().splitlines()
     assert 'relation "orders" does not exist' in line
-    assert line.endswith("Run: manage.py migrate --database risingwave")
+    assert line.endswith("Create it with: manage.py migrate --database risingwave")
 
 
 @BOTH
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_and_sigterm_end_it_cleanly(orders, tmp_path, number):
+def test_ctrl_c_and_sigterm_stop_the_command_without_a_traceback(orders, tmp_path, number):
     process = Process(tmp_path / "log", database_url(connections["risingwave"]), "--rate", "100")
     wait_until(Order.objects.exists, process.output)
     assert process.end(number) == 0
-    assert process.output() == "100 order lines a second. Ctrl-C ends it.\n"
+    assert process.output() == "100 order lines per second. Press Ctrl-C to stop.\n"
 
 
 @pytest.fixture
 def own_standin(tmp_path) -> Iterator[Path]:
-    """A stand-in server that a test may stop; its databases are migrated."""
+    """A migrated stand-in server that the test may stop."""
     folder = tmp_path / "postgres"
     server = postgres.start(folder)
     try:
@@ -226,20 +228,20 @@ def own_standin(tmp_path) -> Iterator[Path]:
         server.stop()
 
 
-def test_a_server_that_goes_away_is_waited_for_with_two_lines_in_all(own_standin, tmp_path):
+def test_a_lost_server_is_waited_for_and_takes_two_lines_of_output(own_standin, tmp_path):
     url = postgres.url("risingwave", own_standin)
     process = Process(tmp_path / "log", url, "--rate", "50")
     try:
         wait_until(lambda: count_orders(url) > 0, process.output)
         postgres.start(own_standin).stop()
-        wait_until(lambda: "Lost the database" in process.output(), process.output)
+        wait_until(lambda: "is gone; waiting for it" in process.output(), process.output)
         postgres.start(own_standin)
         before = count_orders(url)
         wait_until(lambda: count_orders(url) > before, process.output)
     finally:
         assert process.end(signal.SIGTERM) == 0
     _rate, lost, back = process.output().splitlines()
-    assert re.fullmatch(r'Lost the database "risingwave" at the socket in .*, waiting for it: .+', lost)
+    assert re.fullmatch(r'The database "risingwave" at the socket in .* is gone; waiting for it: .+', lost)
     assert re.fullmatch(r'The database "risingwave" at the socket in .* is back after \d+ s\.', back)
 
 
@@ -254,7 +256,7 @@ def count_orders(url: str) -> int:
 
 
 class Clock:
-    """A clock that only sleeping moves on, and whatever else a test says takes time."""
+    """A clock that stands still between sleeps, unless a test moves it."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -268,7 +270,7 @@ class Clock:
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.7, 3, 20, 33.3, 1_000, 123_456])
-def test_a_rate_is_kept_without_drift_though_inserting_takes_time(rate):
+def test_the_rate_is_kept_without_drift_though_inserts_take_time(rate):
     clock = Clock()
     pace = Pace(rate, clock, clock.sleep)
     rows = 0
@@ -278,29 +280,29 @@ def test_a_rate_is_kept_without_drift_though_inserting_takes_time(rate):
         clock.now += 0.003
 
 
-def test_rows_are_spread_over_the_second():
+def test_rows_are_spread_evenly_over_a_second():
     clock = Clock()
     pace = Pace(20, clock, clock.sleep)
     assert [pace.wait(10_000) for _ in range(100)] == [1] * 100
     pace = Pace(1_000, clock, clock.sleep)
-    assert max(pace.wait(10_000) for _ in range(100)) <= 1_000 * TICK + 1
+    assert max(pace.wait(10_000) for _ in range(100)) <= 1_000 * BATCH_SECONDS + 1
 
 
-def test_a_batch_is_never_larger_than_allowed_and_the_rest_follows_at_once():
+def test_a_batch_is_at_most_as_large_as_allowed_and_the_rest_follows_at_once():
     clock = Clock()
     pace = Pace(100, clock, clock.sleep)
     clock.now += 1
     assert [pace.wait(40), pace.wait(40)] == [40, 40]
     assert clock.now == 1001
-    assert 20 <= pace.wait(40) <= 20 + 100 * TICK
+    assert 20 <= pace.wait(40) <= 20 + 100 * BATCH_SECONDS
 
 
-def test_after_a_restart_nothing_is_made_up_for():
+def test_rows_that_were_due_before_a_restart_are_dropped():
     clock = Clock()
     pace = Pace(100, clock, clock.sleep)
     clock.now += 3600
     pace.restart()
-    assert pace.wait(10_000) <= 100 * TICK + 1
+    assert pace.wait(10_000) <= 100 * BATCH_SECONDS + 1
 
 
 # The progress
@@ -312,7 +314,7 @@ class Terminal(io.StringIO):
 
 
 @BOTH
-def test_on_a_terminal_progress_is_a_bar_with_rate_and_time_left(orders):
+def test_on_a_terminal_the_progress_is_a_bar_with_rate_and_time_left(orders):
     terminal = Terminal()
     call_command("generate_orders", count=30_000, batch=100, stderr=terminal)
     *drawn, last, rest = terminal.getvalue().split("\x1b[K")

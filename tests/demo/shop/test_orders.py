@@ -8,7 +8,7 @@ import pytest
 from django.db import connections
 
 from demo.shop.catalogue import PRODUCTS, STATES, product_name
-from demo.shop.generator.orders import LARGEST_INT, OrderLine, generate, insert_statement
+from demo.shop.generator.orders import MAX_INT, OrderLine, generate, insert_statement
 from demo.shop.models import Order
 from tests.conftest import BOTH
 
@@ -19,25 +19,25 @@ def lines(count: int, seed: int | None = 1, first_orderid: int = 1, dt: date | N
     return list(islice(generate(seed, first_orderid, dt), count))
 
 
-def test_the_same_seed_gives_the_same_statement():
+def test_the_same_seed_generates_the_same_orders():
     assert insert_statement(lines(2_000)) == insert_statement(lines(2_000))
 
 
-def test_another_seed_gives_other_orders():
+def test_another_seed_generates_other_orders():
     assert lines(100, seed=1) != lines(100, seed=2)
 
 
-def test_without_a_seed_no_two_runs_are_alike():
+def test_without_a_seed_each_run_generates_other_orders():
     assert lines(100, seed=None) != lines(100, seed=None)
 
 
-def test_without_a_date_the_orders_are_of_today():
+def test_without_a_date_the_orders_have_the_date_of_today():
     before = datetime.now(UTC).date()
     (line,) = lines(1, dt=None)
     assert before <= line.dt <= datetime.now(UTC).date()
 
 
-def test_orders_are_numbered_one_by_one_and_have_one_to_four_lines_from_one_state():
+def test_orders_have_consecutive_numbers_and_one_to_four_lines_from_one_state():
     complete = [
         list(order) for _, order in groupby(lines(5_000, first_orderid=7), lambda line: line.orderid)
     ][:-1]
@@ -47,7 +47,7 @@ def test_orders_are_numbered_one_by_one_and_have_one_to_four_lines_from_one_stat
     assert all(len({line.state for line in order}) == 1 for order in complete)
 
 
-def test_lines_are_of_the_catalogue_at_a_price_and_quantity_that_it_allows():
+def test_prices_and_quantities_are_those_of_the_catalogue():
     for line in lines(20_000):
         assert line.itemid is not None
         product = PRODUCTS[line.itemid]
@@ -56,7 +56,7 @@ def test_lines_are_of_the_catalogue_at_a_price_and_quantity_that_it_allows():
         assert line.state in STATES
 
 
-def test_all_products_and_states_and_a_few_orders_from_nowhere_turn_up():
+def test_all_products_and_states_and_a_few_orders_without_a_state_are_generated():
     many = lines(20_000)
     assert {line.itemid for line in many} == set(PRODUCTS)
     states = Counter(line.state for line in many)
@@ -68,7 +68,7 @@ def ranked(measure: dict) -> tuple:
     return tuple(sorted(measure, key=lambda key: (-measure[key], str(key)))[:5])
 
 
-def test_leaders_of_every_ranking_overtake_each_other_within_tens_of_seconds_at_the_rate_of_the_demo():
+def test_the_leaders_of_each_ranking_overtake_each_other_every_few_seconds_of_the_demo():
     turnover_of_states: defaultdict[str | None, float] = defaultdict(float)
     turnover: defaultdict[int | None, float] = defaultdict(float)
     quantity: defaultdict[int | None, int] = defaultdict(int)
@@ -92,13 +92,13 @@ def test_leaders_of_every_ranking_overtake_each_other_within_tens_of_seconds_at_
         assert ranking.count(True) >= 20
 
 
-def test_the_last_possible_orderid_is_given_and_then_an_error_says_why_there_are_no_more():
-    orders = generate(1, first_orderid=LARGEST_INT, dt=DAY)
-    with pytest.raises(ValueError, match=r"no orderid comes after 2,147,483,647"):
-        assert {line.orderid for line in orders} == {LARGEST_INT}
+def test_after_the_largest_orderid_an_error_says_why_there_are_no_more():
+    orders = generate(1, first_orderid=MAX_INT, dt=DAY)
+    with pytest.raises(ValueError, match=r"the largest possible orderid, 2,147,483,647, is reached"):
+        assert {line.orderid for line in orders} == {MAX_INT}
 
 
-def test_a_statement_is_one_insert_that_names_its_columns():
+def test_the_statement_is_one_insert_that_names_its_columns():
     line = OrderLine(7, 3, 2, 9.5, DAY, "New York")
     assert insert_statement([line, line._replace(state=None, itemid=None)]) == (
         "INSERT INTO orders (orderid, itemid, qty, price, dt, state) "
@@ -112,19 +112,19 @@ def test_a_statement_is_one_insert_that_names_its_columns():
     [
         OrderLine(1, 1, 1, 0.1, DAY, "O'Higgins"),
         OrderLine(1, None, -3, -0.25, DAY, None),
-        OrderLine(LARGEST_INT, LARGEST_INT, LARGEST_INT, 1e-7, date.min, "\\'; DROP TABLE orders; --"),
+        OrderLine(MAX_INT, MAX_INT, MAX_INT, 1e-7, date.min, "\\'; DROP TABLE orders; --"),
         OrderLine(1, 1, 1, 999_999_999_999.99, date.max, "100 %s\n%(state)s ☕"),
         OrderLine(1, 1, 1, 0.1 + 0.2, DAY, ""),
     ],
 )
-def test_the_server_reads_back_what_was_written(orders, line):
+def test_the_server_stores_each_line_as_it_is(orders, line):
     with connections["risingwave"].cursor() as cursor:
         cursor.execute(insert_statement([line]))
     assert Order.objects.values_list(*OrderLine._fields).get() == line
 
 
 @BOTH
-def test_the_server_takes_thousands_of_generated_lines_at_once(orders):
+def test_the_server_accepts_thousands_of_generated_lines_at_once(orders):
     with connections["risingwave"].cursor() as cursor:
         cursor.execute(insert_statement(lines(10_000)))
     stored = Order.objects.order_by("row_id").values_list(*OrderLine._fields)
@@ -132,22 +132,22 @@ def test_the_server_takes_thousands_of_generated_lines_at_once(orders):
 
 
 @pytest.mark.parametrize("price", [float("nan"), float("inf"), float("-inf"), 1e15])
-def test_prices_that_would_poison_a_sum_are_refused(price):
-    with pytest.raises(ValueError, match=r"order 7: a price is finite and below 1e\+15"):
+def test_a_price_that_would_spoil_every_sum_is_refused(price):
+    with pytest.raises(ValueError, match=r"order 7: the price must be finite and below 1e\+15"):
         insert_statement([OrderLine(7, 1, 1, price, DAY, "Ohio")])
 
 
-def test_a_string_that_no_server_can_store_is_refused():
+def test_a_string_with_a_nul_character_is_refused():
     with pytest.raises(ValueError, match="NUL"):
         insert_statement([OrderLine(1, 1, 1, 1.0, DAY, "Oh\0io")])
 
 
-def test_no_lines_make_no_statement():
+def test_an_insert_without_lines_is_refused():
     with pytest.raises(ValueError, match="no order lines"):
         insert_statement([])
 
 
-def test_products_have_a_name_also_where_the_catalogue_has_none():
+def test_an_item_outside_the_catalogue_has_a_name_too():
     assert product_name(8) == "Espresso Machine"
     assert product_name(999) == "Item 999"
     assert product_name(None) == "(no item)"

@@ -20,19 +20,19 @@ def test_each_ranking_lists_its_largest_first(orders):
     assert top("products-by-average-quantity") == [(2, 9.0), (3, 4.0), (1, 1.5)]
 
 
-def test_only_the_first_five_are_listed(orders):
+def test_each_ranking_has_five_rows(orders):
     orders(*((item, item, 1.0, f"State {item}") for item in range(1, 9)))
     for slug in RANKINGS:
         assert len(top(slug)) == 5
 
 
-def test_ties_go_by_key_so_that_the_order_never_flickers(orders):
+def test_ties_are_ordered_by_key_so_that_rows_do_not_flicker(orders):
     orders(*((item, 1, 1.0, state) for item, state in [(3, "C"), (1, "A"), (2, "B")]))
     assert [key for key, _ in top("products-by-quantity")] == [1, 2, 3]
     assert [key for key, _ in top("states-by-turnover")] == ["A", "B", "C"]
 
 
-def test_no_state_and_no_item_are_keys_of_their_own_and_no_measure_comes_last(orders):
+def test_null_is_a_key_of_its_own_and_rows_without_a_measure_come_last(orders):
     orders((None, 2, 3.0, None), (1, None, 3.0, "Ohio"), (2, 1, 1.0, "Utah"))
     assert top("states-by-turnover") == [(None, 6.0), ("Utah", 1.0), ("Ohio", None)]
     assert top("products-by-quantity") == [(None, 2.0), (2, 1.0), (1, None)]
@@ -51,12 +51,12 @@ def test_floats_do_not_drift(orders):
     assert top("states-by-turnover") == [("Ohio", 1.0)]
 
 
-def test_rankings_are_selected_by_slug_each_once_in_the_order_asked_for():
+def test_rankings_are_selected_by_slug_in_the_given_order_and_each_once():
     first, second = list(RANKINGS)[:2]
     assert [ranking.slug for ranking in select([second, first, second])] == [second, first]
 
 
-def test_an_unknown_slug_is_refused_with_the_list_of_known_ones():
+def test_an_unknown_slug_is_refused_with_a_list_of_the_known_ones():
     with pytest.raises(
         UnknownRankingError, match=r"'nonsense'\. Choose from: states-by-turnover, products-by-average"
     ):

@@ -1,4 +1,4 @@
-"""Inserts made-up orders, at a rate or as fast as it can, or prints them as SQL."""
+"""Inserts generated orders, at a rate or as fast as possible, or prints them as SQL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
 from demo.databases import first_line
-from demo.shop.generator.orders import LARGEST_INT, OrderLine, generate, insert_statement
+from demo.shop.generator.orders import MAX_INT, OrderLine, generate, insert_statement
 from demo.shop.generator.orders_table import OrdersTable
 from demo.shop.generator.pace import Pace
 from demo.shop.generator.progress import Progress
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Callable, Iterator
 
-    #: Takes a statement, returns the seconds for which it had to wait for the server.
+    #: Takes a statement, and returns the seconds of waiting for a server that was gone.
     Insert = Callable[[str], float]
 
-#: Order lines a second, where neither a rate nor a count is given.
+#: Order lines per second, without --rate and --count.
 DEFAULT_RATE = 20
-#: Order lines in one INSERT: more is hardly faster.
+#: Order lines per INSERT: larger statements are hardly faster.
 DEFAULT_BATCH = 10_000
-#: The date of seeded orders: the same tomorrow.
+#: The date of orders with --seed, which must be the same every day.
 SEEDED_DATE = date(2026, 1, 1)
 
 
@@ -44,19 +44,19 @@ def positive_rate(text: str) -> float:
         value = 0.0
     if not (isfinite(value) and value > 0):
         raise ArgumentTypeError(
-            f"must be a positive number of order lines a second, such as 20, not {text!r}"
+            f"must be a positive number of order lines per second, such as 20, not {text!r}"
         )
     return value
 
 
 def positive_int(text: str) -> int:
-    """Read a positive whole number within the range of an integer column."""
+    """Read a positive whole number that fits an integer column."""
     try:
         value = int(text)
     except ValueError:
         value = 0
-    if not 0 < value <= LARGEST_INT:
-        raise ArgumentTypeError(f"must be a whole number from 1 to {LARGEST_INT}, not {text!r}")
+    if not 0 < value <= MAX_INT:
+        raise ArgumentTypeError(f"must be a whole number from 1 to {MAX_INT}, not {text!r}")
     return value
 
 
@@ -69,9 +69,9 @@ def iso_date(text: str) -> date:
 
 
 class Command(BaseCommand):
-    """`manage.py generate_orders`, see docs/data.md."""
+    """`manage.py generate_orders`; docs/data.md describes it."""
 
-    help = "Insert made-up order lines into the table of orders, until Ctrl-C or --count."
+    help = "Inserts generated order lines into the table of orders until Ctrl-C, or --count lines."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -79,47 +79,47 @@ class Command(BaseCommand):
         parser.add_argument(
             "--rate",
             type=positive_rate,
-            help=f"Order lines a second. Default: {DEFAULT_RATE:g}; with --count as fast as it can.",
+            help=f"Order lines per second. Default: {DEFAULT_RATE:g}, or with --count as fast as possible.",
         )
-        parser.add_argument("--count", type=positive_int, help="Stop after so many order lines.")
-        parser.add_argument("--seed", type=int, help="Make the same orders each time, for each seed others.")
+        parser.add_argument("--count", type=positive_int, help="Stop after this number of order lines.")
+        parser.add_argument("--seed", type=int, help="Generate the same orders for the same seed.")
         parser.add_argument(
             "--batch",
             type=positive_int,
             default=DEFAULT_BATCH,
-            help="Order lines in one INSERT at most. Default: %(default)s.",
+            help="Maximum number of order lines per INSERT. Default: %(default)s.",
         )
         parser.add_argument(
             "--first-orderid",
             type=positive_int,
-            help="Number of the first order. Default: one more than the last; 1 with --seed or --sql.",
+            help="Number of the first order. Default: the last one plus 1, or 1 with --seed or --sql.",
         )
         parser.add_argument(
             "--date",
             type=iso_date,
-            help=f"Date of the orders. Default: today (UTC); {SEEDED_DATE} with --seed.",
+            help=f"Date of the orders. Default: today (UTC), or {SEEDED_DATE} with --seed.",
         )
         parser.add_argument(
-            "--sql", action="store_true", help="Print INSERT statements, for psql, instead: needs no server."
+            "--sql", action="store_true", help="Print INSERT statements for psql instead. Needs no server."
         )
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """End cleanly on Ctrl-C and SIGTERM, and when the reader of --sql has enough, as `head` has."""
+        """Exit quietly on Ctrl-C, on SIGTERM, and when a reader such as `head` closes the pipe."""
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             super().run_from_argv(argv)
         except KeyboardInterrupt:
             sys.exit()
         except BrokenPipeError:
-            # Python would flush once more at exit. https://docs.python.org/3/library/signal.html#note-on-sigpipe
+            # Python flushes stdout again at exit. https://docs.python.org/3/library/signal.html#note-on-sigpipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Make the orders, and pass them on at a pace or at full speed. Raises CommandError."""
+        """Generate orders until Ctrl-C or --count. Raises CommandError."""
         try:
             self.run(**options)
         except (ValueError, Error) as error:
-            raise CommandError(f"Ended: {first_line(error)}.") from error
+            raise CommandError(f"Stopped: {first_line(error)}.") from error
 
     def run(
         self,
@@ -134,7 +134,7 @@ class Command(BaseCommand):
         verbosity: int,
         **_: Any,
     ) -> None:
-        """Make the orders, and pass them on at a pace or at full speed."""
+        """Generate orders, and insert or print them at the rate or at full speed."""
         table = None if sql else OrdersTable(self.say)
         last_orderid = table.last_orderid() if table else 0
         if seed is not None:
@@ -144,7 +144,7 @@ class Command(BaseCommand):
         if rate or not count:
             rate = rate or DEFAULT_RATE
             if verbosity:
-                self.say(f"{rate:g} order lines a second. Ctrl-C ends it.")
+                self.say(f"{rate:g} order lines per second. Press Ctrl-C to stop.")
             self.keep_pace(lines, Pace(rate), batch, insert)
         else:
             progress = Progress(count, "order lines", self.stderr) if verbosity and not sql else None
@@ -153,13 +153,13 @@ class Command(BaseCommand):
             table.connection.flush()
 
     def keep_pace(self, lines: Iterator[OrderLine], pace: Pace, batch: int, insert: Insert) -> None:
-        """Insert each line when it is due. What was due while the server was gone is left out."""
+        """Insert each line when it is due. Lines that were due while the server was gone are dropped."""
         while chunk := list(islice(lines, pace.wait(batch))):
             if insert(insert_statement(chunk)):
                 pace.restart()
 
     def load(self, lines: Iterator[OrderLine], batch: int, insert: Insert, progress: Progress | None) -> None:
-        """Insert as fast as the server takes it."""
+        """Insert as fast as the server allows."""
         with progress or nullcontext():
             while chunk := list(islice(lines, batch)):
                 insert(insert_statement(chunk))
@@ -167,11 +167,11 @@ class Command(BaseCommand):
                     progress.add(len(chunk))
 
     def print_statement(self, statement: str) -> float:
-        """Write SQL for psql, in an INSERT's place."""
+        """Print the statement for psql instead of executing it."""
         self.stdout.write(f"{statement};")
         self.stdout.flush()
         return 0.0
 
     def say(self, text: str) -> None:
-        """Tell people; on stderr, as stdout may be SQL."""
+        """Write a message to stderr: stdout may be SQL."""
         self.stderr.write(text, style_func=str)
