@@ -10,7 +10,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error
 from django.http import QueryDict
 
-from live import access, frames, parameters
+from live import access, parameters, rendering
 from live.conf import live_settings
 from live.hub import NoDataError, Ping, ShuttingDownError, TooManySubscribersError, get_hub
 from live.logins import get_logins, session_digest
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 #: Sent with the close code of a restart.
-RESTART_REASON = "the server is restarting; reconnect"
+RESTART_REASON = "The server is restarting. Reconnect."
 
 
 class RefusalError(Exception):
@@ -78,7 +78,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
             raise RefusalError(CloseCode.UNKNOWN_RANKING, str(error)) from None
         if not access.same_origin(self.scope, missing=self.json and access.is_open()):
             raise RefusalError(
-                CloseCode.FORBIDDEN, "this origin may not subscribe; only this site's pages may"
+                CloseCode.FORBIDDEN, "This origin may not subscribe. Only this site's pages may."
             )
         await self._check_login()
         return rankings
@@ -89,7 +89,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
             return
         self._session_key = access.session_key(self.scope)
         if self._session_key is None or not await access.may_subscribe(self._session_key):
-            raise RefusalError(CloseCode.LOGIN_REQUIRED, "log in first")
+            raise RefusalError(CloseCode.LOGIN_REQUIRED, "Log in first.")
         get_logins().add_socket(session_digest(self._session_key), self)
         self._check_login_after(live_settings.LOGIN_CHECK_SECONDS)
 
@@ -115,7 +115,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
     async def _subscribe(self, rankings: list[Ranking]) -> None:
         """Subscribe before reading, so that no change is missed in between. Raises RefusalError."""
         hub = get_hub()
-        self._write_or_keep("hello", frames.hello(rankings))
+        self._write_or_keep("hello", rendering.hello_message(rankings))
         try:
             hub.subscribe(self, rankings)
             for snapshot in await hub.current(rankings):
@@ -124,7 +124,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
             raise RefusalError(self.transport.restart_code, RESTART_REASON) from None
         except TooManySubscribersError:
             raise RefusalError(
-                CloseCode.TOO_MANY_SUBSCRIBERS, "this process has too many subscribers; reconnect later"
+                CloseCode.TOO_MANY_SUBSCRIBERS, "This process has too many subscribers. Reconnect later."
             ) from None
         except NoDataError:
             pass  # The feed delivers the snapshots when the database can be read.
@@ -134,10 +134,10 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         """Answer a client's messages with errors, and close after too many: none has a meaning yet."""
         self.received += 1
         if self.received == MAX_CLIENT_MESSAGES + 1:
-            self.leave(CloseCode.TOO_MANY_MESSAGES, "too many messages")
+            self.leave(CloseCode.TOO_MANY_MESSAGES, "Too many messages. This socket accepts none.")
         elif self.received <= MAX_CLIENT_MESSAGES:
             self._write_or_keep(
-                "error", frames.error(CloseCode.BAD_REQUEST, "this socket accepts no messages")
+                "error", rendering.error_message(CloseCode.BAD_REQUEST, "This socket accepts no messages.")
             )
 
     async def disconnect(self, code: int) -> None:
@@ -150,7 +150,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
 
     def on_logout(self) -> None:
         """Close, because the session has ended."""
-        self.leave(CloseCode.LOGIN_REQUIRED, "logged out")
+        self.leave(CloseCode.LOGIN_REQUIRED, "The session has ended. Log in again.")
 
     def on_missed_logouts(self) -> None:
         """Check the login as soon as no cached answer is older than the logout may be."""
@@ -163,7 +163,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
     def leave(self, code: CloseCode, reason: str) -> None:
         """Tell the client why, and close."""
         self._release()
-        self.transport.close(frames.error(code, reason), code, reason)
+        self.transport.close(rendering.error_message(code, reason), code, reason)
 
     def _release(self) -> None:
         get_hub().unsubscribe(self)
@@ -198,14 +198,14 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         if isinstance(message, str):
             return self.transport.write(message)
         if isinstance(message, Ping):
-            return self.transport.write(frames.ping(message))
+            return self.transport.write(rendering.ping_message(message))
         slug = message.ranking.slug
         is_first = slug not in self._sent_etags
         if self._sent_etags.get(slug) != message.etag and not (is_first and message.etag in self._seen_etags):
             if not self.json:
-                text = frames.html(message)
+                text = rendering.card_message(message)
             else:
-                text = frames.first(message) if is_first else frames.update(message)
+                text = rendering.snapshot_message(message) if is_first else rendering.update_message(message)
             if not self.transport.write(text):
                 return False
         self._sent_etags[slug] = message.etag

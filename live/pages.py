@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 #: Options of htmx's WebSocket extension. https://htmx.org/extensions/ws
 _RECONNECTION = {
     "reconnectCodes": [code for code in CloseCode if code.may_reconnect],
-    "reconnectDelay": RECONNECT_SECONDS * 1000,
-    "reconnectMaxDelay": MAX_RECONNECT_SECONDS * 1000,
+    "reconnectDelay": int(RECONNECT_SECONDS * 1000),
+    "reconnectMaxDelay": int(MAX_RECONNECT_SECONDS * 1000),
     "reconnectJitter": RECONNECT_JITTER,
 }
 

@@ -30,7 +30,7 @@ class MessageType(StrEnum):
 class CloseCode(IntEnum):
     """Why a socket was closed.
 
-    44xx are this protocol's: don't come back, the next attempt would be refused too. 45xx: come back later.
+    44xx are this protocol's: don't reconnect, the next attempt would be refused too. 45xx: reconnect later.
     Below 4000 are those of RFC 6455, https://www.iana.org/assignments/websocket/websocket.xhtml
     """
 

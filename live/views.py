@@ -13,7 +13,7 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
 
-from live import frames, pages, parameters
+from live import pages, parameters, rendering
 from live.conf import RETRY_AFTER_SECONDS
 from live.embedding import allow_embedding
 from live.formats import isoformat
@@ -58,7 +58,7 @@ async def cards(request: HttpRequest) -> HttpResponseBase:
     if HtmxDetails(request).ptag == tag:
         response = HttpResponseNotModified()
     else:
-        response = HttpResponse("".join(frames.card(snapshot) for snapshot in reading.snapshots))
+        response = HttpResponse("".join(rendering.card(snapshot) for snapshot in reading.snapshots))
     response.headers["HX-PTag"] = tag
     return _with_checked_at(response, reading)
 
@@ -69,7 +69,9 @@ async def api_rankings(request: HttpRequest) -> HttpResponseBase:
     """Answer with all rankings, or those of `?rankings=`, as JSON."""
     parameters.check_known(request.GET, ("rankings",))
     reading = await read(request, parameters.rankings(request.GET))
-    return _json(request, reading, {"rankings": [frames.payload(snapshot) for snapshot in reading.snapshots]})
+    return _json(
+        request, reading, {"rankings": [rendering.payload(snapshot) for snapshot in reading.snapshots]}
+    )
 
 
 @require_safe
@@ -78,7 +80,7 @@ async def api_ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Answer with one ranking as JSON."""
     parameters.check_known(request.GET, ())
     reading = await read(request, select([slug]))
-    return _json(request, reading, frames.payload(reading.snapshots[0]))
+    return _json(request, reading, rendering.payload(reading.snapshots[0]))
 
 
 @require_safe

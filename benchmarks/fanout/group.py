@@ -20,7 +20,7 @@ from django.core.asgi import get_asgi_application
 http = get_asgi_application()
 settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
-from live import frames  # noqa: E402
+from live import rendering  # noqa: E402
 from live.hub import get_hub  # noqa: E402
 from live.rankings import RANKINGS  # noqa: E402
 from live.snapshots import Snapshot  # noqa: E402
@@ -41,7 +41,7 @@ class GroupSender:
 
     def deliver(self, message: Snapshot | Ping) -> None:
         if isinstance(message, Snapshot):
-            event = {"type": "snapshot", "text": frames.html(message)}
+            event = {"type": "snapshot", "text": rendering.card_message(message)}
             layer = get_channel_layer()
             assert layer is not None
             task = asyncio.create_task(layer.group_send("states", event))
@@ -67,7 +67,7 @@ class Consumer(AsyncWebsocketConsumer):
             get_hub().subscribe(sender, [STATES])
         await self.accept()
         [snapshot] = await get_hub().current([STATES])
-        await self.send(frames.html(snapshot))
+        await self.send(rendering.card_message(snapshot))
 
     async def snapshot(self, event: dict[str, Any]) -> None:
         """Send what the group was sent."""

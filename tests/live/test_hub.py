@@ -15,7 +15,7 @@ from django.db import connections
 from django.template.loader import render_to_string
 
 from django_risingwave.streaming.changes import ChangeListener
-from live import feed, frames, hub
+from live import feed, hub, rendering
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot
 from tests.conftest import BOTH
@@ -228,13 +228,13 @@ async def test_a_change_is_rendered_once_per_format_for_all_subscribers(the_hub,
         rendered.append(template)
         return render_to_string(template, context)
 
-    monkeypatch.setattr(frames, "render_to_string", counting)
+    monkeypatch.setattr(rendering, "render_to_string", counting)
 
     class Renderer(Recorder):
         def deliver(self, message: Snapshot | hub.Ping) -> None:
             if isinstance(message, Snapshot):
-                assert frames.html(message) is frames.html(message)
-                assert frames.update(message) is frames.update(message)
+                assert rendering.card_message(message) is rendering.card_message(message)
+                assert rendering.update_message(message) is rendering.update_message(message)
             super().deliver(message)
 
     recorders = [Renderer() for _ in range(50)]

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from live import frames
+from live import rendering
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot, combined_etag
 
@@ -53,5 +53,5 @@ def test_keys_of_any_type_can_be_sent_as_json():
     keys = [date(2026, 11, 23), Decimal("1.50"), UUID(int=7)]
     some = snapshot(*((key, 1.0) for key in keys))
     assert len(some.etag) == 16
-    rows = json.loads(frames.update(some))["rows"]
+    rows = json.loads(rendering.update_message(some))["rows"]
     assert [row["key"] for row in rows] == ["2026-11-23", "1.50", "00000000-0000-0000-0000-000000000007"]

@@ -230,7 +230,7 @@ def test_a_logout_closes_the_sessions_sockets_and_no_others(closed_server, clien
         assert next(messages(socket))["type"] == "hello"
     log_out(closed_server, cookies[0])
     message, code = closing(sockets[0])
-    assert (message["reason"], code) == ("logged out", 4401)
+    assert (message["reason"], code) == ("The session has ended. Log in again.", 4401)
     with subscribe(
         closed_server, "?format=json", origin=closed_server.url, additional_headers={"Cookie": cookies[0]}
     ) as socket:
@@ -252,7 +252,7 @@ def test_a_logout_in_one_process_closes_the_sessions_sockets_in_another(
         assert next(message for message in messages(socket) if message["type"] == "ping")
         log_out(closed_server, cookie)
         message, code = closing(socket)
-    assert (message["reason"], code) == ("logged out", 4401)
+    assert (message["reason"], code) == ("The session has ended. Log in again.", 4401)
 
 
 def log_out(server: Server, cookie: str) -> None:
@@ -283,6 +283,6 @@ def test_junk_and_binary_get_an_error_and_the_news_go_on(server, orders):
         socket.send(b"\xff\x00")
         socket.send("junk")
         errors = list(islice((message for message in stream if message["type"] == "error"), 2))
-        assert {error["reason"] for error in errors} == {"this socket accepts no messages"}
+        assert {error["reason"] for error in errors} == {"This socket accepts no messages."}
         orders((1, 1, 4.0, "Utah"))
         assert next(message for message in stream if message["type"] == "update")

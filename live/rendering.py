@@ -1,6 +1,6 @@
-"""A snapshot as bytes on the wire: rendered once per variant, the same text for every subscriber.
+"""Snapshots, pings and other messages as text: cards in HTML, and JSON as docs/protocol.md describes it.
 
-docs/protocol.md describes each message.
+Each snapshot and each ping is rendered once, and the same text goes to every subscriber.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Message = TypeVar("Message", bound=Renderable)
 
 
 def payload(snapshot: Snapshot) -> dict[str, Any]:
-    """A snapshot as programs get it, over HTTP and WebSocket alike."""
+    """Return a snapshot as programs get it, over HTTP and the WebSocket."""
     return {
         "ranking": snapshot.ranking.slug,
         "title": snapshot.ranking.heading,
@@ -62,51 +62,51 @@ def once(render: Callable[[Message], str]) -> Callable[[Message], str]:
 
 
 @once
-def html(snapshot: Snapshot) -> str:
-    """The ranking's card as an out-of-band swap for htmx."""
-    return render_to_string("live/card.html", {"snapshot": snapshot, "oob": True})
-
-
-@once
 def card(snapshot: Snapshot) -> str:
-    """The ranking's card, for the partial that pages poll."""
+    """Return a ranking's card, for the answer to a poll."""
     return render_to_string("live/card.html", {"snapshot": snapshot})
 
 
 @once
-def update(snapshot: Snapshot) -> str:
-    """The ranking has changed, as JSON."""
-    return _message(MessageType.UPDATE, **payload(snapshot))
+def card_message(snapshot: Snapshot) -> str:
+    """Return a ranking's card, as a message that htmx swaps in out of band."""
+    return render_to_string("live/card.html", {"snapshot": snapshot, "oob": True})
 
 
 @once
-def first(snapshot: Snapshot) -> str:
-    """The ranking as it is when a program subscribes, as JSON."""
+def snapshot_message(snapshot: Snapshot) -> str:
+    """Return the message with a ranking as it is when a program subscribes."""
     return _message(MessageType.SNAPSHOT, **payload(snapshot))
 
 
 @once
-def ping(message: Ping) -> str:
-    """The connection is alive; how fresh each ranking is."""
+def update_message(snapshot: Snapshot) -> str:
+    """Return the message with a ranking whose rows have changed."""
+    return _message(MessageType.UPDATE, **payload(snapshot))
+
+
+@once
+def ping_message(ping: Ping) -> str:
+    """Return the message with the time, and the time of the last read of each ranking."""
     return _message(
         MessageType.PING,
-        now=isoformat(message.now),
-        checked_at={slug: isoformat(moment) for slug, moment in message.checked_at.items()},
+        now=isoformat(ping.now),
+        checked_at={slug: isoformat(moment) for slug, moment in ping.checked_at.items()},
     )
 
 
-def hello(rankings: Sequence[Ranking]) -> str:
-    """What the subscriber will get."""
+def hello_message(rankings: Sequence[Ranking]) -> str:
+    """Return the first message, which names the rankings that follow."""
     return _message(MessageType.HELLO, version=VERSION, rankings=[ranking.slug for ranking in rankings])
 
 
-def error(code: CloseCode, reason: str) -> str:
-    """Why the socket is closed next, with which code."""
+def error_message(code: CloseCode, reason: str) -> str:
+    """Return the message that tells a client why the socket is closed, or its message is refused."""
     return _message(MessageType.ERROR, code=code, reason=reason)
 
 
 def _message(kind: MessageType, **fields: Any) -> str:
-    # Keys may be dates and the like; JsonResponse writes them the same way.
+    # DjangoJSONEncoder writes keys such as dates and UUIDs as JsonResponse does.
     return json.dumps(
         {"type": kind, **fields}, separators=(",", ":"), ensure_ascii=False, cls=DjangoJSONEncoder
     )
