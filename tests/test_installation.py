@@ -88,10 +88,8 @@ def test_the_wheel_holds_both_packages_whole_and_nothing_else(wheel):
 
 def test_live_imports_each_package_of_its_extra():
     extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["live"]
-    texts = [file.read_text() for file in (ROOT / "live").rglob("*.py")]
-    imported = {
-        name for text in texts for name in re.findall(r"^\s*(?:from|import) (\w+)", text, re.MULTILINE)
-    }
+    code = "\n".join(file.read_text() for file in (ROOT / "live").rglob("*.py"))
+    imported = set(re.findall(r"^\s*(?:from|import) (\w+)", code, re.MULTILINE))
     distributions = {name for module in imported for name in packages_distributions().get(module, [])}
     assert {re.split(r"[^\w-]", requirement)[0] for requirement in extra} <= distributions
 
