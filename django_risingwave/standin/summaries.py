@@ -108,7 +108,7 @@ class Summary:
                 )
 
     def create_sql(self) -> str:
-        """Return the SQL that creates the view over the rows there are, and the triggers."""
+        """Return the SQL that creates the view, with the rows of the source, and the triggers."""
         name, source = _quote(self.view.name), self._source
         return f"""{_SETUP}
 LOCK TABLE {source} IN SHARE ROW EXCLUSIVE MODE;

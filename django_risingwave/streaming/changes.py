@@ -105,7 +105,7 @@ class _ChangeSource(Protocol):
 
 
 class _SubscribedChanges:
-    """Receives changes from RisingWave's subscriptions, each followed by a thread of its own."""
+    """Receive changes from RisingWave's subscriptions, each followed by a thread of its own."""
 
     def __init__(self, connection: DatabaseWrapper, subscriptions: Mapping[str, str]) -> None:
         self._queue: SimpleQueue[str | Exception] = SimpleQueue()
@@ -148,7 +148,7 @@ class _SubscribedChanges:
 
 
 class _SubscriptionThread(threading.Thread):
-    """Puts the relation's name whenever it has changed, as its subscription's cursor tells.
+    """Follow a relation's subscription and put the relation's name for each epoch in which it has changed.
 
     It fetches one change of each epoch and skips the others, however many rows of the relation have changed.
     """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
 
 
-# Leaves what a new database has. Making a new one takes five times as long.
+# Leaves the database as a new one. Creating a new one takes five times as long.
 EMPTY = r"""
 DO $$
 DECLARE name text;
@@ -33,7 +33,7 @@ END $$
 
 @pytest.fixture(scope="session")
 def scratch(django_db_blocker: Any) -> Iterator[str]:
-    """A database for the tests that use `connection`, one after the other."""
+    """The name of a database that the tests that use `connection` share."""
     wrapper = cast("DatabaseWrapper", connections["risingwave"])
     name = f"scratch_{os.getpid()}"
     with django_db_blocker.unblock(), wrapper._nodb_cursor() as cursor:
@@ -57,7 +57,7 @@ def make_empty(wrapper: DatabaseWrapper) -> None:
 
 @pytest.fixture
 def connection(django_db_blocker: Any, scratch: str) -> Iterator[DatabaseWrapper]:
-    """The alias `risingwave`, on an empty database of its own."""
+    """The alias `risingwave`, on an empty database."""
     wrapper = cast("DatabaseWrapper", connections["risingwave"])
     original = wrapper.settings_dict["NAME"]
     with django_db_blocker.unblock():
@@ -74,23 +74,23 @@ def connection(django_db_blocker: Any, scratch: str) -> Iterator[DatabaseWrapper
 
 @pytest.fixture
 def standin(connection: DatabaseWrapper) -> DatabaseWrapper:
-    """The same, for what only PostgreSQL in RisingWave's place does."""
+    """The connection, for tests of the stand-in alone."""
     if connection.is_risingwave:
-        pytest.skip("is about the stand-in, and RISINGWAVE_URL is that of a RisingWave")
+        pytest.skip("tests the stand-in, and RISINGWAVE_URL is a RisingWave server's")
     return connection
 
 
 @pytest.fixture
 def risingwave(connection: DatabaseWrapper) -> DatabaseWrapper:
-    """The same, for what a real RisingWave alone can tell."""
+    """The connection, for tests that need a real RisingWave."""
     if not connection.is_risingwave:
-        pytest.skip("needs a RisingWave at RISINGWAVE_URL")
+        pytest.skip("needs a RisingWave server at RISINGWAVE_URL")
     return connection
 
 
 @contextmanager
 def doubled(connection: DatabaseWrapper) -> Iterator[Double]:
-    """A double of RisingWave before the stand-in that the alias is on, and the alias on the double."""
+    """Put a double of RisingWave between the alias and its stand-in."""
     settings = connection.settings_dict
     original = dict(settings)
     with connection.cursor() as cursor:
@@ -111,14 +111,14 @@ def doubled(connection: DatabaseWrapper) -> Iterator[Double]:
 
 @pytest.fixture
 def double(standin: DatabaseWrapper) -> Iterator[Double]:
-    """A double of RisingWave, which the alias `risingwave` is on."""
+    """A double of RisingWave between the alias `risingwave` and its stand-in."""
     with doubled(standin) as double:
         yield double
 
 
 @pytest.fixture
 def options(standin: DatabaseWrapper) -> Iterator[dict[str, Any]]:
-    """OPTIONS of the alias, for its next connection."""
+    """The OPTIONS of the alias, to be changed for its next connection."""
     standin.close()
     original = standin.settings_dict["OPTIONS"]
     standin.settings_dict["OPTIONS"] = dict(original)
@@ -129,7 +129,7 @@ def options(standin: DatabaseWrapper) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture
 def connect(standin: DatabaseWrapper) -> Iterator[Callable[[], Any]]:
-    """Call it for another connection to the same database, the driver's own and in no transaction."""
+    """A function that returns another connection of the driver to the same database."""
     Database: Any = standin.Database  # noqa: N806 - Django's name for the driver
     params = standin.get_connection_params()
     opened = []
@@ -144,7 +144,7 @@ def connect(standin: DatabaseWrapper) -> Iterator[Callable[[], Any]]:
         other.close()
 
 
-# As much of rw_catalog as introspection.py reads, over PostgreSQL's catalog.
+# The part of rw_catalog that introspection.py reads, over PostgreSQL's catalog.
 RW_CATALOG = """
 CREATE SCHEMA rw_catalog;
 CREATE VIEW rw_catalog.rw_schemas AS SELECT oid AS id, nspname AS name FROM pg_namespace;
@@ -158,7 +158,7 @@ CREATE VIEW rw_catalog.rw_columns AS
     SELECT attrelid AS relation_id, attname AS name, attnum::int AS position, EXISTS (
         SELECT FROM pg_index WHERE indrelid = attrelid AND indisprimary AND attnum = ANY (indkey)
     ) OR EXISTS (
-        -- As if the first column were what a materialized view is grouped by.
+        -- A materialized view is keyed by its grouping columns: here by the first column.
         SELECT FROM pg_class WHERE oid = attrelid AND relkind = 'm' AND attnum = 1
     ) AS is_primary_key, attname = '_row_id' AS is_hidden
     FROM pg_attribute WHERE attnum > 0;
@@ -173,7 +173,7 @@ _GENERATED = re.compile(r'(?<=\w) AS (\(.*?\))(?=, "|\)$)')
 
 
 class Disguise:
-    """PostgreSQL that is taken for RisingWave, so that it gets what RisingWave would."""
+    """Make the backend take PostgreSQL for RisingWave, and record the statements that it sends."""
 
     def __init__(self, connection: DatabaseWrapper) -> None:
         self.connection = connection
@@ -182,7 +182,7 @@ class Disguise:
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         self.statements.append(sql)
         if sql == "FLUSH" or re.match("(CREATE|DROP) SUBSCRIPTION ", sql):
-            # PostgreSQL has no FLUSH, nor any need of it, and other subscriptions.
+            # PostgreSQL has no FLUSH and doesn't need it, and its subscriptions are something else.
             sql = "SELECT 1"
         elif sql.startswith("CREATE TABLE "):
             sql = _GENERATED.sub(r" GENERATED ALWAYS AS \1 STORED", sql)
@@ -191,7 +191,7 @@ class Disguise:
 
 @pytest.fixture
 def disguise(standin: DatabaseWrapper) -> Iterator[Disguise]:
-    """The stand-in taken for RisingWave, and the statements that Django sends it."""
+    """The stand-in, taken for RisingWave."""
     Database: Any = standin.Database  # noqa: N806 - Django's name for the driver
     with closing(Database.connect(**standin.get_connection_params())) as other:
         other.autocommit = True

@@ -67,14 +67,16 @@ def test_other_aliases_are_not_watched(watch: Watch) -> None:
     assert watch.take(__name__) == []
 
 
-def test_the_stand_ins_own_statements_are_let_through(standin: DatabaseWrapper, watch: Watch) -> None:
+def test_the_statements_of_the_stand_in_are_accepted_from_postgresql(
+    standin: DatabaseWrapper, watch: Watch
+) -> None:
     ChangeListener("risingwave", []).start()
     with standin.schema_editor() as editor:
         editor.create_model(Event)
     assert watch.take(__name__) == []
 
 
-def test_what_is_taken_for_risingwave_gets_none_of_them(
+def test_the_statements_of_the_stand_in_are_refused_on_risingwave(
     standin: DatabaseWrapper, disguise: Any, watch: Watch
 ) -> None:
     send(standin, 'LISTEN "risingwave_changes"')

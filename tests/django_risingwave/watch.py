@@ -1,4 +1,4 @@
-"""Watches what leaves the alias `risingwave`: every statement must be one that RisingWave takes."""
+"""Watch the statements sent over the alias `risingwave`: RisingWave must accept each of them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.django_risingwave.statements import violations
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# What PostgreSQL alone is sent, and why. The rest of such a statement is checked all the same; and a
-# RisingWave, or a PostgreSQL taken for one, may get none of it.
+# Parts of statements that only PostgreSQL is sent, and why. The rest of such a statement is checked all the
+# same. RisingWave, or PostgreSQL taken for it, must not be sent any of them.
 STANDIN_ONLY = {
     r"^.*\bstandin\..*$": "a materialized view's stand-in: standin/summaries.py",
-    r'"_row_id" bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY(?:, )?': "what RisingWave adds: schema.py",
+    r'"_row_id" bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY(?:, )?': "the column that RisingWave adds by itself: schema.py",
     r"GENERATED ALWAYS (?=AS \()|(?<=\)) STORED": "generated columns: schema.py",
     r"""CHECK \("\w+" > '-Infinity' AND "\w+" < 'Infinity'\)""": "floats that RisingWave refuses: fields.py",
     r"(?<=CURSOR )WITH HOLD (?=FOR )": "cursors that outlive a transaction: drivers/cursors.py",
@@ -32,31 +32,31 @@ _violations = lru_cache(maxsize=10_000)(violations)
 
 
 def refusals(sql: str, *, is_risingwave: bool) -> list[str]:
-    """Return why RisingWave would refuse what was sent to this server; nothing if it would take it."""
+    """Return why RisingWave would refuse the statement; an empty list if it would accept it."""
     if not _violations(sql):
         return []
     return violations(sql if is_risingwave else _standin_only.sub("", sql))
 
 
 def sent(connection: Any, cursor: Any, sql: Any, params: Any) -> str:
-    """Return the statement as the driver wrote it: with the parameters and their casts, and a cursor's."""
+    """Return the statement as the driver sends it, with the parameters and their casts."""
     if params is None:
         return str(sql)
     return connection.ops.last_executed_query(cursor, sql, params) or str(sql)
 
 
 class Watch:
-    """Collects the statements that RisingWave would refuse, over all connections of all threads."""
+    """Collect the statements that RisingWave would refuse, over all connections of all threads."""
 
     def __init__(self) -> None:
         self._refused: list[tuple[bool, str]] = []
 
     def start(self) -> None:
-        """Watch each connection from the moment that it is made."""
+        """Watch each connection from its beginning."""
         connection_created.connect(self._on_connection)
 
     def take(self, module: str) -> list[str]:
-        """Return what was refused since the last call, which a test of this module sent."""
+        """Return the statements refused since the last call, which a test of `module` sent."""
         refused, self._refused = self._refused, []
         is_exempt = module.startswith(STANDIN_TESTS)
         return [text for is_risingwave, text in refused if is_risingwave or not is_exempt]
