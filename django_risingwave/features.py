@@ -1,7 +1,7 @@
-"""What the server can do. Grouped as Django groups them; each False with the fact behind it.
+"""Feature flags, in Django's groups, with the reason for each.
 
-Facts are from RisingWave's source at v3.0.3 (paths below src/) unless a page is linked. The stand-in can do
-more, and is treated alike, so that what works on it works on RisingWave.
+Reasons refer to RisingWave's source at v3.0.3 (paths are below src/) unless they link a page. The stand-in
+supports more, but has the same flags, so that code which works on it works on RisingWave.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 
 class DatabaseFeatures(PostgreSQLDatabaseFeatures):
-    """What differs from PostgreSQL's."""
+    """The flags that differ from PostgreSQL's."""
 
     connection: DatabaseWrapper
 
     minimum_database_version = RISINGWAVE_FLOOR
 
-    # Nothing rolls back: https://docs.risingwave.com/sql/transactions. Django's own probe (insert, roll
-    # back, count) could pass, for the row it inserted isn't visible yet.
+    # Nothing rolls back: https://docs.risingwave.com/sql/transactions. Django's own test (insert, roll back,
+    # count) could succeed, because the inserted row isn't visible yet.
     supports_transactions = False
     # SAVEPOINT is a syntax error (sqlparser).
     uses_savepoints = False
     can_release_savepoints = False
     can_rollback_ddl = False
 
-    # "not implemented": UNIQUE, CHECK, FOREIGN KEY (frontend/src/handler/create_table.rs).
+    # UNIQUE, CHECK and FOREIGN KEY are not implemented (frontend/src/handler/create_table.rs).
     supports_foreign_keys = False
     can_create_inline_fk = False
     can_defer_constraint_checks = False
@@ -47,33 +47,33 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
     supports_on_delete_db_null = False
     supports_deferrable_unique_constraints = False
     supports_nulls_distinct_unique_constraints = False
-    # No WHERE in CREATE INDEX (frontend/src/handler/create_index.rs).
+    # CREATE INDEX has no WHERE (frontend/src/handler/create_index.rs).
     supports_partial_indexes = False
     supports_functions_in_partial_indexes = False
     # TABLESPACE is a syntax error.
     supports_tablespaces = False
     # One action per ALTER TABLE; a comma is a syntax error.
     supports_combined_alters = False
-    # Only "C", which is what it uses anyway.
+    # The only collation is "C", the default.
     supports_collation_on_charfield = False
     supports_collation_on_textfield = False
     supports_non_deterministic_collations = False
     test_collations = BaseDatabaseFeatures.test_collations
     # pg_attrdef is empty.
     can_introspect_default = False
-    # A table's are stored, as PostgreSQL's with STORED are; only a source's are computed on read:
+    # Generated columns of a table are stored. Only those of a source are computed on read:
     # https://docs.risingwave.com/sql/query-syntax/generated-columns
     supports_virtual_generated_columns = False
 
-    # No uuid type, so no uuid functions (frontend/src/binder/expr/mod.rs). Django 5.2 and 6.0 don't ask for
-    # the functions.
+    # There is no uuid type, so there are no uuid functions (frontend/src/binder/expr/mod.rs). The flags of
+    # the functions are new in Django 6.1.
     has_native_uuid_field = False
     supports_uuid4_function = False
     supports_uuid4_function_in_default = False
     supports_uuid7_function = False
     supports_uuid7_function_shift = False
 
-    # STATEMENT_TIMESTAMP() isn't there.
+    # STATEMENT_TIMESTAMP() doesn't exist.
     test_now_utc_template = "NOW() AT TIME ZONE 'UTC'"
 
     # FOR UPDATE is a syntax error. Django then ignores select_for_update(); compiler.py refuses its options.
@@ -83,7 +83,7 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
     has_select_for_update_skip_locked = False
     has_select_for_no_key_update = False
 
-    # ON CONFLICT belongs to the table, not to an INSERT:
+    # ON CONFLICT is an option of the table, not of an INSERT:
     # https://docs.risingwave.com/sql/commands/sql-create-table
     supports_ignore_conflicts = False
     supports_update_conflicts = False
@@ -93,24 +93,24 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
     supports_default_keyword_in_bulk_insert = False
     insert_test_table_with_defaults = None
 
-    # Every selected column must be grouped by, also when the primary key is
+    # GROUP BY must list every selected column, even with the primary key
     # (frontend/planner_test/tests/testdata/output/agg.yaml).
     allows_group_by_selected_pks = False
 
-    # "not implemented" (frontend/src/expr/window_function.rs).
+    # Not implemented (frontend/src/expr/window_function.rs).
     supports_default_in_lead_lag = False
 
-    # No sequences.
+    # There are no sequences.
     supports_sequence_reset = False
-    # No PL/pgSQL.
-    create_test_procedure_without_params_sql = None  # type: ignore[assignment]  # the stubs know PostgreSQL's
-    create_test_procedure_with_int_param_sql = None  # type: ignore[assignment]  # the stubs know PostgreSQL's
-    # No TEMPLATE in CREATE DATABASE.
+    # There is no PL/pgSQL.
+    create_test_procedure_without_params_sql = None  # type: ignore[assignment]  # PostgreSQL's is a str
+    create_test_procedure_with_int_param_sql = None  # type: ignore[assignment]  # PostgreSQL's is a str
+    # CREATE DATABASE has no TEMPLATE.
     can_clone_databases = False
 
     @property
     def supported_explain_formats(self) -> set[str]:  # type: ignore[override]  # as MySQL's in Django
-        """PostgreSQL's, and RisingWave's own: sqlparser/src/parser.rs (parse_explain), where 2.1 has none."""
+        """The server's formats: parse_explain in sqlparser/src/parser.rs. RisingWave 2.1 has none."""
         server = self.connection.server_version
         if not server.is_risingwave:
             return set(PostgreSQLDatabaseFeatures.supported_explain_formats)
@@ -118,7 +118,7 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
 
     @cached_property
     def introspected_field_types(self) -> dict[str, str]:  # type: ignore[override]  # as Django's own
-        # Automatic keys are bigint and no more; there is no uuid and no inet (base.py).
+        # An automatic key is introspected as a plain bigint, an IP address as text (base.py).
         return super().introspected_field_types | {
             "AutoField": "BigIntegerField",
             "BigAutoField": "BigIntegerField",
@@ -128,14 +128,15 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
 
     @cached_property
     def django_test_skips(self) -> dict[str, set[str]]:  # type: ignore[override]  # as Django's own
-        """Django's own tests that don't ask for the feature that they need: docs/conformance.md."""
+        """Django's own tests that need a missing feature without declaring it: docs/conformance.md."""
         return super().django_test_skips | _DJANGO_TEST_SKIPS
 
 
 def _tests(names: str, *, since: tuple[int, int] = (5, 2), before: tuple[int, int] | None = None) -> set[str]:
-    """Return "a.B.c" and "a.B.d" of "a.B c d": the words with a dot are the classes of those that follow.
+    """Return "a.B.c" and "a.B.d" for "a.B c d": a word with a dot is the class of the tests that follow.
 
-    None, if they are of other versions of Django than is installed: its runner refuses what isn't there.
+    Return an empty set for other versions of Django than the installed one, whose runner refuses unknown
+    tests.
     """
     tests: set[str] = set()
     case = ""
@@ -149,9 +150,9 @@ def _tests(names: str, *, since: tuple[int, int] = (5, 2), before: tuple[int, in
     return tests
 
 
-# Where a feature is missing, and the test runs nevertheless.
+# Tests that need a missing feature without declaring it, by reason.
 _DJANGO_TEST_SKIPS = {
-    "RisingWave has no UNIQUE.": _tests("""
+    "RisingWave has no UNIQUE constraint.": _tests("""
         auth_tests.test_basic.BasicTestCase test_unicode_username
         auth_tests.test_migrations.ProxyModelWithSameAppLabelTests
         test_migrate_with_existing_target_permission
@@ -194,14 +195,14 @@ _DJANGO_TEST_SKIPS = {
         """,
         since=(6, 1),
     ),
-    "RisingWave has no CHECK.": _tests("""
+    "RisingWave has no CHECK constraint.": _tests("""
         model_fields.test_integerfield.PositiveIntegerFieldTests test_negative_values
     """),
-    "A numeric of RisingWave has 28 digits.": _tests("""
+    "RisingWave's numeric has 28 digits at most.": _tests("""
         model_fields.test_decimalfield.DecimalFieldTests test_fetch_from_db_without_float_rounding
         model_fields.test_decimalfield.DecimalFieldTests test_save_without_float_conversion
     """),
-    "RisingWave has no FOREIGN KEY.": _tests("""
+    "RisingWave has no FOREIGN KEY constraint.": _tests("""
         fixtures_regress.tests.TestFixtures test_loaddata_raises_error_when_fixture_has_invalid_foreign_key
         inspectdb.tests.InspectDBTestCase test_same_relations
     """)
@@ -211,7 +212,7 @@ _DJANGO_TEST_SKIPS = {
         """,
         since=(6, 1),
     ),
-    "RisingWave has no sequences: SQL that is written by hand must name the key.": _tests("""
+    "RisingWave has no sequences: the test's own INSERT must set the key.": _tests("""
         backends.tests.BackendTestCase test_cursor_execute_with_pyformat test_cursor_executemany test_queries
         backends.tests.BackendTestCase test_cursor_executemany_with_iterator
         backends.tests.BackendTestCase test_cursor_executemany_with_pyformat
@@ -224,7 +225,7 @@ _DJANGO_TEST_SKIPS = {
         timezones.tests.LegacyDatabaseTests test_cursor_execute_accepts_naive_datetime
         timezones.tests.NewDatabaseTests test_cursor_execute_accepts_aware_datetime
     """),
-    "Automatic keys, and what refers to them, are bigint, which the test isn't made for.": _tests("""
+    "The test expects automatic keys, or columns that refer to them, to be integer, not bigint.": _tests("""
         aggregation_regress.tests.AggregationTests test_aggregation_with_generic_reverse_relation
         filtered_relation.tests.FilteredRelationTests test_union
         fixtures.tests.ForwardReferenceTests test_forward_reference_m2m_natural_key
@@ -240,19 +241,19 @@ _DJANGO_TEST_SKIPS = {
         schema.tests.SchemaTests test_m2m_create_through test_m2m_create_through_custom
         schema.tests.SchemaTests test_m2m_create_through_inherited test_m2m_custom test_m2m_inherited
     """),
-    "The types of RisingWave have no arguments: a column tells no length and no number of digits.": _tests("""
+    "RisingWave's types have no arguments: a column has no length and no number of digits.": _tests("""
         inspectdb.tests.InspectDBTestCase test_field_types test_number_field_types
         introspection.tests.IntrospectionTests test_get_table_description_col_lengths
     """),
-    "RisingWave has no CUME_DIST(), NTH_VALUE(), NTILE(), PERCENT_RANK().": _tests("""
+    "RisingWave has no CUME_DIST(), NTH_VALUE(), NTILE() or PERCENT_RANK().": _tests("""
         expressions_window.tests.WindowFunctionTests test_cume_dist test_nth_returns_null test_nthvalue
         expressions_window.tests.WindowFunctionTests test_ntile test_percent_rank
     """),
-    "RisingWave has no EXCLUDE GROUP, EXCLUDE TIES.": _tests("""
+    "RisingWave has no EXCLUDE GROUP or EXCLUDE TIES.": _tests("""
         expressions_window.tests.WindowFunctionTests test_row_range_rank_exclude_group
         expressions_window.tests.WindowFunctionTests test_row_range_rank_exclude_ties
     """),
-    "RisingWave has no subquery in an aggregate or GROUP BY, nor a correlated one beside it.": _tests("""
+    "RisingWave doesn't support subqueries in or next to an aggregate, or in GROUP BY.": _tests("""
         aggregation.test_filter_argument.FilteredAggregateTests test_filtered_aggregate_on_exists
         aggregation.tests.AggregateTestCase test_aggregation_exists_multivalued_outeref
         aggregation.tests.AggregateTestCase test_aggregation_nested_subquery_outerref
@@ -268,10 +269,10 @@ _DJANGO_TEST_SKIPS = {
         test_annotation_subquery_and_aggregate_values_chaining
         expressions_case.tests.CaseExpressionTests test_annotate_with_in_clause
     """),
-    "RisingWave has no WHERE in CREATE INDEX.": _tests("""
+    "RisingWave has no partial indexes.": _tests("""
         indexes.tests.CoveringIndexTests test_covering_partial_index
     """),
-    "RisingWave has no transactions, nothing rolls back, and atomic() logs nothing.": _tests("""
+    "RisingWave has no transactions: nothing rolls back, and atomic() logs no query.": _tests("""
         backends.base.test_base.DatabaseWrapperLoggingTests test_commit_debug_log test_rollback_debug_log
         basic.tests.SelectOnSaveTests test_select_on_save_lying_update
         get_or_create.tests.GetOrCreateTestsWithManualPKs test_savepoint_rollback
@@ -280,7 +281,7 @@ _DJANGO_TEST_SKIPS = {
         migrations.test_executor.ExecutorTests test_atomic_operation_in_non_atomic_migration
         migrations.test_operations.OperationTests test_run_python_atomic
     """),
-    "RisingWave returns nothing of a table with generated columns: they take a query.": _tests(
+    "RisingWave has no RETURNING for tables with generated columns: loading them takes a query.": _tests(
         """
         model_fields.test_generatedfield.StoredGeneratedFieldTests test_create test_save test_full_clean
         model_fields.test_generatedfield.StoredGeneratedFieldTests test_create_field_with_db_converters
@@ -292,18 +293,18 @@ _DJANGO_TEST_SKIPS = {
         """,
         since=(6, 0),
     ),
-    "RisingWave can't change the type of a key that other tables refer to: schema.py.": _tests("""
+    "schema.py can't change the type of a primary key that other tables refer to.": _tests("""
         migrations.test_executor.ExecutorTests test_alter_id_type_with_fk
         migrations.test_operations.OperationTests test_alter_field_pk_fk_char_to_int
     """),
-    "A changed table is a copy, of which the given model must know every column and index.": _tests("""
+    "schema.py copies the table, so the given model must declare every column and index.": _tests("""
         migrations.test_operations.OperationTests test_alter_id_pk_to_uuid_pk test_rename_field_index_together
         migrations.test_operations.OperationTests test_invalid_generated_field_changes_on_rename_stored
         schema.tests.SchemaTests test_alter_int_pk_to_int_unique test_alter_not_unique_field_to_primary_key
         schema.tests.SchemaTests test_autofield_to_o2o test_primary_key
         schema.tests.SchemaTests test_rename_column_renames_deferred_sql_references
     """),
-    "The test asks for PostgreSQL by its name, or takes all others not to do as it does.": _tests("""
+    "The test looks for PostgreSQL by name, and expects another result elsewhere.": _tests("""
         db_functions.text.test_concat.ConcatTests test_concat_non_str
         model_fields.test_jsonfield.TestQuerying test_contains_contained_by_with_key_transform
         model_fields.test_jsonfield.TestQuerying test_key_transform_raw_expression
@@ -319,7 +320,7 @@ _DJANGO_TEST_SKIPS = {
         """,
         since=(6, 0),
     ),
-    "PostgreSQL, which is in RisingWave's place, has no SHA1().": _tests("""
+    "The PostgreSQL stand-in has no SHA1().": _tests("""
         db_functions.text.test_sha1.SHA1Tests test_basic test_transform
     """),
 }

@@ -1,1 +1,1 @@
-"""Django's own test suite through this backend, beside Django's PostgreSQL backend: `make conformance`."""
+"""Run Django's own test suite on this backend and on Django's PostgreSQL backend: `make conformance`."""

@@ -1,6 +1,7 @@
-"""`python -m tests.conformance [--again] [--part] [application …]`: run, and write the report.
+"""`python -m tests.conformance [--again] [--part] [application …]`: run Django's tests and write the report.
 
-What ended is kept in .conformance/ and not run again, so a run that was interrupted goes on where it was.
+Results are kept in .conformance/. Finished applications don't run again, so an interrupted run can be
+resumed.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ REPORT = ROOT / "docs" / "conformance.md"
 
 
 def main() -> int:
-    """Return 0 if all is well, 1 if a test failed that passes on PostgreSQL, 2 if there is nothing to run on.
+    """Return 0 on success, 1 if a test failed that passes on PostgreSQL, 2 without a server to run on.
 
-    A test that sent what RisingWave would refuse has failed.
+    A test that sends a statement which RisingWave would refuse counts as failed.
     """
     arguments = _arguments()
     apps = arguments.app or (PART if arguments.part else APPS)
@@ -35,29 +36,44 @@ def main() -> int:
                 timeout=arguments.timeout,
             )
     except server.ServerError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - the command's own words
+        print(error, file=sys.stderr)  # noqa: T201 - output of the command
         return 2
     rows = [runs.row(app, recorded=arguments.part) for app in apps]
     if not arguments.part:
         yardstick.write(runs.name, rows, {app: runs.without(app) for app in apps})
         report.write(REPORT, [each.configuration() for each in Runs.all()])
     for line in report.failures(rows):
-        print(line)  # noqa: T201 - the result
-    print(f"Django-driver {runs.name}: {report.summary(rows)}")  # noqa: T201 - the result
+        print(line)  # noqa: T201 - output of the command
+    print(f"Django-driver {runs.name}: {report.summary(rows)}")  # noqa: T201 - output of the command
     return 1 if any(row.failed for row in rows) else 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
-    parser.add_argument("app", nargs="*", choices=[*APPS, []], metavar="application", help="by default all")
-    parser.add_argument("--again", action="store_true", help="run on this backend also what has ended")
+    parser.add_argument(
+        "app",
+        nargs="*",
+        choices=[*APPS, []],
+        metavar="application",
+        help="applications to run (default: all)",
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="run finished applications again on this backend"
+    )
     parser.add_argument(
         "--part",
         action="store_true",
-        help="run the most telling on this backend; compare with what is recorded",
+        help="run the applications that cover most on this backend only; compare with recorded results",
     )
-    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="at the same time")
-    parser.add_argument("--timeout", type=int, default=1800, help="of one application, in seconds")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=min(2, os.cpu_count() or 1),
+        help="number of applications to run in parallel",
+    )
+    parser.add_argument(
+        "--timeout", type=int, default=1800, help="seconds after which an application is stopped"
+    )
     return parser.parse_args()
 
 

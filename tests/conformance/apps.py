@@ -1,7 +1,7 @@
-"""Which of Django's test applications are run: those that reach a database, in the order they are run.
+"""Django's test applications that use a database, in the order in which they run.
 
-Left out are those about HTTP, templates, forms, mail, static files and GIS, and postgres_tests, which asks
-for Django's own PostgreSQL backend by its name.
+Those about HTTP, templates, forms, mail, static files and GIS are left out, as is postgres_tests, which
+requires Django's own PostgreSQL backend.
 """
 
 _NAMES = """
@@ -28,7 +28,7 @@ contenttypes_tests sites_tests sessions_tests redirects_tests flatpages_tests au
 """
 APPS = tuple(_NAMES.split())
 
-# It compares times, none of a database's, and fails on either engine where others use the machine.
+# It compares times without a database, and fails with both backends on a busy machine.
 UNCOUNTED = {"serializers.test_deserialization.TestDeserializer.test_crafted_xml_performance"}
 
 _TELLING = """
@@ -36,5 +36,5 @@ migrations schema queries model_fields db_functions backends composite_pk expres
 prefetch_related lookup annotations bulk_create get_or_create delete introspection inspectdb
 expressions_window expressions_case basic update many_to_many force_insert_update transactions
 """
-# For every change: what tells the most of the backend, within some minutes.
+# The applications that cover most of the backend within a few minutes, to run for every change.
 PART = tuple(_TELLING.split())

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/conformance.md; what stands around them there is written by hand."""
+"""Write the tables of docs/conformance.md; the text around them is written by hand."""
 
 from __future__ import annotations
 
@@ -17,30 +17,32 @@ _BEGIN, _END = "<!-- begin: written by make conformance -->", "<!-- end -->"
 
 @dataclass(frozen=True)
 class Configuration:
-    """What was run: one Django with one driver."""
+    """The results of one Django with one driver."""
 
     django: str
     driver: str
-    #: The Python, the server, and when.
+    #: The Python, the server and the date.
     circumstances: str
     rows: Sequence[Row]
-    #: Applications that have not been run.
+    #: Applications that haven't run.
     missing: Sequence[str] = ()
 
 
 def write(path: Path, configurations: Sequence[Configuration]) -> None:
-    """Replace what stands between the two marks of the file."""
+    """Replace the text between the two marks in the file. Raise ValueError if a mark is missing."""
     text = path.read_text()
     before, begin, rest = text.partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not begin or not end:
-        raise ValueError(f"{path} has lost its marks: {_BEGIN!r} and {_END!r}.")
+        raise ValueError(
+            f"{path} must contain the marks {_BEGIN!r} and {_END!r}. Add them where the tables belong."
+        )
     tables = "\n".join(_tables(configurations))
     path.write_text(f"{before}{_BEGIN}\n\n{tables}\n\n{_END}{after}")
 
 
 def summary(rows: Iterable[Row]) -> str:
-    """Return one line: how many of the tests that pass on PostgreSQL pass here."""
+    """Return a line with the number of tests that pass here, of those that pass on PostgreSQL."""
     there, here, skipped, failed = _totals(rows)
     return f"{here} of {there} pass ({_share(here, there)}), {skipped} skipped, {failed} failed"
 
@@ -97,7 +99,7 @@ def _totals(rows: Iterable[Row]) -> tuple[int, int, int, int]:
 
 
 def _share(part: int, whole: int) -> str:
-    # Rounded down: 95 % are not 94.96 %.
+    # Round down: 94.96 % must not be reported as 95 %.
     return f"{int(1000 * part / whole) / 10} %" if whole else "none"
 
 

@@ -1,4 +1,4 @@
-"""How the tests of one application ended, read from what runner.py wrote."""
+"""Outcomes of the tests of one application, read from the file that runner.py wrote."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-# Of several outcomes of one test, as its subtests and its tearDown may have, the worst counts.
+# A test may have several outcomes, from its subtests and tearDown; the worst counts.
 _WORST_FIRST = ("failed", "skipped", "passed")
 
 
 @dataclass
 class Run:
-    """One application on one engine."""
+    """One application on one backend."""
 
     #: Test id -> (outcome, detail). An id may also be "setUpClass (module.Class)", if that one failed.
     tests: dict[str, tuple[str, str]] = field(default_factory=dict)
-    #: How it ended: "finished", "timeout", or "" while it hasn't.
-    #: The ids of all tests that were to be run.
+    #: The ids of all tests of the application.
     planned: list[str] = field(default_factory=list)
-    #: Statements that RisingWave would refuse: (test, why and which), the backend's and the tests' own.
+    #: The backend's statements that RisingWave would refuse, as (test, "reason: statement").
     refused: list[tuple[str, str]] = field(default_factory=list)
+    #: The same for the tests' own statements.
     own: list[tuple[str, str]] = field(default_factory=list)
+    #: How the run ended: "finished" or "timeout"; "" before its end.
     end: str = ""
     seconds: float = 0.0
     date: str = ""
 
     def outcome(self, test: str) -> tuple[str, str]:
-        """Return a test's outcome and its detail; one that isn't there goes by its class."""
+        """Return a test's outcome and detail, or those of its class or module if it didn't run."""
         for name in (
             test,
             f"setUpClass ({test.rpartition('.')[0]})",
@@ -43,18 +44,18 @@ class Run:
         return "failed", "not run: out of time" if self.end == "timeout" else "not run"
 
     def summary(self) -> str:
-        """Return one line: how many tests ended how."""
+        """Return a line with the number of tests by outcome."""
         counts = Counter(outcome for outcome, _ in self.tests.values())
         told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in reversed(_WORST_FIRST))
         return f"{told}, {len(self.refused)} statements refused, {self.seconds:.0f} s"
 
     def passed(self) -> set[str]:
-        """Return the tests that passed."""
+        """Return the ids of the tests that passed."""
         return {test for test, (outcome, _) in self.tests.items() if outcome == "passed"}
 
 
 def read(path: Path) -> Run:
-    """Read a results file; one that isn't there is a run that hasn't ended."""
+    """Read a file of results. A missing file gives an empty run, which hasn't ended."""
     run = Run()
     for line in path.read_text().splitlines() if path.exists() else ():
         entry = json.loads(line)
@@ -76,21 +77,22 @@ def read(path: Path) -> Run:
 
 @dataclass
 class Row:
-    """One application: the tests that pass on PostgreSQL, and how they end here."""
+    """The tests of one application that pass on PostgreSQL, by their outcome here."""
 
     app: str
     yardstick: int
     passed: int
     skipped: dict[str, str]
     failed: dict[str, str]
-    #: Why RisingWave would refuse statements that are written in the tests, one for each that was sent.
+    #: For each statement of the tests' own that RisingWave would refuse, the reason.
     own: list[str] = field(default_factory=list)
 
 
 def compare(app: str, passing: Iterable[str], here: Run) -> Row:
-    """Sort the tests that pass with Django's PostgreSQL backend by how they end with this one.
+    """Sort the tests that pass with Django's PostgreSQL backend by their outcome with this one.
 
-    A test that sent what RisingWave would refuse has failed, whether it passes there or not.
+    A test that sends a statement which RisingWave would refuse counts as failed, even if it fails on
+    PostgreSQL.
     """
     passing = sorted(passing)
     row = Row(app, len(passing), 0, {}, {})

@@ -1,6 +1,6 @@
-"""Django's test runner, writing down how each test ended, at once: what is cut off leaves what it has.
+"""Django's test runner, which records each outcome at once, so that an interrupted run keeps its results.
 
-With this backend it also watches the statements: a test that sends one which RisingWave would refuse fails.
+With this backend it also checks the statements: a test that sends one which RisingWave would refuse fails.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from tests.conformance.watch import StatementWatch
 if TYPE_CHECKING:
     from unittest import TestCase
 
-# Where to, one JSON object a line. Read here: a test may change the environment.
+# The file of results. Read the variable at import: a test may change the environment.
 _FILE = Path(os.environ["CONFORMANCE_RESULTS"])
 
-# Django's runtests.py is run in its folder.
+# Django's runtests.py runs in its own folder.
 watch = StatementWatch(Path.cwd())
 
 
 class RecordingResult(unittest.TextTestResult):
-    """Appends {"test", "outcome", "detail"} to the file, a line for each test and each failed subtest.
+    """Appends a line {"test", "outcome", "detail"} to the file for each test and each failed subtest.
 
-    {"test", "refused"} and {"test", "own"} are statements that RisingWave would refuse, and what for: the
-    backend's, and those that are written in the test itself. What is sent between two tests, to load and to
-    empty tables, counts to the second.
+    Lines {"test", "refused"} and {"test", "own"} hold a statement that RisingWave would refuse, with the
+    reason: the backend's, or the test's own. Statements between two tests, which load and empty tables, count
+    for the second.
     """
 
     def stopTest(self, test: TestCase) -> None:  # noqa: N802 - unittest's
@@ -46,7 +46,7 @@ class RecordingResult(unittest.TextTestResult):
             _write({"test": name, kind: text})
 
     def _record(self, test: Any, outcome: str, detail: str = "") -> None:
-        # A subtest counts as the test that it is in.
+        # A subtest counts as its test.
         name = getattr(test, "test_case", test).id()
         _write({"test": name, "outcome": outcome, "detail": detail})
 
@@ -56,16 +56,16 @@ class RecordingResult(unittest.TextTestResult):
 
     def addFailure(self, test: TestCase, err: Any) -> None:  # noqa: N802 - unittest's
         super().addFailure(test, err)
-        self._record(test, "failed", _told(err))
+        self._record(test, "failed", _summary(err))
 
     def addError(self, test: TestCase, err: Any) -> None:  # noqa: N802 - unittest's
         super().addError(test, err)
-        self._record(test, "failed", _told(err))
+        self._record(test, "failed", _summary(err))
 
     def addSubTest(self, test: TestCase, subtest: TestCase, err: Any) -> None:  # noqa: N802 - unittest's
         super().addSubTest(test, subtest, err)
         if err is not None:
-            self._record(test, "failed", _told(err))
+            self._record(test, "failed", _summary(err))
 
     def addSkip(self, test: TestCase, reason: str) -> None:  # noqa: N802 - unittest's
         super().addSkip(test, reason)
@@ -85,20 +85,20 @@ def _write(entry: dict[str, Any]) -> None:
         file.write(json.dumps(entry) + "\n")
 
 
-def _told(err: Any) -> str:
+def _summary(err: Any) -> str:
     lines = str(err[1]).strip().splitlines() or [""]
     return f"{err[0].__name__}: {lines[0]}"
 
 
 class RecordingRunner(DiscoverRunner):
-    """Chosen by the settings, so that Django's runtests.py stays as it is."""
+    """Selected by the settings, so that Django's runtests.py stays unmodified."""
 
     def setup_databases(self, **kwargs: Any) -> Any:
         watch.start()
         return super().setup_databases(**kwargs)
 
     def build_suite(self, *args: Any, **kwargs: Any) -> unittest.TestSuite:
-        """Write down which tests there are: a class that can't be set up tells none of them."""
+        """Record the ids of all tests: a class that can't be set up doesn't report its tests."""
         suite = super().build_suite(*args, **kwargs)
         _write({"tests": sorted(test.id() for test in _tests(suite))})
         return suite

@@ -1,4 +1,4 @@
-"""Runs Django's test applications, and keeps how each ended: .conformance/results-<Django>-<driver>/."""
+"""Run Django's test applications, with results in .conformance/results-<Django>-<driver>/."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CIRCUMSTANCES = "circumstances.json"
 
 
 class Runs:
-    """What ran with one Django and one driver."""
+    """The runs with one Django and one driver."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -43,7 +43,7 @@ class Runs:
 
     @classmethod
     def all(cls) -> list[Runs]:
-        """Return the runs of which there is something, psycopg2's before psycopg's."""
+        """Return all runs with results, psycopg2's before psycopg's."""
         folders = [path.parent for path in CACHE.glob(f"results-*/{_CIRCUMSTANCES}")]
         return sorted(map(cls, folders), key=lambda runs: (runs.name.split("-")[0], len(runs.name) * -1))
 
@@ -52,9 +52,9 @@ class Runs:
         return read(self._results(app, engine))
 
     def row(self, app: str, *, recorded: bool = False) -> Row:
-        """Compare this backend's run with Django's, or with what is recorded of it.
+        """Compare this backend's run with Django's backend's, or with its recorded results.
 
-        Raises KeyError if that application isn't recorded.
+        Raise KeyError if the application has no recorded results.
         """
         here = self.of(app, HERE)
         if recorded:
@@ -62,14 +62,14 @@ class Runs:
         return compare(app, self._passing(app), here)
 
     def without(self, app: str) -> list[str]:
-        """Return the tests that don't pass on PostgreSQL, or aren't for it."""
+        """Return the tests that don't pass on PostgreSQL or are skipped there."""
         return sorted(set(self.of(app, HERE).planned) - self._passing(app))
 
     def _passing(self, app: str) -> set[str]:
         return self.of(app, YARDSTICK).passed() - UNCOUNTED
 
     def configuration(self) -> report.Configuration:
-        """Return all that ran, for the report."""
+        """Return all results, for the report."""
         facts = json.loads((self._folder / _CIRCUMSTANCES).read_text())
         ended = {app: run for app in APPS if (run := self.of(app, HERE)).end}
         date = max((run.date for run in ended.values()), default="")
@@ -84,9 +84,9 @@ class Runs:
     def run(
         self, apps: Sequence[str], url: str, *, engines: Sequence[str], again: bool, jobs: int, timeout: int
     ) -> None:
-        """Run what hasn't ended, and on this backend all `again`; `jobs` applications at the same time.
+        """Run applications that haven't finished, `jobs` in parallel, each for at most `timeout` seconds.
 
-        An application is given `timeout` seconds.
+        With `again`, run finished applications again on this backend.
         """
         runtests = suite.fetch(CACHE) / "runtests.py"
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ class Runs:
             "postgresql": server.version(url),
         }
         (self._folder / _CIRCUMSTANCES).write_text(json.dumps(facts) + "\n")
-        # Each of those that run at the same time has a place, and in it databases of its own.
+        # Each parallel run has a number of its own, which is part of the names of its databases.
         places: SimpleQueue[int] = SimpleQueue()
         for place in range(jobs):
             places.put(place)
@@ -108,13 +108,13 @@ class Runs:
                 if not self.of(app, engine).end or (again and engine == HERE):
                     self._run(runtests, url, app, engine, place, timeout)
             places.put(place)
-            print(f"{app}: {self.of(app, HERE).summary()}", flush=True)  # noqa: T201 - says how far it is
+            print(f"{app}: {self.of(app, HERE).summary()}", flush=True)  # noqa: T201 - shows the progress
 
         with ThreadPoolExecutor(jobs) as pool:
             try:
                 list(pool.map(run, apps))
             except BaseException:
-                # Ctrl-C ends the run, not only what is running.
+                # Let Ctrl-C end the whole run, not only the running applications.
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL for the run: ICU's collations and pgcrypto are what Django's suite asks of it."""
+"""A PostgreSQL server for the run, with ICU collations and pgcrypto, which Django's tests need."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from django.db.backends.postgresql.base import Database  # type: ignore[attr-def
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Where Debian and Ubuntu put it; each version has a folder.
+# Debian and Ubuntu install each version into a folder here.
 _DEBIAN = Path("/usr/lib/postgresql")
-# Nothing here outlives the run.
+# The data needn't survive a crash.
 _FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
-# Nothing runs by itself: some of the tests see the order in which rows lie in the table.
+# Some tests depend on the physical order of rows, which autovacuum changes.
 _STEADY = "-c autovacuum=off"
 
 
 class ServerError(Exception):
-    """There is no server to run on; the text says what is missing."""
+    """No usable server; the text says what is missing."""
 
 
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """Give the URL of CONFORMANCE_URL's server, or of one that is started for the time of the block.
+    """Yield CONFORMANCE_URL, or the URL of a server that runs until the end of the block.
 
-    Raises ServerError.
+    Raise ServerError if there is no usable server.
     """
     if url := os.environ.get("CONFORMANCE_URL"):
         _check(url)
@@ -41,8 +41,8 @@ def postgresql() -> Iterator[str]:
     found = sorted(_DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if not found:
         raise ServerError(
-            f"No PostgreSQL found in {_DEBIAN}. Install one (Debian, Ubuntu: apt install postgresql), or "
-            "give a superuser's CONFORMANCE_URL=postgres://user:password@host:port/database."
+            f"No PostgreSQL found in {_DEBIAN}. Install one (Debian, Ubuntu: apt install postgresql), or set "
+            "CONFORMANCE_URL=postgres://user:password@host:port/database with a superuser."
         )
     with (
         tempfile.TemporaryDirectory(prefix="conformance-") as folder,
@@ -56,7 +56,7 @@ def postgresql() -> Iterator[str]:
 def _temporary(binaries: Path, folder: str) -> Iterator[str]:
     user = None
     if os.geteuid() == 0:
-        # PostgreSQL refuses to run as root. Debian's package makes the user postgres.
+        # PostgreSQL refuses to run as root. Debian's package creates the user postgres.
         user = pwd.getpwnam("postgres").pw_name
         shutil.chown(folder, user)
 
@@ -73,7 +73,7 @@ def _temporary(binaries: Path, folder: str) -> Iterator[str]:
         if done.returncode:
             raise ServerError(f"{program} failed: {done.stderr.strip()}")
 
-    # RisingWave compares text as the collation C does.
+    # RisingWave compares text byte by byte, as the collation C does.
     run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
     options = f"-c listen_addresses= -c unix_socket_directories={folder} {_FAST} {_STEADY}"
     run("pg_ctl", "start", "--wait", f"--log={folder}/log", f"--options={options}")
@@ -92,10 +92,14 @@ def _check(url: str) -> None:
             )
             pgcrypto, icu = cursor.fetchone() or (False, False)
     except Database.Error as error:
-        raise ServerError(f"PostgreSQL can't be used: {str(error).strip()}") from error
-    missing = [name for name, there in (("pgcrypto", pgcrypto), ("ICU's collations", icu)) if not there]
+        raise ServerError(
+            f"Can't connect to PostgreSQL: {str(error).strip()}. Check CONFORMANCE_URL."
+        ) from error
+    missing = [name for name, there in (("pgcrypto", pgcrypto), ("ICU collations", icu)) if not there]
     if missing:
-        raise ServerError(f"This PostgreSQL lacks {' and '.join(missing)}, which Django's suite asks for.")
+        raise ServerError(
+            f"PostgreSQL lacks {' and '.join(missing)}, which Django's tests need. Install them."
+        )
 
 
 def version(url: str) -> str:

@@ -1,4 +1,4 @@
-"""What Django's runtests.py runs with; the environment says with which engine, and on which server."""
+"""Settings for Django's runtests.py; the environment gives the backend and the server."""
 
 import os
 from typing import Any
@@ -12,15 +12,15 @@ _url = urlsplit(os.environ["CONFORMANCE_URL"])
 
 
 def _database(name: str) -> dict[str, Any]:
-    # Named after the engine, so that neither finds what the other left; and after the place, where others
-    # run at the same time.
+    # The name has the backend in it, so that neither finds the other's leftovers, and the number of the
+    # parallel run.
     name = f"conformance_{name}_{ENGINE.rpartition('.')[2]}_{os.environ['CONFORMANCE_PLACE']}"
     return {
         "ENGINE": ENGINE,
         "NAME": name,
         "USER": unquote(_url.username or ""),
         "PASSWORD": unquote(_url.password or ""),
-        # A socket's folder is a parameter: https://www.postgresql.org/docs/18/libpq-connect.html
+        # The folder of a socket is a parameter of the URL: https://www.postgresql.org/docs/18/libpq-connect.html
         "HOST": parse_qs(_url.query).get("host", [_url.hostname or ""])[0],
         "PORT": _url.port or "",
         "TEST": {"NAME": name},

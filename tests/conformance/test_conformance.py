@@ -1,4 +1,4 @@
-"""What the harness makes of what Django's runner tells it."""
+"""The conformance harness evaluates the results of Django's test runner."""
 
 from __future__ import annotations
 
@@ -25,31 +25,34 @@ def run(path: Path, *entries: dict[str, object]) -> Run:
     return read(path)
 
 
-def told(test: str, outcome: str, detail: str = "") -> dict[str, object]:
+def result(test: str, outcome: str, detail: str = "") -> dict[str, object]:
     return {"test": test, "outcome": outcome, "detail": detail}
 
 
 END = {"end": "finished", "seconds": 1.5, "date": "2026-01-02"}
 
 
-def test_the_yardstick_is_what_passes_on_postgresql(tmp_path):
+def test_only_tests_that_pass_on_postgresql_count(tmp_path):
     yardstick = run(
-        tmp_path / "a", told("m.C.one", "passed"), told("m.C.two", "failed"), told("m.C.three", "skipped")
+        tmp_path / "a",
+        result("m.C.one", "passed"),
+        result("m.C.two", "failed"),
+        result("m.C.three", "skipped"),
     )
     row = compare(
-        "m", yardstick.passed(), run(tmp_path / "b", told("m.C.one", "passed"), told("m.C.two", "passed"))
+        "m", yardstick.passed(), run(tmp_path / "b", result("m.C.one", "passed"), result("m.C.two", "passed"))
     )
     assert (row.yardstick, row.passed, row.skipped, row.failed) == (1, 1, {}, {})
 
 
 def test_a_failed_subtest_fails_its_test(tmp_path):
-    here = run(tmp_path / "a", told("m.C.one", "failed", "E: x"), told("m.C.one", "passed"))
+    here = run(tmp_path / "a", result("m.C.one", "failed", "E: x"), result("m.C.one", "passed"))
     assert here.outcome("m.C.one") == ("failed", "E: x")
 
 
 @pytest.fixture
 def sent(monkeypatch, watch):
-    """Call it with a folder and SQL: what a watch, for which the tests are in that folder, finds."""
+    """Return a function that sends SQL and returns the findings, given the folder of the tests."""
 
     def sent(folder: Path, sql: str, params: Any = None) -> list[tuple[str, str]]:
         for name in ("_execute", "_executemany"):
@@ -65,7 +68,7 @@ def sent(monkeypatch, watch):
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "risingwave"])
-def test_statements_are_told_apart_by_who_wrote_them(sent, tmp_path):
+def test_statements_of_the_tests_are_told_from_those_of_the_backend(sent, tmp_path):
     sql = "SELECT 'a'::varchar(1)"
     assert sent(tmp_path, "SELECT 1") == []
     assert sent(tmp_path, sql) == [("refused", f"this type takes no arguments: {sql}")]
@@ -73,34 +76,34 @@ def test_statements_are_told_apart_by_who_wrote_them(sent, tmp_path):
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "risingwave"])
-def test_what_the_driver_makes_of_a_parameter_is_watched(sent, tmp_path):
+def test_statements_are_checked_with_the_literals_of_the_driver(sent, tmp_path):
     assert sent(tmp_path, "SELECT %s", [1]) == []
     [(kind, text)] = sent(tmp_path, "SELECT %s", [uuid.UUID(int=1)])
     assert (kind, text.partition(":")[0]) == ("refused", "unsupported data type")
 
 
 @pytest.mark.parametrize("outcome", ["failed", "skipped"])
-def test_a_class_that_is_not_set_up_speaks_for_its_tests(tmp_path, outcome):
-    here = run(tmp_path / "a", told("setUpClass (m.C)", outcome, "no such thing"))
+def test_the_outcome_of_set_up_class_counts_for_its_tests(tmp_path, outcome):
+    here = run(tmp_path / "a", result("setUpClass (m.C)", outcome, "no such thing"))
     assert here.outcome("m.C.one") == (outcome, "no such thing")
 
 
-def test_a_test_that_did_not_run_failed(tmp_path):
+def test_a_test_that_did_not_run_counts_as_failed(tmp_path):
     assert run(tmp_path / "a", END).outcome("m.C.one") == ("failed", "not run")
     timeout = END | {"end": "timeout"}
     assert run(tmp_path / "b", timeout).outcome("m.C.one") == ("failed", "not run: out of time")
 
 
-def test_a_run_that_was_cut_off_has_not_ended(tmp_path):
-    assert run(tmp_path / "a", told("m.C.one", "passed")).end == ""
+def test_an_interrupted_run_has_not_ended(tmp_path):
+    assert run(tmp_path / "a", result("m.C.one", "passed")).end == ""
     assert read(tmp_path / "none").end == ""
     assert run(tmp_path / "b", END).end == "finished"
 
 
-def test_a_test_that_sends_what_risingwave_would_refuse_failed(tmp_path):
+def test_a_test_that_sends_a_refused_statement_counts_as_failed(tmp_path):
     here = run(
         tmp_path / "a",
-        told("m.C.one", "passed"),
+        result("m.C.one", "passed"),
         {"test": "m.C.one", "refused": "FOR UPDATE: SELECT 1 FOR UPDATE"},
         {"test": "after the tests", "refused": "LISTEN a"},
         {"test": "m.C.one", "own": "bit strings: SELECT b'1'"},
@@ -117,9 +120,9 @@ def test_a_test_that_sends_what_risingwave_would_refuse_failed(tmp_path):
 PLANNED: dict[str, object] = {"tests": ["m.C.one", "m.C.two", "m.C.three"]}
 
 
-def test_a_recorded_yardstick_is_as_good_as_one_that_is_run(tmp_path, monkeypatch):
+def test_recorded_results_give_the_same_row_as_a_run(tmp_path, monkeypatch):
     monkeypatch.setattr(yardstick, "FOLDER", tmp_path)
-    here = run(tmp_path / "a", PLANNED, told("m.C.one", "passed"), told("m.C.two", "skipped", "No."))
+    here = run(tmp_path / "a", PLANNED, result("m.C.one", "passed"), result("m.C.two", "skipped", "No."))
     row = compare("m", ["m.C.one", "m.C.two"], here)
     yardstick.write("5.2-psycopg2", [row], {"m": ["m.C.three"]})
     assert yardstick.read("5.2-psycopg2")["m"].compare("m", here) == row
@@ -128,23 +131,23 @@ def test_a_recorded_yardstick_is_as_good_as_one_that_is_run(tmp_path, monkeypatc
 
 def test_fewer_tests_than_recorded_fail(tmp_path):
     recorded = yardstick.Recorded(on_postgresql=3, here=1, without=["m.C.three"])
-    here = run(tmp_path / "a", PLANNED, told("m.C.one", "skipped"), told("m.C.two", "skipped"))
+    here = run(tmp_path / "a", PLANNED, result("m.C.one", "skipped"), result("m.C.two", "skipped"))
     assert recorded.compare("m", here).failed == {
-        "m: tests": "2 of them are there, 3 are recorded",
-        "m: passed": "0 of them pass, 1 are recorded",
+        "m: tests": "2 tests found, but 3 recorded",
+        "m: passed": "0 tests pass, but 1 recorded",
     }
 
 
 def test_the_report_is_written_between_its_marks(tmp_path):
     yardstick = run(
-        tmp_path / "a", *(told(f"m.C.{name}", "passed") for name in ("one", "two", "three", "four"))
+        tmp_path / "a", *(result(f"m.C.{name}", "passed") for name in ("one", "two", "three", "four"))
     )
     here = run(
         tmp_path / "b",
-        told("m.C.one", "passed"),
-        told("m.C.two", "skipped", "No sequences."),
-        told("m.C.three", "failed", "3 | 2"),
-        told("m.C.four", "failed", "AssertionError: 5 != 4"),
+        result("m.C.one", "passed"),
+        result("m.C.two", "skipped", "No sequences."),
+        result("m.C.three", "failed", "3 | 2"),
+        result("m.C.four", "failed", "AssertionError: 5 != 4"),
     )
     row = compare("m", yardstick.passed(), here)
     assert report.summary([row]) == "1 of 4 pass (25.0 %), 1 skipped, 2 failed"
@@ -171,7 +174,7 @@ def test_the_report_is_written_between_its_marks(tmp_path):
 def test_a_report_without_marks_is_left_alone(tmp_path):
     path = tmp_path / "report.md"
     path.write_text("# Mine\n")
-    with pytest.raises(ValueError, match="has lost its marks"):
+    with pytest.raises(ValueError, match="must contain the marks"):
         report.write(path, [])
     assert path.read_text() == "# Mine\n"
 
@@ -182,13 +185,13 @@ def test_no_application_is_run_twice():
     assert set(PART) <= set(APPS)
 
 
-def test_a_server_that_is_not_there_is_told(monkeypatch, tmp_path):
+def test_an_unreachable_server_is_named_in_the_error(monkeypatch, tmp_path):
     monkeypatch.setenv("CONFORMANCE_URL", f"postgres://nobody@/nothing?host={tmp_path}")
-    with pytest.raises(server.ServerError, match="PostgreSQL can't be used: "), server.postgresql():
+    with pytest.raises(server.ServerError, match="Can't connect to PostgreSQL: "), server.postgresql():
         pass
 
 
-def test_a_machine_without_postgresql_is_told_what_to_install(monkeypatch, tmp_path):
+def test_without_postgresql_the_error_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.delenv("CONFORMANCE_URL", raising=False)
     monkeypatch.setattr(server, "_DEBIAN", tmp_path)
     with pytest.raises(server.ServerError, match="apt install postgresql"), server.postgresql():

@@ -1,4 +1,4 @@
-"""Watches what the backend sends while Django's tests run: each must be what RisingWave takes."""
+"""Check that RisingWave would accept each statement that the backend sends while Django's tests run."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _EXECUTE = {utils.CursorWrapper.execute.__code__, utils.CursorWrapper.executemany.__code__}
-_PASSED_THROUGH = (utils.__file__, contextlib.__file__)
-_PASSES_ON = {
+_INTERMEDIATE_FILES = (utils.__file__, contextlib.__file__)
+_SCHEMA_EXECUTE = {
     editor.execute.__code__
     for editor in (BaseDatabaseSchemaEditor, PostgreSQLDatabaseSchemaEditor, DatabaseSchemaEditor)
 }
-_SENDS_WHAT_IT_IS_GIVEN = {
+_SENDS_SQL_OF_TESTS = {
     RawQuery._execute_query.__code__,  # type: ignore[attr-defined]  # not in the stubs
     RunSQL._run_sql.__code__,  # type: ignore[attr-defined]  # not in the stubs
 }
@@ -36,22 +36,22 @@ _SENDS_WHAT_IT_IS_GIVEN = {
 class StatementWatch:
     """Collects the statements that RisingWave would refuse.
 
-    It stands below Django's execute wrappers and its log of queries, which are what some of the tests test.
+    It hooks in below Django's execute wrappers and query log, which some of the tests are about.
     """
 
     def __init__(self, tests: Path) -> None:
-        """`tests` is the folder of Django's tests."""
+        """Take the folder of Django's tests."""
         self._tests = f"{tests}/"
         self._found: list[tuple[str, str]] = []
         self._known: dict[object, list[str]] = {}
 
     def start(self) -> None:
-        """Watch every cursor of this backend's connections from now on."""
+        """Check the statements of every cursor of this backend from now on."""
         for name in ("_execute", "_executemany"):
             setattr(utils.CursorWrapper, name, self._watched(getattr(utils.CursorWrapper, name)))
 
     def take(self) -> list[tuple[str, str]]:
-        """Return what was found since the last call: ("refused" or "own", why and which)."""
+        """Return the findings since the last call, as ("refused" or "own", "reason: statement")."""
         found, self._found = self._found, []
         return found
 
@@ -73,7 +73,7 @@ class StatementWatch:
         return watched
 
     def _check(self, cursor: Any, sql: str, params: Any, *, as_sent: bool) -> None:
-        # What a parameter is written as depends on its type: `'…'::uuid`.
+        # The literal of a parameter depends on its type: `'…'::uuid`.
         kind = (sql, type(cursor.cursor), _types(params) if as_sent else None)
         if kind not in self._known:
             text = sent(cursor.db, cursor.cursor, sql, params) if as_sent else sql
@@ -84,13 +84,13 @@ class StatementWatch:
             self._found.append(("own" if self._is_own(sys._getframe()) else "refused", text))
 
     def _is_own(self, frame: FrameType | None) -> bool:
-        """Tell whether the test itself has written the statement: for cursor.execute(), raw(), RunSQL()."""
+        """Return whether the SQL is written in a test, for cursor.execute(), raw() or RunSQL()."""
         while frame and frame.f_code not in _EXECUTE:
             frame = frame.f_back
-        while frame and (frame.f_code.co_filename in _PASSED_THROUGH or frame.f_code in _PASSES_ON):
+        while frame and (frame.f_code.co_filename in _INTERMEDIATE_FILES or frame.f_code in _SCHEMA_EXECUTE):
             frame = frame.f_back
         return frame is not None and (
-            frame.f_code in _SENDS_WHAT_IT_IS_GIVEN or frame.f_code.co_filename.startswith(self._tests)
+            frame.f_code in _SENDS_SQL_OF_TESTS or frame.f_code.co_filename.startswith(self._tests)
         )
 
 

@@ -1,7 +1,7 @@
-"""What passes with Django's own PostgreSQL backend, kept so that it need not be run again.
+"""Recorded results of Django's own PostgreSQL backend, so that it needn't run again.
 
-A file for each version of Django and driver: yardstick/<Django>-<driver>.json. Few tests don't pass there, so
-these are what is written down; the counts tell when something is amiss.
+Each version of Django and driver has a file, yardstick/<Django>-<driver>.json. It lists the few tests that
+don't pass, and the number of those that do, which shows when the suite changed.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ FOLDER = Path(__file__).resolve().parent / "yardstick"
 
 @dataclass
 class Recorded:
-    """One application."""
+    """The results of one application."""
 
-    #: How many tests pass on PostgreSQL, how many of these here, and which don't pass there.
+    #: The number of tests that pass on PostgreSQL.
     on_postgresql: int
+    #: The number of those that pass here too.
     here: int
+    #: The ids of the tests that don't pass on PostgreSQL.
     without: list[str]
 
     def compare(self, app: str, here: Run) -> Row:
-        """Sort the tests that pass there by how they end here; one that is missing, or a skip more, fails."""
+        """Sort the tests that pass on PostgreSQL by their outcome here. Missing tests and new skips fail."""
         row = compare(app, set(here.planned).difference(self.without), here)
         if row.yardstick != self.on_postgresql:
-            row.failed[f"{app}: tests"] = (
-                f"{row.yardstick} of them are there, {self.on_postgresql} are recorded"
-            )
+            row.failed[f"{app}: tests"] = f"{row.yardstick} tests found, but {self.on_postgresql} recorded"
         if row.passed < self.here:
-            row.failed[f"{app}: passed"] = f"{row.passed} of them pass, {self.here} are recorded"
+            row.failed[f"{app}: passed"] = f"{row.passed} tests pass, but {self.here} recorded"
         return row
 
 
 def read(name: str) -> dict[str, Recorded]:
-    """Return what is recorded, by application; nothing if there is none of this name."""
+    """Return the recorded results by application, or an empty dictionary if there are none."""
     path = FOLDER / f"{name}.json"
     recorded = json.loads(path.read_text()) if path.exists() else {}
     return {app: Recorded(**entry) for app, entry in recorded.items()}
 
 
 def write(name: str, rows: Iterable[Row], without: Mapping[str, list[str]]) -> None:
-    """Record applications that ran on both, and the tests of each that don't pass there.
+    """Record applications that ran on both backends, and their tests that don't pass on PostgreSQL.
 
-    What is recorded of other applications stays.
+    Keep the recorded results of other applications.
     """
     recorded = read(name)
     recorded |= {row.app: Recorded(row.yardstick, row.passed, without[row.app]) for row in rows}
