@@ -30,6 +30,26 @@ def test_no_migration_is_missing():
     call_command("makemigrations", check_changes=True, dry_run=True)
 
 
+# Files that GitHub and pre-commit read --------------------------------------------------------------------
+
+
+def test_the_hook_of_pre_commit_runs_make_lint():
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    [hook] = config["repos"][0]["hooks"]
+    assert (hook["entry"], hook["language"], hook["pass_filenames"]) == ("make lint", "system", False)
+
+
+@pytest.mark.parametrize("form", ["bug", "feature"])
+def test_an_issue_form_is_one_that_github_accepts(form):
+    """https://docs.github.com/en/communities/using-templates-to-encourage-useful-issues-and-pull-requests/syntax-for-issue-forms"""
+    content = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / f"{form}.yml").read_text())
+    assert {"name", "description", "body"} <= set(content)
+    fields = [element for element in content["body"] if element["type"] != "markdown"]
+    assert {element["type"] for element in fields} <= {"textarea", "input", "dropdown", "checkboxes"}
+    assert all(element["attributes"]["label"] for element in fields)
+    assert len({element["id"] for element in fields}) == len(fields)
+
+
 # Versions: what the metadata promises is what runs ---------------------------------------------------------
 
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
