@@ -1,4 +1,4 @@
-# Everything with one command: `make demo`. `make` alone tells what else there is.
+# `make demo` runs the dashboard. `make` lists all commands.
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,22 +9,22 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 .PHONY: help demo test matrix conformance lint lock lock-peers bench bench-peers clean
 
 help:
-	@echo "make demo          run the dashboard at http://127.0.0.1:8000, with made-up orders; Ctrl-C ends it"
-	@echo "  PORT=8123        at another port"
-	@echo "  RESET=1          from the beginning: forget all orders and users of the demo"
+	@echo "make demo          run the dashboard at http://127.0.0.1:8000 with generated orders, until Ctrl-C"
+	@echo "  PORT=8123        use another port"
+	@echo "  RESET=1          delete the demo's orders and users first"
 	@echo "  RISINGWAVE_URL=postgres://root@host:4566/dev DATABASE_URL=postgres://..."
-	@echo "                   on a real RisingWave and a real PostgreSQL; docs/settings.md has more"
+	@echo "                   use a RisingWave and a PostgreSQL of yours; see docs/settings.md for more variables"
 	@echo "make test          run all tests"
-	@echo "make matrix        run the backend's tests on each supported Python and Django, with both drivers"
-	@echo "make conformance   run Django's own tests on the backend: docs/conformance.md; APP=\"basic lookup\" some"
-	@echo "make lint          check style and types"
-	@echo "make bench         measure: start-up, loading, cost, latency, polling, fan-out, the backend next to Django's"
-	@echo "make bench-peers   measure the dashboard beside what people would use instead: docs/benchmarks.md"
-	@echo "make lock          pin the dependencies anew, as pyproject.toml allows"
-	@echo "make lock-peers    the same for what people would use instead"
-	@echo "make clean         remove all that make made, the demo's data too"
+	@echo "make matrix        run the backend's tests on each supported Python, Django and driver"
+	@echo "make conformance   run Django's own tests on the backend, or those of some apps: APP=\"basic lookup\""
+	@echo "make lint          check style, types and imports"
+	@echo "make bench         run all benchmarks of the dashboard and the backend"
+	@echo "make bench-peers   benchmark the dashboard and its alternatives; see docs/benchmarks.md"
+	@echo "make lock          update the pinned dependencies"
+	@echo "make lock-peers    update the pinned dependencies of the alternatives"
+	@echo "make clean         delete everything that make created, including the demo's data"
 
-# exec: Ctrl-C and SIGTERM reach the supervisor itself, not a shell around it.
+# exec: Ctrl-C and SIGTERM reach the supervisor, not a shell around it.
 demo: $(VENV)/demo
 	@exec $(VENV)/bin/python -m demo
 
@@ -91,17 +91,17 @@ clean:
 	rm -rf $(VENV) .tox .demo .conformance .peers staticfiles .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# The files $(VENV)/demo and $(VENV)/dev say when requirements/demo.txt and dev.txt were installed.
+# The files $(VENV)/demo and $(VENV)/dev mark when requirements/demo.txt and dev.txt were installed.
 $(VENV)/%: requirements/%.txt $(VENV)/bin/python
 	$(PIP) install --require-hashes --requirement $<
 	@touch $@
 
-# Follows the link to the Python it was made with, and so is made anew when that one is gone.
+# A link to the Python that created the environment: when that Python is removed, make creates it again.
 $(VENV)/bin/python:
 	@command -v "$(PYTHON)" >/dev/null || { \
-	  echo "There is no $(PYTHON) here. Install Python 3.11, 3.12 or 3.13, or name one: PYTHON=python3.12 make demo" >&2; exit 1; }
+	  echo "$(PYTHON) is not installed. Install Python 3.11, 3.12 or 3.13, or choose one: make demo PYTHON=python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
-	  echo "$$("$(PYTHON)" --version) won't do: 3.11, 3.12 or 3.13 is needed. Name one: PYTHON=python3.12 make demo" >&2; exit 1; }
+	  echo "$$("$(PYTHON)" --version) is not supported. Choose Python 3.11, 3.12 or 3.13: make demo PYTHON=python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
-	  echo "This Python can't make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	  echo "$(PYTHON) can't create virtual environments. On Debian and Ubuntu, run: apt install python3-venv" >&2; exit 1; }
 	"$(PYTHON)" -m venv --clear $(VENV)

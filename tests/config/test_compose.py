@@ -1,6 +1,8 @@
-"""docker-compose.yaml and what .devcontainer/ lays over it; .ci/run has a real parser validate them."""
+"""docker-compose.yaml and its extension in .devcontainer/. The gate validates them with a parser."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 import yaml
@@ -15,30 +17,50 @@ SERVICES = {
 }
 
 
-def test_there_are_a_risingwave_a_postgresql_the_dashboard_and_orders():
+def test_the_services_are_risingwave_postgresql_the_dashboard_and_the_order_generator():
     assert SERVICES["risingwave"]["image"] == "risingwavelabs/risingwave:v3.0.3"
     assert SERVICES["postgres"]["image"] == "postgres:18"
     assert {"app", "orders"} < set(SERVICES)
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_nothing_starts_before_what_it_needs_is_healthy(name):
+def test_a_service_starts_when_those_that_it_needs_are_healthy(name):
     for needed, how in SERVICES[name].get("depends_on", {}).items():
         assert how == {"condition": "service_healthy"}
         assert "healthcheck" in SERVICES[needed]
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_nothing_can_be_reached_from_other_machines(name):
+def test_ports_are_published_on_loopback_only(name):
     for port in SERVICES[name].get("ports", []):
         assert port.startswith("127.0.0.1:")
 
 
 @pytest.mark.parametrize("name", ["app", "postgres", "risingwave"])
-def test_data_outlive_the_containers(name):
+def test_data_are_kept_in_volumes(name):
     (volume,) = SERVICES[name]["volumes"]
     assert volume.split(":")[0] in yaml.safe_load((ROOT / FILES[0]).read_text())["volumes"]
 
 
 def test_risingwave_sends_no_telemetry():
     assert SERVICES["risingwave"]["environment"]["ENABLE_TELEMETRY"] == "false"
+
+
+def test_the_order_generator_finds_the_app_with_its_command():
+    assert SERVICES["orders"]["environment"]["EXTRA_APPS"] == "demo.shop"
+
+
+def test_manage_py_in_the_dashboard_container_reads_what_the_demo_wrote():
+    """`SECRET_KEY:` without a value is passed on only if it is set; an empty one would hide the demo's."""
+    assert SERVICES["app"]["environment"]["SECRET_KEY"] is None
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert "DEMO_DIR=/data " in dockerfile
+    assert "ENVIRONMENT_FILE=/data/environment " in dockerfile
+
+
+def test_the_image_has_all_that_it_copies():
+    ignored, *allowed = (ROOT / ".dockerignore").read_text().split()
+    assert ignored == "*"
+    for source in re.findall(r"^COPY (?!--)(\S+) ", (ROOT / "Dockerfile").read_text(), re.MULTILINE):
+        assert (ROOT / source).exists()
+        assert f"!{source.split('/')[0]}" in allowed
