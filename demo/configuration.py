@@ -38,7 +38,7 @@ class Configuration:
         if reset and urls:
             raise DemoError(
                 f"RESET=1 can't be combined with {' and '.join(urls)}: it deletes only the demo's own "
-                "PostgreSQL. Unset RESET, and empty the given databases yourself."
+                "PostgreSQL. Leave out RESET=1, and empty the given databases yourself."
             )
         return cls(
             host=environ.get("HOST") or "127.0.0.1",
