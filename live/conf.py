@@ -172,6 +172,8 @@ FIRST_RETRY_SECONDS = 0.25
 MAX_FEED_RETRY_SECONDS = 2.0
 #: The longest such delay of the listener to logouts. Meanwhile the login checks catch them.
 MAX_LISTENER_RETRY_SECONDS = 10.0
+#: Between two log lines about an outage that goes on.
+OUTAGE_LOG_SECONDS = 60.0
 #: Before a page whose socket is lost connects again. The delay doubles with each further attempt.
 RECONNECT_SECONDS = 1.0
 #: The longest such delay of a page.

@@ -6,7 +6,6 @@ and stops it when nobody has used the hub for a while.
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
@@ -18,24 +17,22 @@ from django.db import Error, connections, router
 
 from django_risingwave.streaming.changes import ChangeListener
 from django_risingwave.streaming.selectable_event import SelectableEvent
-from live.conf import FIRST_RETRY_SECONDS, MAX_FEED_RETRY_SECONDS, live_settings
-from live.retries import retry_delays
+from live.conf import live_settings
 from live.snapshots import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from django_risingwave.base import DatabaseWrapper
+    from live.outages import Outage
     from live.rankings import Ranking
-
-logger = logging.getLogger(__name__)
 
 
 class Feed(threading.Thread):
     """Reads rankings and calls back, from its own thread.
 
     Calls `on_read(changed, read_at)` after each read, with the snapshots whose rows differ from the last ones
-    and the time of the read by slug. Calls `on_failure(message)` after each failed attempt to read.
+    and the time of the read by slug. Calls `on_failure()` after each failed attempt to read.
     """
 
     def __init__(
@@ -43,7 +40,8 @@ class Feed(threading.Thread):
         rankings: Iterable[Ranking],
         last: Mapping[str, Snapshot],
         on_read: Callable[[list[Snapshot], dict[str, datetime]], None],
-        on_failure: Callable[[str], None],
+        on_failure: Callable[[], None],
+        outage: Outage,
     ) -> None:
         super().__init__(name="rankings-feed", daemon=True)
         self.rankings = list(rankings)
@@ -51,9 +49,10 @@ class Feed(threading.Thread):
         self.last = dict(last)
         self.on_read = on_read
         self.on_failure = on_failure
+        #: May have begun under an earlier feed.
+        self.outage = outage
         self.alias = router.db_for_read(self.rankings[0].model)
         self.views = {ranking.model._meta.db_table for ranking in self.rankings}
-        self.failing_since: datetime | None = None
         #: Whether the database announces changes, and all announced ones have been read.
         self.is_up_to_date = False
         self._is_stopping = False
@@ -73,17 +72,16 @@ class Feed(threading.Thread):
 
     def run(self) -> None:
         """Watch the rankings until stopped; reconnect when the database is lost."""
-        delays = retry_delays(FIRST_RETRY_SECONDS, MAX_FEED_RETRY_SECONDS)
         with closing(self._wake_up):
             while not self._is_stopping:
                 try:
                     with closing(ChangeListener(self.alias, self.views)) as listener:
                         self._watch(listener)
                 except Error as error:
-                    if self.failing_since is None:
-                        delays = retry_delays(FIRST_RETRY_SECONDS, MAX_FEED_RETRY_SECONDS)
-                    self._report_failure(error)
-                    self._sleep(next(delays))
+                    delay = self.outage.fail(error)
+                    if not self._is_stopping:
+                        self.on_failure()
+                    self._sleep(delay)
                 finally:
                     self.is_up_to_date = False
                     connections[self.alias].close()
@@ -136,22 +134,9 @@ class Feed(threading.Thread):
                 self.last[ranking.slug] = snapshot
                 changed.append(snapshot)
             read_at[ranking.slug] = now
-        if self.failing_since is not None:
-            seconds = (datetime.now(UTC) - self.failing_since).total_seconds()
-            logger.info("rankings: can be read again from %s after %.1f s", source, seconds)
-            self.failing_since = None
+        self.outage.succeed()
         if not self._is_stopping:
             self.on_read(changed, read_at)
-
-    def _report_failure(self, error: Error) -> None:
-        message = " ".join(str(error).split()) or type(error).__name__
-        if self.failing_since is None:
-            self.failing_since = datetime.now(UTC)
-            logger.warning(
-                "rankings: can't be read (%s); retrying at least every %g s", message, MAX_FEED_RETRY_SECONDS
-            )
-        if not self._is_stopping:
-            self.on_failure(message)
 
     def _sleep(self, seconds: float) -> None:
         """Sleep unless stopped. A requested read doesn't end it: it must not hurry the next attempt."""

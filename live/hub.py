@@ -15,9 +15,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from live.capacity import max_subscribers
-from live.conf import TICK_SECONDS, live_settings
+from live.conf import MAX_FEED_RETRY_SECONDS, TICK_SECONDS, live_settings
 from live.feed import Feed
 from live.loops import PerLoop
+from live.outages import Outage
 from live.rankings import RANKINGS
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Hub:
         #: The subscribers by slug. Dictionaries keep the order, so that nobody is always served last.
         self._subscribers_of: defaultdict[str, dict[Subscriber, None]] = defaultdict(dict)
         self._feed: Feed | None = None
+        self._outage = Outage("rankings", "be read", MAX_FEED_RETRY_SECONDS)
         #: Whether the last attempt to read failed, so that requests don't wait for the next one.
         self._is_failing = False
         #: Done with the next read of all rankings, or its failure; None while no request waits.
@@ -168,7 +170,11 @@ class Hub:
                 feed.stop()  # The loop is closed.
 
         feed = Feed(
-            RANKINGS.values(), self.snapshots, partial(call, self._on_read), partial(call, self._on_failure)
+            RANKINGS.values(),
+            self.snapshots,
+            partial(call, self._on_read),
+            partial(call, self._on_failure),
+            self._outage,
         )
         feed.start()
         self._feed, self._is_failing = feed, False
@@ -200,7 +206,7 @@ class Hub:
         if len(read_at) == len(RANKINGS):
             self._end_wait_for_read()
 
-    def _on_failure(self, _message: str) -> None:
+    def _on_failure(self) -> None:
         self._is_failing = True
         self._end_wait_for_read()
 

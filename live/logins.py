@@ -13,8 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from live import logouts
-from live.conf import MAX_CACHED_SESSIONS, live_settings
+from live.conf import MAX_CACHED_SESSIONS, MAX_LISTENER_RETRY_SECONDS, live_settings
 from live.loops import PerLoop
+from live.outages import Outage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -42,6 +43,7 @@ class Logins:
         #: By session: when the answer expires, on the monotonic clock, and the answer.
         self._answers: dict[str, tuple[float, asyncio.Future[bool]]] = {}
         self._sockets: dict[str, set[SessionSocket]] = {}
+        self._outage = Outage("logouts", "be received from other processes", MAX_LISTENER_RETRY_SECONDS)
         #: Runs while there are sockets.
         self._listener: logouts.LogoutListener | None = None
 
@@ -102,7 +104,7 @@ class Logins:
                 loop.call_soon_threadsafe(callback, *args)
 
         self._listener = logouts.LogoutListener(
-            partial(call, self.log_out), partial(call, self._on_missed_logouts)
+            partial(call, self.log_out), partial(call, self._on_missed_logouts), self._outage
         )
         self._listener.start()
 

@@ -16,11 +16,11 @@ from django.db import Error, connections, router
 
 from django_risingwave.streaming.notifications import Notifications
 from django_risingwave.streaming.selectable_event import SelectableEvent
-from live.conf import FIRST_RETRY_SECONDS, MAX_LISTENER_RETRY_SECONDS
-from live.retries import retry_delays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from live.outages import Outage
 
 logger = logging.getLogger(__name__)
 
@@ -54,9 +54,11 @@ class LogoutListener(threading.Thread):
     logouts before that.
     """
 
-    def __init__(self, on_logout: Callable[[str], None], on_listening: Callable[[], None]) -> None:
+    def __init__(
+        self, on_logout: Callable[[str], None], on_listening: Callable[[], None], outage: Outage
+    ) -> None:
         super().__init__(name="logouts", daemon=True)
-        self._on_logout, self._on_listening = on_logout, on_listening
+        self._on_logout, self._on_listening, self._outage = on_logout, on_listening, outage
         self._stopping = SelectableEvent()
 
     def stop(self) -> None:
@@ -65,22 +67,17 @@ class LogoutListener(threading.Thread):
 
     def run(self) -> None:
         """Listen until stopped; reconnect when the database is lost."""
-        delays = retry_delays(FIRST_RETRY_SECONDS, MAX_LISTENER_RETRY_SECONDS)
         with closing(self._stopping):
             while not self._stopping.wait(0):
                 try:
                     notifications = Notifications(connections[_alias()], CHANNEL)
-                    delays = retry_delays(FIRST_RETRY_SECONDS, MAX_LISTENER_RETRY_SECONDS)
+                    self._outage.succeed()
                     self._on_listening()
                     while not self._stopping.wait(None, notifications):
                         for session in notifications.receive():
                             self._on_logout(session)
                 except Error as error:
-                    delay = next(delays)
-                    logger.warning(
-                        "logouts of other processes: can't be heard (%s); retrying in %g s", error, delay
-                    )
-                    self._stopping.wait(delay)
+                    self._stopping.wait(self._outage.fail(error))
                 finally:
                     connections[_alias()].close()
 
