@@ -85,7 +85,7 @@ def serve(
         yield server
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 daphne = partial(serve, DAPHNE)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import TYPE_CHECKING
 
@@ -8,9 +9,11 @@ import pytest
 from live import hub
 from live.feed import Feed
 from live.logouts import LogoutListener
+from live.rankings import RANKINGS
+from tests.live.hubs import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
 
 @pytest.fixture(autouse=True)
@@ -26,3 +29,32 @@ def stopped_threads() -> Iterator[None]:
             thread.stop()
             thread.join(60)
             assert not thread.is_alive()
+
+
+@pytest.fixture
+async def the_hub(orders) -> AsyncIterator[hub.Hub]:
+    the_hub = hub.get_hub()
+    yield the_hub
+    if the_hub._feed is not None:
+        the_hub._feed.stop()
+        await asyncio.to_thread(the_hub._feed.join, 60)
+
+
+@pytest.fixture
+def insert(orders):
+    return in_thread(orders)
+
+
+@pytest.fixture
+def reads(monkeypatch) -> dict[str, int]:
+    """Count how often each ranking is read."""
+    counts = dict.fromkeys(RANKINGS, 0)
+    read = Feed._read
+
+    def counting(self, rankings):
+        for ranking in rankings:
+            counts[ranking.slug] += 1
+        read(self, rankings)
+
+    monkeypatch.setattr(Feed, "_read", counting)
+    return counts

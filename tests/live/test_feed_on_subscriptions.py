@@ -1,4 +1,4 @@
-"""The feed on a double of RisingWave: what subscriptions save, and what they survive."""
+"""The feed on a double of RisingWave: which reads subscriptions save, and which losses they survive."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django_risingwave.streaming.migration_operations import CreateSubscription
 from live.rankings import RANKINGS
 from tests.conftest import BOTH
 from tests.django_risingwave.conftest import doubled
-from tests.live.test_hub import ITEMS, STATES, Recorder, in_thread, insert, reads, the_hub, wait_until  # noqa: F401
+from tests.live.hubs import ITEMS, STATES, Recorder, in_thread, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,13 +29,13 @@ VIEWS = {ranking.model._meta.db_table for ranking in RANKINGS.values()}
 
 @pytest.fixture(autouse=True)
 def double(orders, monkeypatch, settings) -> Iterator[Double]:
-    """The alias on a double that has a subscription of each view, as the shop's migrations make it."""
+    """A double of RisingWave with a subscription for each view, which the shop's migrations create."""
     settings.LIVE_SERVER_CHECK_SECONDS = 0.05
     monkeypatch.setattr(changes, "FETCH_TIMEOUT_SECONDS", 1)
     connection = connections["risingwave"]
     assert isinstance(connection, DatabaseWrapper)
     if connection.is_risingwave:
-        pytest.skip("is about a double before the stand-in")
+        pytest.skip("needs a double in front of the stand-in")
     subscriptions = [
         operation
         for migration in MigrationLoader(None).disk_migrations.values()
@@ -52,7 +52,7 @@ def double(orders, monkeypatch, settings) -> Iterator[Double]:
 
 
 def selects(double: Double) -> list[str]:
-    """What the views were asked."""
+    """Return the queries on the views."""
     return [
         sql
         for sql in list(double.statements)
@@ -68,14 +68,14 @@ def followers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("changes-of-")]
 
 
-async def quiet(the_hub, double: Double) -> None:  # noqa: F811
-    """Wait until each cursor has waited in vain twice, and the server was found alive."""
+async def quiet(the_hub, double: Double) -> None:
+    """Wait until each cursor has fetched nothing twice and the server has been checked."""
     before, checked_at = fetches(double), the_hub.checked_at[STATES.slug]
     await wait_until(lambda: fetches(double) >= before + 2 * len(VIEWS))
     await wait_until(lambda: the_hub.checked_at[STATES.slug] > checked_at)
 
 
-async def watched(the_hub) -> Recorder:  # noqa: F811
+async def watched(the_hub) -> Recorder:
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
     await recorder.next()
@@ -88,7 +88,7 @@ async def next_with(recorder: Recorder, values: tuple[tuple[str, float], ...]) -
         pass
 
 
-async def test_while_nothing_changes_no_view_is_asked_anything(the_hub, double):  # noqa: F811
+async def test_no_view_is_queried_while_nothing_changes(the_hub, double):
     recorder = await watched(the_hub)
     assert recorder.snapshots.empty()
     before = selects(double)
@@ -99,31 +99,31 @@ async def test_while_nothing_changes_no_view_is_asked_anything(the_hub, double):
     assert selects(double) == before
 
 
-async def test_the_view_that_changed_is_read_once_and_no_other(the_hub, double):  # noqa: F811
+async def test_only_the_view_that_changed_is_read_and_once(the_hub, double):
     await watched(the_hub)
     await quiet(the_hub, double)
     before = selects(double)
     view = STATES.model._meta.db_table
 
-    def tell() -> None:
+    def notify() -> None:
         with connections["risingwave"].cursor() as cursor:
             cursor.execute("SELECT pg_notify('risingwave_changes', %s)", [view])
 
-    await in_thread(tell)()
+    await in_thread(notify)()
     await wait_until(lambda: len(selects(double)) > len(before))
     await quiet(the_hub, double)
     (read,) = selects(double)[len(before) :]
     assert f'FROM "{view}"' in read
 
 
-async def test_a_change_is_handed_on(the_hub, insert, double):  # noqa: F811
+async def test_each_change_is_delivered(the_hub, insert, double):
     recorder = await watched(the_hub)
     for n in (1, 2, 3):
         await insert((1, 1, 1.0, "Ohio"))
         await next_with(recorder, (("Ohio", float(n)),))
 
 
-async def test_nothing_is_missed_when_the_server_is_lost(the_hub, insert, double, caplog):  # noqa: F811
+async def test_no_change_is_missed_when_the_server_is_lost(the_hub, insert, double, caplog):
     recorder = await watched(the_hub)
     double.drop(lambda session: True)
     await insert((1, 1, 1.0, "Ohio"))
@@ -133,7 +133,7 @@ async def test_nothing_is_missed_when_the_server_is_lost(the_hub, insert, double
     await next_with(recorder, (("Ohio", 2.0),))
 
 
-async def test_nothing_is_missed_when_a_subscriptions_connection_is_lost(the_hub, insert, double, caplog):  # noqa: F811
+async def test_no_change_is_missed_when_a_subscriptions_connection_is_lost(the_hub, insert, double, caplog):
     recorder = await watched(the_hub)
     await quiet(the_hub, double)
     double.drop(lambda session: session.cursors)
@@ -144,7 +144,7 @@ async def test_nothing_is_missed_when_a_subscriptions_connection_is_lost(the_hub
     assert "can't be read" not in caplog.text
 
 
-async def test_nothing_is_missed_when_the_cursors_expire(the_hub, insert, double, caplog):  # noqa: F811
+async def test_no_change_is_missed_when_the_cursors_expire(the_hub, insert, double, caplog):
     recorder = await watched(the_hub)
     await quiet(the_hub, double)
     before = len(selects(double))
@@ -155,7 +155,7 @@ async def test_nothing_is_missed_when_the_cursors_expire(the_hub, insert, double
     assert "can't be read" not in caplog.text
 
 
-async def test_without_one_of_the_subscriptions_all_is_polled(the_hub, insert, double, settings):  # noqa: F811
+async def test_all_rankings_are_polled_if_one_subscription_is_missing(the_hub, insert, double, settings):
     settings.LIVE_REFRESH_SECONDS = 0.1
     del double.subscriptions["item_quantity_changes"]
     recorder = Recorder()
@@ -167,7 +167,7 @@ async def test_without_one_of_the_subscriptions_all_is_polled(the_hub, insert, d
     await next_with(recorder, (("Ohio", 1.0),))
 
 
-async def test_no_thread_and_no_connection_outlives_the_feed(the_hub, double, settings):  # noqa: F811
+async def test_the_feed_leaves_no_thread_and_no_connection(the_hub, double, settings):
     recorder = await watched(the_hub)
     assert {thread.name for thread in followers()} == {f"changes-of-{view}" for view in VIEWS}
     settings.LIVE_IDLE_SECONDS = 0.0

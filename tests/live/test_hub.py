@@ -10,71 +10,21 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
-from asgiref.sync import sync_to_async
 from django.db import connections
 from django.template.loader import render_to_string
 
 from django_risingwave.streaming.changes import ChangeListener
 from live import feed, hub, rendering
+from live.outages import Outage
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot
 from tests.conftest import BOTH
+from tests.live.hubs import ITEMS, STATES, Recorder, in_thread, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-
     from live.rankings import Ranking
 
 pytestmark = BOTH
-STATES = RANKINGS["states-by-turnover"]
-ITEMS = RANKINGS["products-by-quantity"]
-
-
-class Recorder:
-    """A subscriber that keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.snapshots: asyncio.Queue[Snapshot] = asyncio.Queue()
-        self.pings: asyncio.Queue[hub.Ping] = asyncio.Queue()
-        self.is_sent_away = False
-
-    def on_shutdown(self) -> None:
-        self.is_sent_away = True
-
-    def deliver(self, message: Snapshot | hub.Ping) -> None:
-        if isinstance(message, Snapshot):
-            self.snapshots.put_nowait(message)
-        else:
-            self.pings.put_nowait(message)
-
-    async def next(self) -> Snapshot:
-        return await asyncio.wait_for(self.snapshots.get(), 60)
-
-
-@pytest.fixture
-async def the_hub(orders) -> AsyncIterator[hub.Hub]:
-    the_hub = hub.get_hub()
-    yield the_hub
-    if the_hub._feed is not None:
-        the_hub._feed.stop()
-        await asyncio.to_thread(the_hub._feed.join, 60)
-
-
-@pytest.fixture
-def insert(orders):
-    return in_thread(orders)
-
-
-def in_thread(function: Callable[..., None]) -> Callable[..., Awaitable[None]]:
-    """Run it in a thread, where it may block, and close its connections."""
-
-    def run(*args: object) -> None:
-        try:
-            function(*args)
-        finally:
-            connections.close_all()
-
-    return sync_to_async(run)
 
 
 def notify(ranking: Ranking) -> None:
@@ -102,7 +52,7 @@ def test_nothing_is_called_checked_before_it_has_been_read(orders):
     def on_read(changed: list[Snapshot], _read_at: object) -> None:
         read.put({snapshot.ranking.slug for snapshot in changed})
 
-    thread = feed.Feed(RANKINGS.values(), {}, on_read, print)
+    thread = feed.Feed(RANKINGS.values(), {}, on_read, print, Outage("rankings", "be read", 2))
     thread.start()
     assert read.get(timeout=60) == set(RANKINGS)
 
@@ -366,24 +316,3 @@ def sessions(monkeypatch) -> list[int]:
 
     monkeypatch.setattr(ChangeListener, "start", noting)
     return pids
-
-
-@pytest.fixture
-def reads(monkeypatch) -> dict[str, int]:
-    """Count how often each ranking is read."""
-    counts = dict.fromkeys(RANKINGS, 0)
-    read = feed.Feed._read
-
-    def counting(self, rankings):
-        for ranking in rankings:
-            counts[ranking.slug] += 1
-        read(self, rankings)
-
-    monkeypatch.setattr(feed.Feed, "_read", counting)
-    return counts
-
-
-async def wait_until(condition) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - nothing sets an event for these
-            await asyncio.sleep(0.01)

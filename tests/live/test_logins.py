@@ -1,4 +1,4 @@
-"""How often the database is asked who has logged in."""
+"""How often the database is asked who is logged in, and what a logout closes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = BOTH
 
 
 class Question:
-    """Counts how often it was asked."""
+    """Counts how often it is asked."""
 
     def __init__(self, answer: bool = True) -> None:
         self.answer, self.asked = answer, 0
@@ -43,16 +43,16 @@ class Question:
 class Socket:
     def __init__(self) -> None:
         self.open = True
-        self.doubted = False
+        self.missed_logouts = False
 
     def on_logout(self) -> None:
         self.open = False
 
     def on_missed_logouts(self) -> None:
-        self.doubted = True
+        self.missed_logouts = True
 
 
-async def test_all_who_ask_at_once_and_soon_after_share_one_answer():
+async def test_concurrent_and_later_callers_share_one_answer():
     known, question = logins.Logins(), Question()
     assert all(await asyncio.gather(*(known.is_logged_in("a", question) for _ in range(1000))))
     assert await known.is_logged_in("a", question)
@@ -61,7 +61,7 @@ async def test_all_who_ask_at_once_and_soon_after_share_one_answer():
     assert question.asked == 2
 
 
-async def test_an_answer_holds_for_some_seconds_only(settings):
+async def test_an_answer_expires_after_a_few_seconds(settings):
     known, question = logins.Logins(), Question()
     settings.LIVE_LOGIN_CACHE_SECONDS = 0.0
     assert await known.is_logged_in("a", question)
@@ -70,7 +70,7 @@ async def test_an_answer_holds_for_some_seconds_only(settings):
     assert LiveSettings.LOGIN_CACHE_SECONDS.default <= 5
 
 
-async def test_who_goes_away_takes_no_answer_along():
+async def test_a_caller_that_is_cancelled_does_not_cancel_the_answer_of_others():
     known, question = logins.Logins(), Question()
     first = asyncio.ensure_future(known.is_logged_in("a", question))
     second = asyncio.ensure_future(known.is_logged_in("a", question))
@@ -80,7 +80,7 @@ async def test_who_goes_away_takes_no_answer_along():
     assert question.asked == 1
 
 
-async def test_a_question_that_fails_is_asked_again():
+async def test_a_failure_is_not_cached():
     known = logins.Logins()
 
     async def fail() -> bool:
@@ -91,7 +91,7 @@ async def test_a_question_that_fails_is_asked_again():
     assert await known.is_logged_in("a", Question())
 
 
-async def test_no_more_answers_are_kept_than_there_is_room_for(monkeypatch):
+async def test_the_oldest_answers_are_forgotten(monkeypatch):
     monkeypatch.setattr(logins, "MAX_CACHED_SESSIONS", 10)
     known, question = logins.Logins(), Question()
     for number in range(100):
@@ -112,7 +112,7 @@ def request_of(session_key: str) -> HttpRequest:
     return request
 
 
-async def test_a_logout_ends_the_sessions_sockets_and_the_answer_is_no_at_once():
+async def test_a_logout_closes_the_sessions_sockets_and_changes_the_answer_at_once():
     known, question = logins.get_logins(), Question()
     mine, others = Socket(), Socket()
     known.add_socket(logins.session_digest(KEY), mine)
@@ -127,7 +127,7 @@ async def test_a_logout_ends_the_sessions_sockets_and_the_answer_is_no_at_once()
     assert known._sockets == {}
 
 
-async def test_after_a_login_the_answer_is_yes_at_once():
+async def test_a_login_changes_the_answer_at_once():
     known = logins.get_logins()
     assert not await known.is_logged_in(logins.session_digest(KEY), Question(answer=False))
     await asyncio.to_thread(logins.on_logged_in, request=request_of(KEY))
@@ -137,16 +137,16 @@ async def test_after_a_login_the_answer_is_yes_at_once():
 
 
 @pytest.fixture
-async def held(transactional_db):
-    """A socket that is held for the session "a", on this loop, and listened for."""
-    known, held = logins.get_logins(), Socket()
-    known.add_socket("a", held)
+async def held_socket(transactional_db):
+    """A socket of the session "a" on this loop, while a listener runs for it."""
+    known, held_socket = logins.get_logins(), Socket()
+    known.add_socket("a", held_socket)
     listener = known._listener
     assert listener is not None
-    await until(lambda: held.doubted)
-    yield held
-    known.remove_socket("a", held)
-    await asyncio.to_thread(listener.join, 10)
+    await until(lambda: held_socket.missed_logouts)
+    yield held_socket
+    known.remove_socket("a", held_socket)
+    await asyncio.to_thread(listener.join, 60)
     assert known._listener is None
     assert not listener.is_alive()
 
@@ -155,24 +155,24 @@ async def until(condition) -> None:
     await asyncio.to_thread(processes.wait_until, condition)
 
 
-async def test_a_logout_that_another_process_tells_ends_the_sessions_sockets(held):
-    await asyncio.to_thread(tell_and_close, "b")
-    await asyncio.to_thread(tell_and_close, "a")
-    await until(lambda: not held.open)
+async def test_a_logout_announced_by_another_process_closes_the_sessions_sockets(held_socket):
+    await asyncio.to_thread(announce_and_close, "b")
+    await asyncio.to_thread(announce_and_close, "a")
+    await until(lambda: not held_socket.open)
     assert not await logins.get_logins().is_logged_in("a", Question())
     assert not await logins.get_logins().is_logged_in("b", Question())
 
 
-async def test_a_lost_server_is_listened_to_again_and_what_was_missed_asked_for(held):
-    held.doubted = False
+async def test_the_listener_reconnects_and_has_missed_logouts_checked(held_socket):
+    held_socket.missed_logouts = False
     await asyncio.to_thread(lose_listeners)
-    await until(lambda: held.doubted)
-    assert held.open
-    await asyncio.to_thread(tell_and_close, "a")
-    await until(lambda: not held.open)
+    await until(lambda: held_socket.missed_logouts)
+    assert held_socket.open
+    await asyncio.to_thread(announce_and_close, "a")
+    await until(lambda: not held_socket.open)
 
 
-def tell_and_close(session: str) -> None:
+def announce_and_close(session: str) -> None:
     logouts.announce(session)
     connections["default"].close()
 
@@ -183,7 +183,7 @@ def lose_listeners() -> None:
         assert cursor.fetchall()
 
 
-async def test_polls_and_sockets_of_a_session_ask_the_database_once(
+async def test_polls_and_sockets_of_a_session_query_the_database_once(
     site_environment, settings, django_user_model, orders, monkeypatch
 ):
     settings.LIVE_OPEN = False
@@ -212,7 +212,7 @@ async def test_polls_and_sockets_of_a_session_ask_the_database_once(
 
 @pytest.fixture
 async def socket(site_environment, settings, django_user_model, orders):
-    """A socket of somebody who has logged in, on this loop, and the session's key."""
+    """A socket of a logged-in user on this loop, and the session's key."""
     settings.LIVE_OPEN = False
     client = AsyncClient()
     await client.aforce_login(await django_user_model.objects.acreate_user("ann", password="a-good-password"))
@@ -227,10 +227,10 @@ async def socket(site_environment, settings, django_user_model, orders):
     await socket.disconnect(timeout=60)
 
 
-def holder_of(key: str) -> consumers.RankingsConsumer:
-    [holder] = logins.get_logins()._sockets[logins.session_digest(key)]
-    assert isinstance(holder, consumers.RankingsConsumer)
-    return holder
+def consumer_of(key: str) -> consumers.RankingsConsumer:
+    [consumer] = logins.get_logins()._sockets[logins.session_digest(key)]
+    assert isinstance(consumer, consumers.RankingsConsumer)
+    return consumer
 
 
 async def close_code(socket: WebsocketCommunicator) -> int:
@@ -240,20 +240,20 @@ async def close_code(socket: WebsocketCommunicator) -> int:
     return code
 
 
-async def test_a_session_that_no_signal_says_has_ended_is_noticed(socket, settings):
+async def test_a_session_that_ends_without_a_signal_is_closed_by_the_next_check(socket, settings):
     settings.LIVE_LOGIN_CHECK_SECONDS = 0.01
     settings.LIVE_LOGIN_CACHE_SECONDS = 0.0
     connected, key = socket
-    consumer = holder_of(key)
+    consumer = consumer_of(key)
     await Session.objects.filter(session_key=key).adelete()
     consumer._check_login_again()
     assert await close_code(connected) == CloseCode.LOGIN_REQUIRED
     assert logins.get_logins()._sockets == {}
 
 
-async def test_who_leaves_while_being_looked_at_is_not_held(socket, monkeypatch):
+async def test_a_socket_that_disconnects_during_a_login_check_is_not_kept(socket, monkeypatch):
     connected, key = socket
-    consumer = holder_of(key)
+    consumer = consumer_of(key)
     answered = asyncio.Event()
 
     async def slow(_key):

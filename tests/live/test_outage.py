@@ -1,8 +1,9 @@
-"""What viewers see while the server of the rankings is gone, on a server of its own that can be stopped."""
+"""What viewers see while the database of the rankings is down: a stand-in of its own, which tests stop."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -51,7 +52,7 @@ class StandIn:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """It is there, and answers nothing."""
+        """Let the server accept connections and answer nothing."""
         postmaster = psutil.Process(self.server.get_pid())
         stopped = [*postmaster.children(recursive=True), postmaster]
         for process in stopped:
@@ -80,7 +81,7 @@ def site(rankings_server: StandIn, site_environment: dict[str, str], tmp_path: P
         yield running
 
 
-def test_the_last_rows_stay_and_new_ones_come_when_the_server_is_back(rankings_server, site):
+def test_the_last_rows_stay_until_the_database_is_back(rankings_server, site):
     rankings_server.insert("Ohio")
     before = get_until(lambda answer: "Ohio" in answer.body, site, STATES)
     rankings_server.stop()
@@ -97,7 +98,7 @@ def test_the_last_rows_stay_and_new_ones_come_when_the_server_is_back(rankings_s
     assert "Traceback" not in log
 
 
-def test_who_asks_before_anything_was_read_is_told_to_come_back(rankings_server, site):
+def test_requests_before_the_first_read_are_told_to_retry(rankings_server, site):
     rankings_server.insert("Ohio")
     rankings_server.stop()
     for path in ("/", "/embed/states-by-turnover/", STATES, "/partials/rankings/"):
@@ -105,12 +106,12 @@ def test_who_asks_before_anything_was_read_is_told_to_come_back(rankings_server,
         assert answer.status == 503
         assert answer.headers["Retry-After"] == "5"
         assert "can't be read right now" in answer.body.replace("&#x27;", "'")
-        assert "socket" not in answer.body, "an address is nobody's business"
+        assert "socket" not in answer.body, "the address of the database is private"
     rankings_server.start()
     get_until(lambda answer: answer.status == 200, site, STATES)
 
 
-def test_a_server_that_hangs_holds_up_no_page(rankings_server, site):
+def test_a_database_that_hangs_delays_no_page(rankings_server, site):
     rankings_server.insert("Ohio")
     get_until(lambda answer: "Ohio" in answer.body, site, STATES)
     with rankings_server.frozen():
@@ -121,14 +122,17 @@ def test_a_server_that_hangs_holds_up_no_page(rankings_server, site):
 
 
 @pytest.mark.browser
-def test_a_page_says_since_when_it_is_stale_and_recovers_without_a_reload(rankings_server, site, page: Page):  # noqa: F811
+def test_a_page_shows_how_stale_it_is_and_recovers_without_a_reload(rankings_server, site, page: Page):  # noqa: F811
     rankings_server.insert("Ohio")
     page.goto(site.url)
     card = page.locator("#ranking-states-by-turnover")
     expect(card).to_contain_text("Ohio")
     page.evaluate("window.mark = 'not reloaded'")
     rankings_server.stop()
-    expect(card.locator(".stale")).to_contain_text("stale: last read 16 s ago", timeout=40_000)
+    # Rows are stale after 15 s. A busy machine may skip a second.
+    expect(card.locator(".stale")).to_contain_text(
+        re.compile(r"stale: last read (1[6-9]|[2-5]\d) s ago"), timeout=60_000
+    )
     expect(card).to_contain_text("Ohio")
     rankings_server.start()
     rankings_server.insert("Guam")

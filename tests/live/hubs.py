@@ -1,0 +1,59 @@
+"""A subscriber of the hub, and what tests of the hub need besides."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from asgiref.sync import sync_to_async
+from django.db import connections
+
+from live.rankings import RANKINGS
+from live.snapshots import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from live import hub
+
+STATES = RANKINGS["states-by-turnover"]
+ITEMS = RANKINGS["products-by-quantity"]
+
+
+class Recorder:
+    """A subscriber that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.snapshots: asyncio.Queue[Snapshot] = asyncio.Queue()
+        self.pings: asyncio.Queue[hub.Ping] = asyncio.Queue()
+        self.is_sent_away = False
+
+    def on_shutdown(self) -> None:
+        self.is_sent_away = True
+
+    def deliver(self, message: Snapshot | hub.Ping) -> None:
+        if isinstance(message, Snapshot):
+            self.snapshots.put_nowait(message)
+        else:
+            self.pings.put_nowait(message)
+
+    async def next(self) -> Snapshot:
+        return await asyncio.wait_for(self.snapshots.get(), 60)
+
+
+def in_thread(function: Callable[..., None]) -> Callable[..., Awaitable[None]]:
+    """Run it in a thread, where it may block, and close its connections."""
+
+    def run(*args: object) -> None:
+        try:
+            function(*args)
+        finally:
+            connections.close_all()
+
+    return sync_to_async(run)
+
+
+async def wait_until(condition) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - nothing sets an event for these
+            await asyncio.sleep(0.01)
