@@ -23,8 +23,8 @@ import psycopg2
 from benchmarks.browser import chromium
 from benchmarks.peers import environments, report
 from benchmarks.peers.browser import browse
-from benchmarks.peers.contestants import CONTESTANTS, Contestant
 from benchmarks.peers.meters import QueryLog, on_core
+from benchmarks.peers.peers import PEERS, Peer
 from benchmarks.peers.trial import VIEWERS_CORE, Orders, Plan, Result, measure
 from benchmarks.processes import CHROMIUM, ROOT
 from benchmarks.standin import migrated_standin, prepare_site
@@ -35,7 +35,7 @@ QUICK = Plan(repeats=1, idle=1, commits=2, spacing=1, connect=20, warm_up=0.5, p
 
 
 def arguments() -> argparse.Namespace:
-    names = [contestant.name for contestant in CONTESTANTS]
+    names = [peer.name for peer in PEERS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=names, default=names, help="default: all")
     parser.add_argument("--viewers", type=int, nargs="+", help="numbers of viewers; default: 10 100 1000")
@@ -50,12 +50,10 @@ def run(
 ) -> tuple[list[str], dict[str, list[Result]]]:
     """Measure each peer with each number of viewers. Return how each was run, and the results by title."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    contestants = [contestant for contestant in CONTESTANTS if contestant.name in options.only]
+    peers = [peer for peer in PEERS if peer.name in options.only]
     pythons = {
-        contestant: Path(sys.executable)
-        if options.here
-        else environments.python(contestant.environment or contestant.name)
-        for contestant in contestants
+        peer: Path(sys.executable) if options.here else environments.python(peer.environment or peer.name)
+        for peer in peers
     }
     stack.enter_context(on_core(VIEWERS_CORE))
     stack.enter_context(migrated_standin())
@@ -68,22 +66,22 @@ def run(
     watch = partial(browse, stack.enter_context(chromium())) if CHROMIUM else None
     hows: list[str] = []
     results: dict[str, list[Result]] = {}
-    for contestant in contestants:
-        title, versions = name_with_versions(contestant, pythons[contestant])
-        print(f"{title} ({versions}): {contestant.how}", file=sys.stderr, flush=True)
-        hows.append(f"- {title} ({versions}): {contestant.how}.")
+    for peer in peers:
+        title, versions = name_with_versions(peer, pythons[peer])
+        print(f"{title} ({versions}): {peer.how}", file=sys.stderr, flush=True)
+        hows.append(f"- {title} ({versions}): {peer.how}.")
         results[title] = []
         for count in counts:
             print(f"  {count:,} ", end="", file=sys.stderr, flush=True)
             result = measure(
-                contestant,
+                peer,
                 count,
                 plan=plan,
                 orders=orders,
                 queries=queries,
-                pythons=(pythons[contestant], pythons[contestant]),
-                log=folder / f"{contestant.name}.log",
-                browse=watch if count == counts[0] and contestant.page else None,
+                python=pythons[peer],
+                log=folder / f"{peer.name}.log",
+                browse=watch if count == counts[0] and peer.page else None,
             )
             results[title].append(result)
             print(file=sys.stderr, flush=True)
@@ -94,13 +92,10 @@ def run(
     return hows, results
 
 
-def name_with_versions(contestant: Contestant, python: Path) -> tuple[str, str]:
+def name_with_versions(peer: Peer, python: Path) -> tuple[str, str]:
     """Return the peer's title, and the versions of its packages."""
-    versions = environments.versions(python, contestant.packages)
-    if contestant.own_version:
-        name = f"{contestant.title} {versions.pop(contestant.packages[0])}"
-    else:
-        name = contestant.title
+    versions = environments.versions(python, peer.packages)
+    name = f"{peer.title} {versions.pop(peer.packages[0])}" if peer.own_version else peer.title
     return name, ", ".join(f"{package} {version}" for package, version in versions.items())
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from benchmarks.peers.contestants import Contestant
+    from benchmarks.peers.peers import Peer
 
 SERVERS_CORE, VIEWERS_CORE = 0, 1
 #: With fewer viewers, the memory per viewer is lost in the noise.
@@ -149,10 +149,10 @@ def viewers(*arguments: Any) -> Iterator[Viewers]:
 
 
 @contextmanager
-def serve(contestant: Contestant, python: Path, log: Path) -> Iterator[tuple[str, Processes]]:
+def serve(peer: Peer, python: Path, log: Path) -> Iterator[tuple[str, Processes]]:
     """Run the peer's server for the duration of the block, which begins once the server answers."""
     port = free_port()
-    command = [part.format(port=port) for part in contestant.command]
+    command = [part.format(port=port) for part in peer.command]
     with on_core(SERVERS_CORE), log.open("ab") as output:
         process = subprocess.Popen(
             [python, *command],
@@ -166,7 +166,7 @@ def serve(contestant: Contestant, python: Path, log: Path) -> Iterator[tuple[str
     def answers() -> bool:
         assert process.poll() is None, log.read_text()
         try:
-            with urllib.request.urlopen(f"http://{host}{contestant.health}", timeout=5) as response:
+            with urllib.request.urlopen(f"http://{host}{peer.health}", timeout=5) as response:
                 return bool(response.status == 200)
         except (urllib.error.URLError, ConnectionError):
             return False
@@ -267,20 +267,20 @@ class Trial:
 
 
 def measure(
-    contestant: Contestant,
+    peer: Peer,
     count: int,
     *,
     plan: Plan,
     orders: Orders,
     queries: QueryLog,
-    pythons: tuple[Path, Path],
+    python: Path,
     log: Path,
     browse: Any,
 ) -> Result:
     """Start the peer, connect and disconnect one viewer, then measure with `count` viewers."""
     result = Result(count)
-    with serve(contestant, pythons[0], log) as (host, server):
-        arguments = pythons[1], contestant.viewers, host
+    with serve(peer, python, log) as (host, server):
+        arguments = python, peer.viewers, host
         trial = Trial(plan, orders, queries, server)
         with viewers(*arguments, 1, plan.connect) as one:
             orders.commit()

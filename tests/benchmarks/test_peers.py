@@ -8,11 +8,11 @@ import sys
 import pytest
 
 from benchmarks.peers import environments, report
-from benchmarks.peers.contestants import CONTESTANTS
+from benchmarks.peers.peers import PEERS
 from benchmarks.peers.trial import Plan, Result
 from tests.processes import ROOT
 
-TITLES = {contestant.name: contestant.title for contestant in CONTESTANTS}
+TITLES = {peer.name: peer.title for peer in PEERS}
 
 
 def measure(*names: str, here: bool = False) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Peer:
     """A server of the four rankings, and its viewers."""
 
     name: str
@@ -37,8 +37,8 @@ DASHBOARD = (
     "config.asgi:application",
 )
 
-CONTESTANTS = (
-    Contestant(
+PEERS = (
+    Peer(
         "dashboard",
         "this dashboard, pages",
         "page",
@@ -48,7 +48,7 @@ CONTESTANTS = (
         own_version=False,
         health="/healthz/",
     ),
-    Contestant(
+    Peer(
         "programs",
         "this dashboard, programs",
         "program",
@@ -60,7 +60,7 @@ CONTESTANTS = (
         own_version=False,
         health="/healthz/",
     ),
-    Contestant(
+    Peer(
         "groups",
         "Channels groups",
         "websocket",
@@ -69,7 +69,7 @@ CONTESTANTS = (
         "the asynchronous consumer of the Channels tutorial with its routing, the in-memory layer, Daphne; "
         "one feed reads a ranking after its NOTIFY, as the dashboard's does, and sends changes to the group",
     ),
-    Contestant(
+    Peer(
         "eventstream",
         "django-eventstream",
         "eventsource",
@@ -77,7 +77,7 @@ CONTESTANTS = (
         ("django-eventstream", "daphne", "django"),
         "Daphne, no event storage; the same feed, a `send_event` for each ranking that changed",
     ),
-    Contestant(
+    Peer(
         "dash",
         "Dash",
         "dash",
@@ -89,7 +89,7 @@ CONTESTANTS = (
         "`dcc.Interval` of 1 s and one callback for all four tables, Flask-Caching's `memoize` for 1 s, "
         "gunicorn with one worker of four threads; a viewer polls again only once it has the last answer",
     ),
-    Contestant(
+    Peer(
         "streamlit",
         "Streamlit",
         "streamlit",
