@@ -1,16 +1,16 @@
-"""Tells which SQL RisingWave would refuse, by the rules of its parser and of what runs after it.
+"""Find SQL that RisingWave would refuse, by the rules of its parser and of the stages after it.
 
-A statement is read as tokens first, so that no word inside a literal, a comment or a quoted identifier is
-taken for SQL. Rules that a pattern can tell are matched against the tokens written in one way: words in upper
-case, one space between tokens, `"x"` for a quoted identifier, `'s'` for a string, `0` for a number and `%s`
-for a parameter. `SELECT a.b FROM "t" WHERE c = 'd'` is `SELECT A . B FROM "x" WHERE C = 's'`.
+A statement is split into tokens first, so that words inside literals, comments and quoted identifiers aren't
+mistaken for SQL. Patterns are matched against the normalized tokens: words in upper case, one space between
+tokens, `"x"` for a quoted identifier, `'s'` for a string, `0` for a number and `%s` for a parameter.
+`SELECT a.b FROM "t" WHERE c = 'd'` becomes `SELECT A . B FROM "x" WHERE C = 's'`.
 
-SYNTAX is what RisingWave's parser refuses; test_statements.py measures it against that parser's verdicts. It
-is no grammar: words that make no sense at all are not found. UNSUPPORTED is what the parser takes, and the
-binder, the planner or the handler then refuses: read in the source of v3.0.3 and confirmed by no server.
+SYNTAX has the rules of RisingWave's parser; test_statements.py compares them with the parser's verdicts. They
+aren't a grammar: nonsense passes. UNSUPPORTED has the rules of the binder, the planner and the handlers, from
+the source of v3.0.3.
 
-No rule sees the catalog, so none can tell an UPDATE of a primary key, a RETURNING of a table with generated
-columns, or an operator or a function without an overload for its operands' types.
+No rule knows the catalog. So none finds an UPDATE of a primary key, RETURNING for a table with generated
+columns, or an operator or function without an overload for the types of its operands.
 
 Paths are those of github.com/risingwavelabs/risingwave at v3.0.3; the parser's are under src/sqlparser/src.
 """
@@ -41,7 +41,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
 
-_READ_AS = {"string": "'s'", "bits": "b's'", "identifier": '"x"', "number": "0", "parameter": "%s"}
+_NORMALIZED = {"string": "'s'", "bits": "b's'", "identifier": '"x"', "number": "0", "parameter": "%s"}
 
 _NAME = r'(?:"x"|[A-Z_]\w*)'
 _QUALIFIED = rf"{_NAME}(?: \. {_NAME})*"
@@ -51,10 +51,11 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# What takes arguments in the parser (parser.rs, parse_data_type); all other types refuse them.
+# Types that can have arguments (parser.rs, parse_data_type).
 _TYPES_WITH_ARGUMENTS = _words("NUMERIC DECIMAL FLOAT CHAR CHARACTER VECTOR MAP STRUCT")
 
-# What the binder has: src/frontend/src/binder/expr/mod.rs (bind_data_type, and bind_cast for reg*).
+# Types that the binder supports: src/frontend/src/binder/expr/mod.rs (bind_data_type, and bind_cast for
+# reg*).
 _TYPES = _TYPES_WITH_ARGUMENTS | _words(
     "BOOLEAN BOOL SMALLINT INT2 INT INTEGER INT4 BIGINT INT8 REAL FLOAT4 DOUBLE FLOAT8 VARCHAR TEXT "
     "STRING DATE TIME TIMESTAMP TIMESTAMPTZ INTERVAL BYTEA JSONB RW_INT256 OID REGCLASS REGTYPE REGPROC "
@@ -71,7 +72,7 @@ _MISSING_FUNCTIONS = _words(
     "UNACCENT HOST TO_TSVECTOR TO_TSQUERY"
 )
 
-# AggCall in proto/expr.proto, as far as Django or its users would call them.
+# From AggCall in proto/expr.proto, those that Django or its users call.
 _AGGREGATES = _words(
     "COUNT SUM AVG MIN MAX STDDEV_POP STDDEV_SAMP VAR_POP VAR_SAMP STRING_AGG ARRAY_AGG JSONB_AGG "
     "JSONB_OBJECT_AGG BOOL_AND BOOL_OR BIT_AND BIT_OR BIT_XOR"
@@ -99,7 +100,7 @@ _NO_COLUMN = _words("CONSTRAINT PRIMARY UNIQUE CHECK FOREIGN EXCLUDE LIKE WATERM
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement's tokens: as they are written, and as the rules read them."""
+    """The tokens of a statement: as written, and normalized for the rules."""
 
     written: tuple[str, ...]
     words: tuple[str, ...]
@@ -110,7 +111,7 @@ class Statement:
 
     @cached_property
     def flat(self) -> str:
-        """The text without what stands in parentheses."""
+        """The text without the contents of parentheses."""
         return " ".join(
             word for word, depth in zip(self.words, self._depths, strict=True) if not depth or word in "()"
         )
@@ -128,13 +129,13 @@ class Statement:
         return self.words[index] if 0 <= index < len(self.words) else ""
 
     def places(self, *sequence: str) -> Iterator[int]:
-        """Yield where these words stand in a row."""
+        """Yield the index of each occurrence of these words in sequence."""
         for index in range(len(self.words)):
             if self.words[index : index + len(sequence)] == sequence:
                 yield index
 
     def closing(self, index: int) -> int:
-        """Return where the parenthesis that opens at `index` closes."""
+        """Return the index of the closing parenthesis for the one at `index`."""
         depth = self._depths[index]
         return next(
             (
@@ -146,12 +147,12 @@ class Statement:
         )
 
     def opening(self, index: int) -> int:
-        """Return where the parenthesis that closes at `index` opens."""
+        """Return the index of the opening parenthesis for the one at `index`."""
         depth = self._depths[index]
         return next(i for i in range(index - 1, -1, -1) if self.words[i] == "(" and self._depths[i] == depth)
 
     def items(self, index: int) -> list[range]:
-        """Return what stands between the commas of the parenthesis that opens at `index`."""
+        """Return the comma-separated items in the parentheses that open at `index`."""
         end, depth, start, items = self.closing(index), self._depths[index] + 1, index + 1, []
         for i in range(index + 1, end):
             if self.words[i] == "," and self._depths[i] == depth:
@@ -160,7 +161,7 @@ class Statement:
         return [*items, range(start, end)]
 
     def clause(self, index: int) -> str:
-        """Return the word that began the clause that this word belongs to."""
+        """Return the first word of the clause that contains the word at `index`."""
         clauses = {"SELECT", "FROM", "WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "RETURNING", "VALUES"}
         depth = self._depths[index]
         for i in range(index - 1, -1, -1):
@@ -171,7 +172,7 @@ class Statement:
         return ""
 
     def select(self, index: int) -> int:
-        """Return the SELECT whose own word this is, not that of a query in it; -1 if there is none."""
+        """Return the index of the innermost SELECT that contains the word at `index`, or -1."""
         depth = self._depths[index]
         for i in range(index - 1, -1, -1):
             depth = min(depth, self._depths[i])
@@ -180,7 +181,7 @@ class Statement:
         return -1
 
     def clauses(self, select: int) -> dict[str, range]:
-        """Return what belongs to the SELECT at this index, by the words that its clauses begin with."""
+        """Return the clauses of the SELECT at this index, by their first words."""
         depth, end = self._depths[select], select + 1
         starts = [select]
         while end < len(self.words) and self._depths[end] >= depth:
@@ -196,19 +197,19 @@ class Statement:
         }
 
     def parts(self, clause: range) -> list[range]:
-        """Return what stands between the commas of a clause."""
+        """Return the comma-separated parts of a clause."""
         depth = min((self._depths[i] for i in clause), default=0)
         commas = [i for i in clause if self.words[i] == "," and self._depths[i] == depth]
         starts, stops = [clause.start, *(i + 1 for i in commas)], [*commas, clause.stop]
         return [range(start, stop) for start, stop in zip(starts, stops, strict=True)]
 
     def is_correlated(self, index: int) -> bool:
-        """Tell whether the query in the parenthesis that opens here names tables that it has not itself."""
+        """Return whether the query in the parentheses that open at `index` refers to outer tables."""
         inside = range(index + 1, self.closing(index))
         names = [
             self.written[i].strip('"').upper()
             for i in inside
-            # A relation, or the alias after it.
+            # A relation or its alias.
             if _NAMED.fullmatch(self.words[i])
             and (
                 self.word(i - 1) in {"FROM", "JOIN", "AS", ","}
@@ -224,7 +225,7 @@ class Statement:
         )
 
     def condition(self, index: int) -> tuple[str, ...]:
-        """Return the words of the join condition that follows the ON at `index`."""
+        """Return the words of the join condition after the ON at `index`."""
         depth, end = self._depths[index], index + 1
         while end < len(self.words) and (
             self._depths[end] > depth or (self._depths[end] == depth and self.words[end] not in _AFTER_JOIN)
@@ -234,7 +235,7 @@ class Statement:
 
     @cached_property
     def columns(self) -> list[range]:
-        """The column definitions of CREATE TABLE and ALTER TABLE … ADD COLUMN, each from its name on."""
+        """The column definitions of CREATE TABLE and ALTER TABLE … ADD COLUMN, starting with the names."""
         if re.match(r"CREATE .*?TABLE ", self.text) and "(" in self.words:
             items = self.items(self.words.index("("))
             return [item for item in items if item and self.words[item.start] not in _NO_COLUMN]
@@ -245,7 +246,7 @@ class Statement:
 
     @cached_property
     def types(self) -> list[int]:
-        """Where a type begins: in a column's definition, after `::` and TYPE, and in CAST(… AS …)."""
+        """The indexes of types: in column definitions, after `::` and TYPE, and in CAST(… AS …)."""
         types = [column.start + 1 for column in self.columns if len(column) > 1]
         types += [index + 1 for index in self.places("::")]
         if self.text.startswith("ALTER TABLE "):
@@ -260,7 +261,7 @@ class Statement:
 
     @cached_property
     def calls(self) -> list[int]:
-        """Where a function is called: the indexes of its name."""
+        """The indexes of the names in function calls."""
         return [
             index - 1
             for index in self.places("(")
@@ -271,14 +272,14 @@ class Statement:
 
 @dataclass(frozen=True)
 class Rule:
-    """What is refused, in the server's terms, and how it is found."""
+    """A refusal in the server's terms, and how to find statements that it applies to."""
 
     refusal: str
     applies: Callable[[Statement], object]
 
 
 def statements(sql: str) -> list[Statement]:
-    """Split SQL at its semicolons. What EXPLAIN explains is a statement of its own besides."""
+    """Split SQL at semicolons. The statement inside an EXPLAIN follows it as a statement of its own."""
     found: list[Statement] = []
     written: list[str] = []
     words: list[str] = []
@@ -289,12 +290,12 @@ def statements(sql: str) -> list[Statement]:
             written, words = [], []
         elif kind != "skip" and token != ";":
             written.append(token)
-            words.append(_as_read(match))
+            words.append(_normalized(match))
     return [part for statement in found for part in (statement, *_explained(statement))]
 
 
-def _as_read(match: re.Match[str]) -> str:
-    return _READ_AS.get(match.lastgroup or "", match[0].upper())
+def _normalized(match: re.Match[str]) -> str:
+    return _NORMALIZED.get(match.lastgroup or "", match[0].upper())
 
 
 def _explained(statement: Statement) -> Iterator[Statement]:
@@ -304,12 +305,12 @@ def _explained(statement: Statement) -> Iterator[Statement]:
 
 
 def syntax_errors(sql: str) -> list[str]:
-    """Return what RisingWave's parser refuses in this SQL."""
+    """Return why RisingWave's parser refuses this SQL; an empty list if it accepts it."""
     return _refusals(SYNTAX, sql)
 
 
 def violations(sql: str) -> list[str]:
-    """Return what RisingWave's parser, or what runs after it, refuses in this SQL; nothing if it takes it."""
+    """Return why RisingWave refuses this SQL; an empty list if it accepts it."""
     return _refusals(SYNTAX + UNSUPPORTED, sql)
 
 
@@ -336,7 +337,7 @@ def _flat(refusal: str, pattern: str) -> Rule:
     return Rule(refusal, applies)
 
 
-# What a pattern can't tell ------------------------------------------------------------------------------
+# Rules that aren't patterns ------------------------------------------------------------------------------
 
 
 def _type_with_arguments(statement: Statement) -> bool:
@@ -368,8 +369,8 @@ def _in_expression(statement: Statement, index: int) -> bool:
 
 
 def _select_read_as_function(statement: Statement) -> bool:
-    # SELECT is no reserved word (keywords.rs, RESERVED_FOR_COLUMN_OR_TABLE_NAME): where an expression begins,
-    # `(SELECT (SELECT …` is tried as a call of a function "select" first.
+    # SELECT isn't reserved (keywords.rs, RESERVED_FOR_COLUMN_OR_TABLE_NAME): at the start of an expression,
+    # `(SELECT (SELECT …` is parsed as a call of a function "select" first.
     return any(
         statement.word(index - 1) == "SELECT"
         or (statement.word(index - 1) == "(" and index - 2 in statement.calls)
@@ -475,16 +476,16 @@ def _subquery_in_group_by(statement: Statement) -> bool:
         clauses = statement.clauses(select)
         selected = statement.parts(clauses["SELECT"])
         for part in statement.parts(clauses.get("GROUP", range(0))):
-            # GROUP BY 2 is the second of what is selected.
+            # GROUP BY 2 refers to the second selected expression.
             place = statement.written[part.stop - 1] if len(part) <= 2 else ""
             if place.isdigit() and int(place) <= len(selected):
-                part = selected[int(place) - 1]  # noqa: PLW2901 - what it stands for
+                part = selected[int(place) - 1]  # noqa: PLW2901 - the expression that it refers to
             if "SELECT" in statement.words[part.start : part.stop]:
                 return True
     return False
 
 
-def _correlated_beside_aggregate(statement: Statement) -> bool:
+def _correlated_next_to_aggregate(statement: Statement) -> bool:
     for select in statement.places("SELECT"):
         clauses = statement.clauses(select)
         aggregates = [
@@ -553,7 +554,7 @@ def _none_of(objects: str) -> str:
 
 
 SYNTAX: tuple[Rule, ...] = (
-    # parser.rs (parse_statement): all that a statement can begin with.
+    # parser.rs (parse_statement): the words that a statement can start with.
     _text(
         "expected statement: RisingWave has no statement of this kind",
         "^"
@@ -799,7 +800,7 @@ UNSUPPORTED: tuple[Rule, ...] = (
     # src/frontend/src/optimizer/plan_node/logical_agg.rs.
     Rule("a subquery in an aggregate is not implemented", _subquery_in_aggregate),
     Rule("a subquery in GROUP BY is not implemented", _subquery_in_group_by),
-    Rule("a correlated subquery beside an aggregate is not implemented", _correlated_beside_aggregate),
+    Rule("a correlated subquery next to an aggregate is not implemented", _correlated_next_to_aggregate),
     Rule("rank() and dense_rank() need ORDER BY", _rank_without_order),
     _text("frames in GROUPS are not implemented", r" GROUPS (?:BETWEEN|UNBOUNDED|CURRENT|0) "),
     _text("EXCLUDE GROUP, EXCLUDE TIES are not implemented", r" EXCLUDE (?:GROUP|TIES)\b"),

@@ -1,4 +1,4 @@
-"""Keys are 63 bits, rise, and are made once only."""
+"""Automatic keys have 63 bits, increase, and are unique."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
 
 
-def test_a_key_has_63_bits_and_begins_with_the_time() -> None:
+def test_a_key_has_63_bits_and_starts_with_the_time() -> None:
     before, key, after = time.time_ns(), make_key(), time.time_ns()
     assert 0 < key < 2**63
     assert before // 1_000_000 <= (key >> LOW_BITS) + EPOCH_MS <= after // 1_000_000 + 1
@@ -38,12 +38,12 @@ def test_63_bits_last_until_2095() -> None:
     assert time.gmtime((last + EPOCH_MS) / 1000).tm_year == 2095
 
 
-def test_keys_rise_also_when_asked_for_faster_than_a_millisecond_holds() -> None:
+def test_keys_increase_also_beyond_64_per_millisecond() -> None:
     made = [make_key() for _ in range(50_000)]
     assert made == sorted(set(made))
 
 
-def test_keys_rise_when_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_increase_when_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
     maker = KeyMaker()
     first = maker.make()
     hour_ago = time.time_ns() - 3600 * 10**9
@@ -52,7 +52,7 @@ def test_keys_rise_when_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -
     assert made == sorted(set(made))
 
 
-def test_threads_never_make_the_same_key() -> None:
+def test_threads_never_generate_the_same_key() -> None:
     with ThreadPoolExecutor(8) as pool:
         made = [
             key for batch in pool.map(lambda _: [make_key() for _ in range(5_000)], range(8)) for key in batch
@@ -60,13 +60,13 @@ def test_threads_never_make_the_same_key() -> None:
     assert len(set(made)) == 40_000
 
 
-def test_a_forked_child_makes_keys_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    # With the clock at a standstill, only where a process begins tells its keys from another's.
+def test_a_forked_child_generates_keys_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    # With the clock stopped, only the random start distinguishes the keys of two processes.
     now = time.time_ns()
     monkeypatch.setattr(time, "time_ns", lambda: now)
     read, write = os.pipe()
     with warnings.catch_warnings():
-        # Python 3.12 warns of threads that other tests may have running; the child only makes a key.
+        # Python 3.12 warns about threads of other tests; the child only generates a key.
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
@@ -86,7 +86,7 @@ def test_a_forked_child_makes_keys_of_its_own(monkeypatch: pytest.MonkeyPatch) -
 MAKE = "from django_risingwave.columns.keys import make_key; print(*(make_key() for _ in range(5_000)))"
 
 
-def test_processes_never_make_the_same_key() -> None:
+def test_processes_never_generate_the_same_key() -> None:
     command = [sys.executable, "-c", MAKE]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     made = [int(key) for process in processes for key in process.communicate()[0].split()]
@@ -94,7 +94,7 @@ def test_processes_never_make_the_same_key() -> None:
     assert all(0 < key < 2**63 for key in made)
 
 
-def test_forked_processes_never_make_the_same_key() -> None:
+def test_forked_processes_never_generate_the_same_key() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         with ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("fork")) as pool:
@@ -107,7 +107,7 @@ def _make(count: int) -> list[int]:
 
 
 @given(st.lists(st.integers(-10_000, 10_000), min_size=1, max_size=300))
-def test_keys_rise_whatever_the_clock_does(steps: list[int]) -> None:
+def test_keys_increase_whatever_the_clock_does(steps: list[int]) -> None:
     maker, clock, made = KeyMaker(), time.time_ns() // 1_000_000, []
     with pytest.MonkeyPatch.context() as patch:
         for step in steps:
@@ -168,7 +168,7 @@ def tables(connection: DatabaseWrapper) -> DatabaseWrapper:
     return connection
 
 
-def test_every_column_that_holds_keys_is_bigint(tables: DatabaseWrapper) -> None:
+def test_every_column_that_stores_keys_is_bigint(tables: DatabaseWrapper) -> None:
     through: Any = Middle._meta.get_field("smalls").remote_field.through
     columns = {
         (model._meta.model_name, field.column): field.db_type(tables)
@@ -201,14 +201,14 @@ def test_an_automatic_key_is_looked_up_as_63_bits(tables: DatabaseWrapper, model
     assert list(pks.filter(pk__lt=key)) == [low]
     assert list(pks.filter(pk__range=(key, high))) == [key, high]
     assert list(pks.exclude(pk=key)) == [low, high]
-    # Beyond 63 bits there are none.
+    # No key has more than 63 bits.
     assert not pks.filter(pk=2**63)
     assert not pks.filter(pk__gt=2**64)
     assert list(pks.filter(pk__lt=2**64)) == [low, key, high]
     assert set(model.objects.in_bulk([key, high])) == {key, high}
 
 
-def test_what_refers_to_automatic_keys_is_looked_up_by_them(tables: DatabaseWrapper) -> None:
+def test_columns_that_refer_to_automatic_keys_are_looked_up_by_them(tables: DatabaseWrapper) -> None:
     small = Small.objects.create()
     child = Small.objects.create(parent=small)
     middle = Middle.objects.create(small=small)
@@ -223,14 +223,14 @@ def test_what_refers_to_automatic_keys_is_looked_up_by_them(tables: DatabaseWrap
     assert Middle.objects.filter(smalls=child.pk).get() == child.middles.get() == middle
 
 
-def test_a_child_has_its_parents_key(tables: DatabaseWrapper) -> None:
+def test_a_child_model_has_its_parents_key(tables: DatabaseWrapper) -> None:
     child = Child.objects.create(name="A")
     tables.flush()
     read = Child.objects.get(name="A")
     assert child.pk == read.pk == read.middle_ptr_id == Middle.objects.get().pk
 
 
-def test_a_uuid_key_is_made_by_its_default(tables: DatabaseWrapper) -> None:
+def test_a_uuid_key_comes_from_its_default(tables: DatabaseWrapper) -> None:
     one = Named.objects.create(name="A")
     two, _ = Named.objects.bulk_create([Named(name="B"), Named(name="C")])
     tables.flush()
@@ -250,7 +250,7 @@ def test_a_uuid_key_is_made_by_its_default(tables: DatabaseWrapper) -> None:
     assert Named.objects.count() == 4
 
 
-def test_a_key_of_several_columns(tables: DatabaseWrapper) -> None:
+def test_a_composite_primary_key_works(tables: DatabaseWrapper) -> None:
     Line.objects.bulk_create([Line(order=2**40, number=n, text=str(n)) for n in range(3)])
     tables.flush()
     line = Line.objects.get(pk=(2**40, 1))
@@ -265,8 +265,8 @@ def test_a_key_of_several_columns(tables: DatabaseWrapper) -> None:
 
 
 @pytest.mark.parametrize("how", ["create", "force_insert", "bulk_create"])
-def test_the_stand_in_refuses_a_key_that_is_there(standin: DatabaseWrapper, how: str) -> None:
-    """RisingWave overwrites the row, and says nothing."""
+def test_the_stand_in_refuses_an_existing_key(standin: DatabaseWrapper, how: str) -> None:
+    """RisingWave silently overwrites the row instead."""
     with standin.schema_editor() as editor:
         editor.create_model(Named)
     first = Named.objects.create(name="A")
@@ -279,6 +279,6 @@ def test_the_stand_in_refuses_a_key_that_is_there(standin: DatabaseWrapper, how:
     with pytest.raises(IntegrityError, match="duplicate key"):
         writes[how]()
     assert Named.objects.get().name == "A"
-    # Of a row that is there save() makes an UPDATE, on either server.
+    # save() sends an UPDATE for an existing row, on both servers.
     again.save(force_update=True)
     assert Named.objects.get().name == "B"

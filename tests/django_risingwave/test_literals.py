@@ -1,4 +1,4 @@
-"""Floats and durations are written so that RisingWave reads the same value."""
+"""RisingWave reads floats and durations as exactly the values that were written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def read_as_numeric(text: str) -> float:
-    """Read a number as RisingWave does on the way to a float: Decimal::to_f64() of rust_decimal 1.40."""
+    """Convert a number to a float as RisingWave does: Decimal::to_f64() of rust_decimal 1.40."""
     number = Decimal(text)
     sign, digits, exponent = number.as_tuple()
     assert isinstance(exponent, int)
@@ -42,7 +42,7 @@ def read_as_numeric(text: str) -> float:
 @example(1.7976931348623157e308)
 @example(123456789.12345678)
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_a_float_is_the_same_number_on_either_way(value: float) -> None:
+def test_a_float_keeps_its_value_as_a_literal_or_a_bare_number(value: float) -> None:
     literal = float_literal(value)
     if literal is None:
         read = read_as_numeric(repr(value))
@@ -55,7 +55,7 @@ def test_a_float_is_the_same_number_on_either_way(value: float) -> None:
 
 
 @given(st.integers(-(10**15) + 1, 10**15 - 1), st.integers(1, 14))
-def test_a_float_of_few_digits_stays_a_bare_number(mantissa: int, scale: int) -> None:
+def test_a_float_of_few_digits_is_written_as_a_bare_number(mantissa: int, scale: int) -> None:
     value = abs(mantissa) / 10**scale
     if "e" not in repr(value):
         assert float_literal(value) is None
@@ -66,15 +66,16 @@ def test_a_float_of_few_digits_stays_a_bare_number(mantissa: int, scale: int) ->
 @example(timedelta.min)
 @example(timedelta(days=-1, microseconds=1))
 @given(st.timedeltas())
-def test_a_duration_is_days_and_a_time(value: timedelta) -> None:
-    # As parse_interval() of RisingWave takes it: units, and a time of day whose seconds alone have a point.
+def test_a_duration_is_written_as_days_and_a_time(value: timedelta) -> None:
+    # The format of RisingWave's parse_interval(): units, and a time in which only the seconds have a
+    # fraction.
     match = re.fullmatch(r"'(-?\d+) days \+(\d\d):(\d\d):(\d\d\.\d{6})'::interval", interval_literal(value))
     assert match
     days, hours, minutes = (int(part) for part in match.groups()[:3])
     assert timedelta(days, 0, int(match[4].replace(".", "")), hours=hours, minutes=minutes) == value
 
 
-def test_every_parameter_is_written_so(standin: DatabaseWrapper) -> None:
+def test_every_kind_of_parameter_uses_these_literals(standin: DatabaseWrapper) -> None:
     day = timedelta(days=-1, seconds=5)
     with standin.cursor() as cursor:
         parameters: Any = [1e300, -0.0, 1.5, day]
@@ -90,7 +91,7 @@ def test_every_parameter_is_written_so(standin: DatabaseWrapper) -> None:
 
 
 @pytest.mark.skipif(is_psycopg3, reason="psycopg 3's adapters are each connection's own")
-def test_other_connections_get_the_drivers_own_literals(
+def test_other_databases_get_the_drivers_own_literals(
     standin: DatabaseWrapper, connect: Callable[[], Any]
 ) -> None:
     standin.ensure_connection()

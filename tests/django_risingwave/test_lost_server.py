@@ -1,4 +1,4 @@
-"""A server that can't be reached, or is lost, raises OperationalError with what the driver says."""
+"""An unreachable or lost server raises OperationalError with the driver's message."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.processes import free_port
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: Seconds after which a test gives up.
+#: Seconds after which a test fails.
 PATIENCE = 60
 
 
 @pytest.fixture
 def elsewhere(standin: DatabaseWrapper) -> Iterator[Callable[..., DatabaseWrapper]]:
-    """Call it with settings for another connection, to a server or a database of its own."""
+    """Return a function that connects with other settings, to another server or database."""
     opened = []
 
     def connect(**settings: Any) -> DatabaseWrapper:
@@ -43,7 +43,7 @@ def elsewhere(standin: DatabaseWrapper) -> Iterator[Callable[..., DatabaseWrappe
 
 @pytest.fixture
 def own_server() -> Iterator[Path]:
-    """A stand-in of this test's own, to be stopped and changed; its folder."""
+    """The folder of a stand-in of the test's own, which it may stop and change."""
     with tempfile.TemporaryDirectory(prefix="standin-") as name:
         folder = Path(name) / "postgres"
         standin_server.start(folder)
@@ -59,14 +59,14 @@ def select_one(connection: DatabaseWrapper) -> Any:
         return cursor.fetchone()
 
 
-def test_a_server_that_dies_is_noticed_and_found_again(
+def test_a_server_that_dies_raises_operational_error_and_is_reconnected(
     elsewhere: Callable[..., DatabaseWrapper], own_server: Path
 ) -> None:
     connection = elsewhere(HOST=str(own_server), NAME="risingwave", OPTIONS={"host": str(own_server)})
     assert select_one(connection) == (1,)
     server = standin_server.find_process(own_server)
     assert server
-    # Without a word to its clients' next question: an immediate shutdown.
+    # An immediate shutdown doesn't notify clients before their next query.
     # https://www.postgresql.org/docs/18/server-shutdown.html
     server.send_signal(signal.SIGQUIT)
     server.wait(PATIENCE)
@@ -84,7 +84,9 @@ def test_a_server_that_dies_is_noticed_and_found_again(
     assert select_one(connection) == (1,)
 
 
-def test_a_wrong_password_is_told(elsewhere: Callable[..., DatabaseWrapper], own_server: Path) -> None:
+def test_a_wrong_password_is_named_in_the_error(
+    elsewhere: Callable[..., DatabaseWrapper], own_server: Path
+) -> None:
     place = {"HOST": str(own_server), "NAME": "risingwave", "OPTIONS": {"host": str(own_server)}}
     with elsewhere(**place).cursor() as cursor:
         cursor.execute("CREATE USER reader WITH PASSWORD 'right'")
@@ -96,7 +98,9 @@ def test_a_wrong_password_is_told(elsewhere: Callable[..., DatabaseWrapper], own
             select_one(elsewhere(**place, USER="reader", PASSWORD=password))
 
 
-def test_what_is_not_there_is_told(elsewhere: Callable[..., DatabaseWrapper]) -> None:
+def test_a_missing_database_role_or_server_is_named_in_the_error(
+    elsewhere: Callable[..., DatabaseWrapper],
+) -> None:
     with pytest.raises(OperationalError, match='database "nowhere" does not exist'):
         select_one(elsewhere(NAME="nowhere"))
     with pytest.raises(OperationalError, match='role "nobody" does not exist'):
@@ -106,7 +110,7 @@ def test_what_is_not_there_is_told(elsewhere: Callable[..., DatabaseWrapper]) ->
         select_one(elsewhere(**place))
 
 
-def test_a_query_that_somebody_cancels_is_operational(
+def test_a_cancelled_query_raises_operational_error(
     standin: DatabaseWrapper, connect: Callable[[], Any]
 ) -> None:
     with standin.cursor() as cursor:
@@ -189,7 +193,7 @@ def tls(elsewhere: Callable[..., DatabaseWrapper], port: int, **options: Any) ->
     return elsewhere(HOST="127.0.0.1", PORT=port, OPTIONS={"host": "127.0.0.1", **options})
 
 
-def test_tls_is_asked_for_as_libpq_has_it(
+def test_tls_options_are_passed_to_libpq(
     standin: DatabaseWrapper, elsewhere: Callable[..., DatabaseWrapper], tmp_path: Path
 ) -> None:
     folder = standin.settings_dict["HOST"] or standin.settings_dict["OPTIONS"]["host"]

@@ -1,4 +1,4 @@
-"""`migrate` runs through on RisingWave's alias, with SQL that both servers take."""
+"""`migrate` succeeds on the RisingWave alias, with SQL that both servers accept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CONTRIB = ["admin", "auth", "contenttypes", "sessions"]
 
-# What RisingWave 3.0.3 can't parse, doesn't implement or hasn't got, of what Django writes to PostgreSQL.
+# SQL of Django's for PostgreSQL that RisingWave 3.0.3 can't parse or doesn't implement.
 REJECTED = re.compile(
     r"""
     \b(varchar|numeric|char|bit|timestamp)\s*\( | \b(uuid|inet|cidr|citext|hstore|json|serial)\b(?!")
@@ -40,7 +40,9 @@ def contrib_is(request: pytest.FixtureRequest, settings) -> str:
     return how
 
 
-def test_all_apps_migrate_and_again_without_effect(connection: DatabaseWrapper, contrib_is: str) -> None:
+def test_all_apps_migrate_and_a_second_run_has_no_effect(
+    connection: DatabaseWrapper, contrib_is: str
+) -> None:
     call_command("migrate", database="risingwave", verbosity=0)
     tables = set(connection.introspection.table_names(include_views=True))
     assert {"orders", "state_turnover", "item_quantity"} <= tables
@@ -59,21 +61,21 @@ def test_all_apps_migrate_and_again_without_effect(connection: DatabaseWrapper, 
     assert MigrationRecorder(connection).applied_migrations().keys() == applied.keys()
 
 
-def test_all_apps_migrate_back(connection: DatabaseWrapper, contrib_is: str) -> None:
+def test_all_apps_migrate_backwards(connection: DatabaseWrapper, contrib_is: str) -> None:
     call_command("migrate", database="risingwave", verbosity=0)
     for app in ["demo_shop", "admin", "sessions", "auth", "contenttypes"]:
         call_command("migrate", app, "zero", database="risingwave", verbosity=0)
     assert connection.introspection.table_names(include_views=True) == ["django_migrations"]
 
 
-def test_nothing_that_risingwave_rejects_is_sent(disguise: Disguise, contrib_is: str) -> None:
+def test_no_statement_is_sent_that_risingwave_rejects(disguise: Disguise, contrib_is: str) -> None:
     call_command("migrate", database="risingwave", verbosity=0)
     for app in ["demo_shop", "admin", "sessions", "auth", "contenttypes"]:
         call_command("migrate", app, "zero", database="risingwave", verbosity=0)
     assert [sql for sql in disguise.statements if REJECTED.search(sql)] == []
 
 
-def test_risingwave_gets_a_subscription_of_each_view(disguise: Disguise) -> None:
+def test_risingwave_gets_a_subscription_for_each_view(disguise: Disguise) -> None:
     call_command("migrate", "demo_shop", database="risingwave", verbosity=0)
     call_command("migrate", "demo_shop", "zero", database="risingwave", verbosity=0)
     for view in ("state_turnover", "item_average_quantity", "item_quantity", "item_turnover"):

@@ -1,4 +1,4 @@
-"""OPTIONS of an alias are checked, and do what they say."""
+"""The backend's own OPTIONS are validated and take effect."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 STANDIN = ServerVersion(is_risingwave=False, version="18.4")
 RISINGWAVE = ServerVersion(is_risingwave=True, version="3.0.3")
-# The last whose timeout is a number of seconds.
+# The last version whose timeout is a number of seconds.
 OLDER = ServerVersion(is_risingwave=True, version="2.7.4")
 
 
@@ -38,7 +38,7 @@ def read(options: dict[str, Any]) -> ConnectionOptions:
         ("24d", 2_073_600_000),
     ],
 )
-def test_a_timeout_is_seconds_or_has_a_unit(value: object, milliseconds: int) -> None:
+def test_a_timeout_is_in_seconds_or_has_a_unit(value: object, milliseconds: int) -> None:
     assert read({"statement_timeout": value}).statement_timeout == milliseconds
 
 
@@ -53,7 +53,7 @@ def test_a_timeout_is_seconds_or_has_a_unit(value: object, milliseconds: int) ->
         )
     ],
 )
-def test_what_is_wrong_is_told(option: str, value: object) -> None:
+def test_an_invalid_option_is_named_with_its_value(option: str, value: object) -> None:
     with pytest.raises(ImproperlyConfigured) as caught:
         read({option: value})
     text = str(caught.value)

@@ -1,4 +1,4 @@
-"""What only psycopg 3 does: intervals without a style, pools. Skipped where psycopg2 is the driver."""
+"""Intervals and connection pools of psycopg 3. Skipped if psycopg2 is the driver."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not is_psycopg3, reason="is about psycopg 3, and
 
 
 class Silent:
-    """A connection to a server that doesn't report how it writes intervals, as RisingWave doesn't."""
+    """A connection to a server that doesn't report IntervalStyle, like RisingWave."""
 
     def __init__(self, connection: Any) -> None:
         self.adapters = connection.adapters
@@ -48,14 +48,14 @@ def silent(standin: DatabaseWrapper) -> DatabaseWrapper:
         -timedelta(days=3, hours=4),
     ],
 )
-def test_an_interval_is_read_without_its_style(silent: DatabaseWrapper, duration: timedelta) -> None:
+def test_an_interval_is_read_without_interval_style(silent: DatabaseWrapper, duration: timedelta) -> None:
     with silent.cursor() as cursor:
         params: Any = [duration]
         cursor.execute("SELECT %s::interval", params)
         assert cursor.fetchone() == (duration,)
 
 
-def test_an_interval_of_months_is_not_taken_for_another(silent: DatabaseWrapper) -> None:
+def test_an_interval_of_months_is_refused(silent: DatabaseWrapper) -> None:
     with silent.cursor() as cursor:
         cursor.execute("SELECT '2 months'::interval")
         with pytest.raises(ValueError, match="'2 mons'"):
@@ -86,14 +86,14 @@ def backend(wrapper: DatabaseWrapper) -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_a_connection_of_a_pool_is_used_again(pooled: DatabaseWrapper) -> None:
+def test_a_pooled_connection_is_reused(pooled: DatabaseWrapper) -> None:
     first = backend(pooled)
     pooled.close()
     assert pooled.connection is None
     assert backend(pooled) == first
 
 
-def test_a_connection_of_a_pool_is_set_up_as_any_other(pooled: DatabaseWrapper) -> None:
+def test_a_pooled_connection_is_set_up_as_any_other(pooled: DatabaseWrapper) -> None:
     assert pooled.get_autocommit()
     pooled.ensure_connection()
     assert pooled.connection.autocommit
@@ -104,7 +104,7 @@ def test_a_connection_of_a_pool_is_set_up_as_any_other(pooled: DatabaseWrapper) 
         assert pooled.connection.info.transaction_status == 0  # idle: libpq's PQTRANS_IDLE
 
 
-def test_a_connection_goes_back_into_its_pool_with_nothing_left_open(pooled: DatabaseWrapper) -> None:
+def test_a_connection_returns_to_its_pool_without_open_cursors(pooled: DatabaseWrapper) -> None:
     with pooled.schema_editor() as editor:
         editor.create_model(Author)
     made = Author.objects.bulk_create(Author(name=str(n)) for n in range(10))
@@ -118,7 +118,7 @@ def test_a_connection_goes_back_into_its_pool_with_nothing_left_open(pooled: Dat
     assert list(Author.objects.order_by("pk").iterator()) == made
 
 
-def test_a_pool_that_is_used_up_says_so(pooled: DatabaseWrapper) -> None:
+def test_an_exhausted_pool_raises_operational_error(pooled: DatabaseWrapper) -> None:
     pooled.ensure_connection()
     other = DatabaseWrapper(pooled.settings_dict, "risingwave")
     with pytest.raises(OperationalError, match="couldn't get a connection after"):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from django_risingwave.base import DatabaseWrapper
 
-# Any: to django-stubs a model that isn't installed has no fields.
+# Any: django-stubs knows no fields of models that aren't installed.
 View: Any = KindTotal
 VIEW, ROWS = View(kind="a", total=1), View.objects
 

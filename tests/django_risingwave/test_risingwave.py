@@ -56,12 +56,14 @@ def reconnect(connection: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch, **op
 # The server -----------------------------------------------------------------------------------------------
 
 
-def test_the_server_is_known(risingwave: DatabaseWrapper) -> None:
+def test_the_server_is_recognized(risingwave: DatabaseWrapper) -> None:
     assert risingwave.server_name.startswith("RisingWave ")
     risingwave.check_database_version_supported()
 
 
-def test_a_test_database_comes_and_goes(connection: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_test_database_is_created_and_dropped(
+    connection: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
     creation: Any = connection.creation
     name = f"{connection.settings_dict['NAME']}_made"
     monkeypatch.setitem(connection.settings_dict["TEST"], "NAME", name)
@@ -75,7 +77,7 @@ def test_a_test_database_comes_and_goes(connection: DatabaseWrapper, monkeypatch
 
 
 @pytest.mark.parametrize("timeout", [5, "500ms"])
-def test_a_timeout_is_taken(
+def test_a_statement_timeout_is_accepted(
     connection: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch, timeout: object
 ) -> None:
     reconnect(connection, monkeypatch, statement_timeout=timeout)
@@ -106,7 +108,7 @@ def test_a_row_is_found_by_its_row_id(tables: DatabaseWrapper) -> None:
     assert set(Event.objects.values_list("kind", flat=True)) == {"b", "c"}
 
 
-def test_keys_come_back(tables: DatabaseWrapper) -> None:
+def test_keys_are_returned(tables: DatabaseWrapper) -> None:
     made = [
         *Author.objects.bulk_create([Author(name="A"), Author(name="B")]),
         Author.objects.create(name="C"),
@@ -125,7 +127,7 @@ def test_generated_columns_are_computed_and_read(connection: DatabaseWrapper) ->
     with connection.schema_editor() as editor:
         editor.create_model(Sale)
     sale = Sale.objects.create(price=Decimal("1.50"), count=3)
-    # NULL in a generated column keeps no row out.
+    # A row with NULL in a generated column is kept.
     others = Sale.objects.bulk_create([Sale(price=2), Sale(price=2, count=5, kind="gross")])
     connection.flush()
     assert (sale.total, sale.kind, sale.label) == (Decimal("4.50"), "retail", "retail: 100 %")
@@ -141,7 +143,7 @@ def test_generated_columns_are_computed_and_read(connection: DatabaseWrapper) ->
     assert Sale.objects.count() == 2
 
 
-def test_what_can_not_be_computed_is_null(risingwave: DatabaseWrapper) -> None:
+def test_a_failed_computation_gives_null(risingwave: DatabaseWrapper) -> None:
     table = Table(risingwave, THING)
     share = models.GeneratedField(
         expression=Value(6) / F("amount"), output_field=models.IntegerField(), db_persist=True
@@ -153,7 +155,7 @@ def test_what_can_not_be_computed_is_null(risingwave: DatabaseWrapper) -> None:
 
 
 @pytest.mark.parametrize("implicit", [True, False])
-def test_what_is_written_is_seen_once_flushed(
+def test_a_write_is_visible_after_a_flush(
     tables: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch, *, implicit: bool
 ) -> None:
     def written() -> None:
@@ -205,7 +207,7 @@ def test_sums_and_averages_are_exact(tables: DatabaseWrapper) -> None:
     tables.flush()
     assert Everything.objects.aggregate(Sum("decimal"))["decimal__sum"] == Decimal("1000000000.123")
     average = Everything.objects.aggregate(Avg("decimal"))["decimal__avg"]
-    # PostgreSQL gives 16 significant digits or more, RisingWave 28.
+    # PostgreSQL gives at least 16 significant digits, RisingWave 28.
     assert round(average, 7) == Decimal("333333333.3743333")
 
 
@@ -232,7 +234,7 @@ def test_intervals_are_read(tables: DatabaseWrapper, duration: dt.timedelta) -> 
 # Cursors --------------------------------------------------------------------------------------------------
 
 
-def test_cursors_outlive_the_statements_in_between(tables: DatabaseWrapper) -> None:
+def test_cursors_survive_statements_in_between(tables: DatabaseWrapper) -> None:
     made = Author.objects.bulk_create(Author(name=str(n)) for n in range(10))
     tables.flush()
     seen = []
@@ -270,14 +272,16 @@ def test_a_cursor_gives_each_column_its_type(tables: DatabaseWrapper) -> None:
 
 @pytest.mark.parametrize("kind", [None, "text", "json", "xml", "yaml", "dot"])
 @pytest.mark.parametrize("option", [None, "verbose", "logical", "physical"])
-def test_risingwave_explains(risingwave: DatabaseWrapper, kind: str | None, option: str | None) -> None:
+def test_risingwave_explains_queries(
+    risingwave: DatabaseWrapper, kind: str | None, option: str | None
+) -> None:
     with risingwave.schema_editor() as editor:
         editor.create_model(Author)
     assert Author.objects.all().explain(format=kind, **({option: True} if option else {}))
     assert Author.objects.all().explain(trace=True, distsql=True)
 
 
-def test_a_query_that_takes_too_long_ends(
+def test_a_query_that_exceeds_the_timeout_is_cancelled(
     risingwave: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(risingwave.settings_dict["OPTIONS"], "statement_timeout", 1)
@@ -313,14 +317,14 @@ def test_tables_and_views_are_described(tables: DatabaseWrapper) -> None:
     assert ["title"] in [c["columns"] for c in constraints.values() if c["index"] and not c["primary_key"]]
 
 
-def test_models_are_written_from_tables(tables: DatabaseWrapper) -> None:
+def test_inspectdb_writes_models_of_tables(tables: DatabaseWrapper) -> None:
     output = StringIO()
     call_command("inspectdb", database="risingwave", stdout=output)
     assert "class DjangoRisingwaveAuthor" in output.getvalue()
     compile(output.getvalue(), "models.py", "exec")
 
 
-def test_inspectdb_finds_what_there_is(risingwave: DatabaseWrapper) -> None:
+def test_inspectdb_finds_relations_of_every_kind(risingwave: DatabaseWrapper) -> None:
     call_command("migrate", "demo_shop", database="risingwave", verbosity=0)
     with risingwave.cursor() as cursor:
         cursor.execute("CREATE VIEW states AS SELECT state FROM orders")
@@ -346,7 +350,7 @@ def test_inspectdb_finds_what_there_is(risingwave: DatabaseWrapper) -> None:
         assert list(module[name].objects.using("risingwave")) == []
 
 
-def test_a_table_is_changed_and_keeps_its_rows(connection: DatabaseWrapper) -> None:
+def test_an_altered_table_keeps_its_rows(connection: DatabaseWrapper) -> None:
     table = Table(connection, THING)
     table.model().bulk_create([table.model().model(name="a", amount=1), table.model().model(name="b")])
     connection.flush()
@@ -365,7 +369,7 @@ def test_a_table_is_changed_and_keeps_its_rows(connection: DatabaseWrapper) -> N
     assert connection.introspection.table_names() == []
 
 
-def test_generated_columns_come_and_go(connection: DatabaseWrapper) -> None:
+def test_generated_columns_are_added_and_removed(connection: DatabaseWrapper) -> None:
     table = Table(connection, THING)
     table.model().bulk_create([table.model().model(name="a", amount=1), table.model().model(name="b")])
     connection.flush()
@@ -387,13 +391,13 @@ def test_generated_columns_come_and_go(connection: DatabaseWrapper) -> None:
     table.apply(operations.RemoveField("Thing", "amount"))
 
 
-def test_all_apps_migrate_and_back(connection: DatabaseWrapper) -> None:
+def test_all_apps_migrate_forwards_and_backwards(connection: DatabaseWrapper) -> None:
     call_command("migrate", database="risingwave", verbosity=0)
     call_command("migrate", database="risingwave", verbosity=0)
     call_command("migrate", "demo_shop", "zero", database="risingwave", verbosity=0)
 
 
-def test_a_materialized_view_comes_and_goes(tables: DatabaseWrapper) -> None:
+def test_a_materialized_view_is_created_and_dropped(tables: DatabaseWrapper) -> None:
     table = Table(tables)
     undo = table.apply(
         migration_operations.CreateMaterializedView(
@@ -421,29 +425,29 @@ def test_a_materialized_view_comes_and_goes(tables: DatabaseWrapper) -> None:
         ("DROP TABLE nowhere", ProgrammingError),
     ],
 )
-def test_errors_are_told_apart(
+def test_errors_raise_the_matching_exceptions(
     tables: DatabaseWrapper, watch: Watch, sql: str, kind: type[Exception]
 ) -> None:
     with tables.cursor() as cursor, pytest.raises(kind):
         cursor.execute(sql)
     assert not Author.objects.exists()
-    watch.take(__name__)  # not SQL, some of it
+    watch.take(__name__)  # some statements are deliberately invalid
 
 
-def test_what_it_lacks_is_not_supported(risingwave: DatabaseWrapper, watch: Watch) -> None:
+def test_a_missing_feature_raises_not_supported_error(risingwave: DatabaseWrapper, watch: Watch) -> None:
     with risingwave.cursor() as cursor, pytest.raises(NotSupportedError):
         cursor.execute("CREATE TABLE t (v numeric(12, 3))")
     assert watch.take(__name__)
 
 
-def test_null_is_refused_where_none_may_be(tables: DatabaseWrapper) -> None:
+def test_null_is_refused_in_a_not_null_column(tables: DatabaseWrapper) -> None:
     if tables.is_risingwave and tables.server_version.numbers < (2, 4):
-        pytest.skip("is enforced since RisingWave 2.4")
+        pytest.skip("RisingWave enforces NOT NULL since 2.4")
     with pytest.raises(IntegrityError):
         Author.objects.create(name=None)
 
 
-def test_a_server_that_is_not_there_is_operational(
+def test_an_unreachable_server_raises_operational_error(
     connection: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection.close()
@@ -473,7 +477,7 @@ def test_a_server_that_is_not_there_is_operational(
         {"date__week_day": 6},
     ],
 )
-def test_lookups_find_what_they_find_in_postgresql(tables: DatabaseWrapper, lookup: dict[str, Any]) -> None:
+def test_lookups_find_the_same_rows_as_on_postgresql(tables: DatabaseWrapper, lookup: dict[str, Any]) -> None:
     made = Everything.objects.create(
         text="Ärger: 100 %_r",
         small=7,

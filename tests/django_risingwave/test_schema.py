@@ -1,4 +1,4 @@
-"""Tables are made and changed in SQL that both servers take, and keep their rows."""
+"""Tables are created and altered with SQL that both servers accept, and keep their rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VENDOR = {"required_db_vendor": "risingwave"}
 
 
 class Table:
-    """A model in a migration's state, its table in the database, and migration operations on both."""
+    """A model in the state of migrations, its table, and migration operations on both."""
 
     def __init__(self, connection: DatabaseWrapper, *models: ModelState) -> None:
         self.connection = connection
@@ -38,7 +38,7 @@ class Table:
             self.apply(operations.CreateModel(model.name, list(model.fields.items()), model.options))
 
     def apply(self, operation: Any) -> Callable[[], None]:
-        """Apply the operation; call what it returns to undo it."""
+        """Apply the operation, and return a function that reverses it."""
         before, after = self.state, self.state.clone()
         operation.state_forwards(LABEL, after)
         with self.connection.schema_editor() as editor:
@@ -60,7 +60,7 @@ class Table:
             return self.connection.introspection.get_constraints(cursor, table)
 
     def columns(self, table: str = "django_risingwave_thing") -> dict[str, tuple[str, bool]]:
-        """Type and whether NULL is taken, of each column."""
+        """The type and nullability of each column."""
         with self.connection.cursor() as cursor:
             cursor.execute(
                 "SELECT column_name, data_type, is_nullable = 'YES' FROM information_schema.columns"
@@ -84,7 +84,7 @@ THING = ModelState(
 
 @pytest.fixture(params=["as the stand-in", "as RisingWave"])
 def thing(request: pytest.FixtureRequest, standin: DatabaseWrapper) -> Any:
-    """A table with rows, changed as each server has it changed."""
+    """A table with rows, on each server."""
     disguise: Disguise | None = (
         request.getfixturevalue("disguise") if request.param == "as RisingWave" else None
     )
@@ -99,7 +99,7 @@ def rows(table: Table, *fields: str) -> list[Any]:
     return list(table.model().order_by("pk").values_list(*fields))
 
 
-def test_every_field_has_a_type_that_risingwave_has(disguise: Disguise) -> None:
+def test_every_field_has_a_type_that_risingwave_supports(disguise: Disguise) -> None:
     with disguise.connection.schema_editor() as editor:
         for model in (Author, Book, Everything):
             editor.create_model(model)
@@ -123,12 +123,12 @@ def test_every_field_has_a_type_that_risingwave_has(disguise: Disguise) -> None:
         'CREATE INDEX "small_positive" ON "django_risingwave_everything" ("small", "positive" DESC)'
         in indexes
     )
-    # One on the title and not a second for LIKE; the author; both sides of the readers; the declared one;
-    # the slug.
+    # An index each on the title (without a second one for LIKE), the author, both sides of the readers, the
+    # declared fields and the slug.
     assert len(indexes) == 6
 
 
-def test_add_a_column(thing: Table) -> None:
+def test_a_column_is_added(thing: Table) -> None:
     undo = thing.apply(operations.AddField("Thing", "note", models.TextField(null=True)))
     assert thing.columns()["note"] == ("text", True)
     undo()
@@ -136,13 +136,13 @@ def test_add_a_column(thing: Table) -> None:
 
 
 @pytest.mark.parametrize("null", [True, False])
-def test_a_new_column_has_its_default_in_the_rows_there_are(thing: Table, null: bool) -> None:
+def test_a_new_column_has_its_default_in_existing_rows(thing: Table, null: bool) -> None:
     thing.apply(operations.AddField("Thing", "count", models.IntegerField(default=7, null=null)))
     assert rows(thing, "name", "count") == [("a", 7), ("b", 7)]
     assert thing.columns()["count"] == ("integer", null)
 
 
-def test_a_new_column_that_may_not_be_null_needs_no_default(thing: Table) -> None:
+def test_a_new_not_null_column_needs_no_default_in_an_empty_table(thing: Table) -> None:
     model = thing.model()
     model.all().delete()
     thing.connection.flush()
@@ -157,20 +157,20 @@ def test_a_random_default_is_refused(thing: Table) -> None:
         thing.apply(operations.AddField("Thing", "size", models.FloatField(db_default=Random())))
 
 
-def test_remove_a_column_and_its_index(thing: Table) -> None:
+def test_a_column_is_removed_with_its_index(thing: Table) -> None:
     thing.apply(operations.RemoveField("Thing", "name"))
     assert list(thing.columns()) == ["id", "amount"]
     assert [c for c in thing.constraints().values() if c["index"] and not c["primary_key"]] == []
 
 
-def test_rename_a_column(thing: Table) -> None:
+def test_a_column_is_renamed(thing: Table) -> None:
     undo = thing.apply(operations.RenameField("Thing", "name", "title"))
     assert rows(thing, "title", "amount") == [("a", 1), ("b", None)]
     undo()
     assert rows(thing, "name", "amount") == [("a", 1), ("b", None)]
 
 
-def test_a_field_that_knows_no_model_is_put_into_the_one_that_is_given(thing: Table) -> None:
+def test_a_field_without_a_model_is_added_to_the_given_model(thing: Table) -> None:
     model = thing.state.apps.get_model(LABEL, "Thing")
     name = models.TextField(default="?")
     name.set_attributes_from_name("label")
@@ -184,7 +184,7 @@ def test_a_field_that_knows_no_model_is_put_into_the_one_that_is_given(thing: Ta
         assert cursor.fetchone() == (rows_before,)
 
 
-def test_change_a_type(thing: Table) -> None:
+def test_a_column_changes_its_type(thing: Table) -> None:
     undo = thing.apply(operations.AlterField("Thing", "amount", models.CharField(max_length=9, null=True)))
     assert rows(thing, "name", "amount") == [("a", "1"), ("b", None)]
     undo()
@@ -192,7 +192,7 @@ def test_change_a_type(thing: Table) -> None:
     assert thing.columns()["amount"] == ("integer", True)
 
 
-def test_null_becomes_the_default_where_it_is_forbidden(thing: Table) -> None:
+def test_null_becomes_the_default_of_a_not_null_field(thing: Table) -> None:
     undo = thing.apply(operations.AlterField("Thing", "amount", models.IntegerField(default=5)))
     assert rows(thing, "name", "amount") == [("a", 1), ("b", 5)]
     assert thing.columns()["amount"] == ("integer", False)
@@ -200,12 +200,12 @@ def test_null_becomes_the_default_where_it_is_forbidden(thing: Table) -> None:
     assert thing.columns()["amount"] == ("integer", True)
 
 
-def test_null_becomes_the_databases_default(thing: Table) -> None:
+def test_null_becomes_db_default(thing: Table) -> None:
     thing.apply(operations.AlterField("Thing", "amount", models.IntegerField(db_default=6)))
     assert rows(thing, "name", "amount") == [("a", 1), ("b", 6)]
 
 
-def test_a_copied_table_has_its_keys_indexes_and_comments(thing: Table) -> None:
+def test_a_copied_table_keeps_its_key_indexes_and_comments(thing: Table) -> None:
     before = rows(thing, "pk")
     thing.apply(
         operations.AlterField("Thing", "amount", models.BigIntegerField(null=True, db_comment="how many"))
@@ -219,7 +219,7 @@ def test_a_copied_table_has_its_keys_indexes_and_comments(thing: Table) -> None:
         assert cursor.fetchone() == ("how many",)
 
 
-def test_what_a_failed_copy_left_is_in_nobodys_way(thing: Table) -> None:
+def test_the_leftovers_of_a_failed_copy_are_removed(thing: Table) -> None:
     with thing.connection.cursor() as cursor:
         cursor.execute('CREATE TABLE "new__django_risingwave_thing" (x int)')
     thing.apply(operations.AlterField("Thing", "amount", models.BigIntegerField(null=True)))
@@ -229,7 +229,7 @@ def test_what_a_failed_copy_left_is_in_nobodys_way(thing: Table) -> None:
 @pytest.mark.parametrize(
     "field", [models.CharField(max_length=99, db_index=True), models.CharField(max_length=10, unique=True)]
 )
-def test_what_makes_no_difference_to_the_table_is_not_sent(
+def test_a_change_without_effect_on_the_table_sends_nothing(
     standin: DatabaseWrapper, disguise: Disguise, field: models.CharField
 ) -> None:
     table = Table(standin, THING)
@@ -239,7 +239,7 @@ def test_what_makes_no_difference_to_the_table_is_not_sent(
     assert "DROP TABLE" not in " ".join(disguise.statements)
 
 
-def test_an_index_comes_and_goes(thing: Table) -> None:
+def test_an_index_is_added_and_removed(thing: Table) -> None:
     undo = thing.apply(
         operations.AlterField("Thing", "amount", models.IntegerField(null=True, db_index=True))
     )
@@ -261,7 +261,7 @@ def test_an_index_comes_and_goes(thing: Table) -> None:
     ],
     ids=["unique_together", "UniqueConstraint", "CheckConstraint"],
 )
-def test_constraints_are_part_of_the_state_alone(thing: Table, operation: Any) -> None:
+def test_constraints_only_change_the_state(thing: Table, operation: Any) -> None:
     before = thing.constraints()
     undo = thing.apply(operation)
     assert thing.constraints() == before
@@ -269,12 +269,12 @@ def test_constraints_are_part_of_the_state_alone(thing: Table, operation: Any) -
     assert thing.constraints() == before
 
 
-def test_rename_a_table(thing: Table) -> None:
+def test_a_table_is_renamed(thing: Table) -> None:
     thing.apply(operations.RenameModel("Thing", "Object"))
     assert thing.model("Object").count() == 2
 
 
-def test_many_to_many_comes_and_goes(thing: Table) -> None:
+def test_a_many_to_many_field_is_added_and_removed(thing: Table) -> None:
     undo = thing.apply(operations.AddField("Thing", "friends", models.ManyToManyField(f"{LABEL}.Thing")))
     a, b = thing.model().order_by("pk")
     a.friends.add(b)
@@ -283,7 +283,7 @@ def test_many_to_many_comes_and_goes(thing: Table) -> None:
     assert thing.columns("django_risingwave_thing_friends") == {}
 
 
-def test_a_comment_changes_alone(thing: Table) -> None:
+def test_a_comment_changes_without_a_copy(thing: Table) -> None:
     commented = models.CharField(max_length=10, db_index=True, db_comment="as it is called")
     undo = thing.apply(operations.AlterField("Thing", "name", commented))
     assert comment_on_name(thing) == "as it is called"
@@ -297,7 +297,7 @@ def comment_on_name(thing: Table) -> Any:
         return cursor.fetchone()[0]
 
 
-def test_rename_a_model_that_is_related_to_itself(thing: Table) -> None:
+def test_a_model_that_is_related_to_itself_is_renamed(thing: Table) -> None:
     thing.apply(operations.AddField("Thing", "friends", models.ManyToManyField("self", symmetrical=False)))
     a, b = thing.model().order_by("pk")
     a.friends.add(b)
@@ -307,7 +307,7 @@ def test_rename_a_model_that_is_related_to_itself(thing: Table) -> None:
     assert thing.model().get(friends__name="b").name == "a"
 
 
-def test_another_column_becomes_the_key(thing: Table) -> None:
+def test_another_column_becomes_the_primary_key(thing: Table) -> None:
     thing.apply(operations.RemoveField("Thing", "id"))
     thing.apply(operations.AlterField("Thing", "name", models.CharField(max_length=10, primary_key=True)))
     assert [c["columns"] for c in thing.constraints().values() if c["primary_key"]] == [["name"]]
@@ -327,11 +327,11 @@ def test_a_key_that_others_refer_to_keeps_its_type(standin: DatabaseWrapper) -> 
     table = Table(standin, THING, other)
     with pytest.raises(NotSupportedError, match=r"The type of .*Thing\.id can't be changed"):
         table.apply(operations.AlterField("Thing", "id", models.CharField(max_length=5, primary_key=True)))
-    # AutoField is a bigint as well.
+    # AutoField is a bigint too.
     table.apply(operations.AlterField("Thing", "id", models.AutoField(primary_key=True)))
 
 
-def test_a_table_stays_while_a_view_is_over_it(standin: DatabaseWrapper) -> None:
+def test_a_table_that_a_view_reads_is_not_dropped(standin: DatabaseWrapper) -> None:
     table = Table(standin, THING)
     with standin.cursor() as cursor:
         cursor.execute("CREATE VIEW over AS SELECT name FROM django_risingwave_thing")
@@ -340,7 +340,7 @@ def test_a_table_stays_while_a_view_is_over_it(standin: DatabaseWrapper) -> None
     assert list(table.columns()) == ["id", "name", "amount"]
 
 
-def test_flush_empties_tables_one_by_one(thing: Table) -> None:
+def test_flush_deletes_from_each_table(thing: Table) -> None:
     connection = thing.connection
     statements = connection.ops.sql_flush(no_style(), ["django_risingwave_thing"], reset_sequences=True)
     assert statements == ['DELETE FROM "django_risingwave_thing";']
@@ -348,7 +348,7 @@ def test_flush_empties_tables_one_by_one(thing: Table) -> None:
     assert not thing.model().exists()
 
 
-def test_sqlmigrate_shows_what_would_be_sent(standin: DatabaseWrapper) -> None:
+def test_sqlmigrate_shows_the_statements_of_a_copy(standin: DatabaseWrapper) -> None:
     state = ProjectState()
     state.add_model(THING)
     with standin.schema_editor(collect_sql=True) as editor:
@@ -373,18 +373,18 @@ def double(field: str = "amount", **options: Any) -> models.GeneratedField:
 
 @pytest.fixture
 def generated(thing: Table) -> Table:
-    """With a generated column, and in one row nothing that it could be generated from."""
+    """A table with a generated column, and a row in which its operand is NULL."""
     thing.apply(operations.AddField("Thing", "double", double()))
     return thing
 
 
-def test_each_server_gets_its_own_words(standin: DatabaseWrapper, request: pytest.FixtureRequest) -> None:
+def test_each_server_gets_its_own_syntax(standin: DatabaseWrapper, request: pytest.FixtureRequest) -> None:
     def columns() -> Any:
         with standin.schema_editor(collect_sql=True) as editor:
             editor.create_model(Sale)
         return editor.collected_sql[0]
 
-    # Last in either, whatever the model's order, for RisingWave's sake.
+    # On both servers generated columns come last, whatever the order of the fields.
     table = (
         'CREATE TABLE "django_risingwave_sale" ("id" bigint NOT NULL PRIMARY KEY, "price" numeric NOT NULL, '
         """"count" integer NULL, "kind" varchar DEFAULT 'retail' NOT NULL, "total" numeric %s, """
@@ -398,7 +398,7 @@ def test_each_server_gets_its_own_words(standin: DatabaseWrapper, request: pytes
     assert violations(columns().rstrip(";")) == []
 
 
-def test_a_generated_column_comes_and_goes(thing: Table) -> None:
+def test_a_generated_column_is_added_and_removed(thing: Table) -> None:
     undo = thing.apply(operations.AddField("Thing", "double", double(db_index=True, db_comment="Twice")))
     assert rows(thing, "name", "double") == [("a", 2), ("b", None)]
     assert any(c["columns"] == ["double"] for c in thing.constraints().values())
@@ -408,14 +408,14 @@ def test_a_generated_column_comes_and_goes(thing: Table) -> None:
     assert rows(thing, "name", "amount") == [("a", 1), ("b", None), ("c", 3)]
 
 
-def test_a_table_with_one_is_copied_without_what_is_generated(generated: Table) -> None:
+def test_a_copy_of_the_table_leaves_out_generated_columns(generated: Table) -> None:
     generated.apply(operations.AlterField("Thing", "name", models.TextField(null=True)))
     generated.apply(operations.AlterField("Thing", "amount", models.BigIntegerField(null=True)))
     assert rows(generated, "name", "double") == [("a", 2), ("b", None)]
     assert generated.model().create(name="c", amount=2**40).pk
 
 
-def test_the_type_of_a_generated_column_changes(generated: Table) -> None:
+def test_a_generated_column_changes_its_type(generated: Table) -> None:
     undo = generated.apply(
         operations.AlterField("Thing", "double", double(output_field=models.FloatField(), db_index=True))
     )
@@ -430,7 +430,7 @@ def test_a_generated_column_is_renamed(generated: Table) -> None:
     assert rows(generated, "twice") == [(2,), (None,)]
 
 
-def test_what_it_is_generated_from_is_renamed_once_it_is_gone(generated: Table) -> None:
+def test_a_field_of_its_expression_can_be_renamed_after_removing_it(generated: Table) -> None:
     with pytest.raises(
         NotSupportedError, match="Remove the generated field before the change, and add it again"
     ):
@@ -441,7 +441,7 @@ def test_what_it_is_generated_from_is_renamed_once_it_is_gone(generated: Table) 
     assert rows(generated, "number", "double") == [(1, 2), (None, None)]
 
 
-def test_what_it_is_generated_from_can_not_be_dropped(generated: Table) -> None:
+def test_a_field_of_its_expression_can_not_be_removed(generated: Table) -> None:
     with pytest.raises(DatabaseError):
         generated.apply(operations.RemoveField("Thing", "amount"))
     generated.apply(operations.RemoveField("Thing", "double"))
@@ -460,7 +460,7 @@ def test_what_it_is_generated_from_can_not_be_dropped(generated: Table) -> None:
         (models.TextField(null=True), None),
     ],
 )
-def test_no_column_that_may_not_be_null_comes_behind_a_generated_one(
+def test_no_not_null_column_follows_a_generated_one(
     generated: Table, field: models.Field[Any, Any], value: object
 ) -> None:
     generated.apply(operations.AddField("Thing", "added", field))
@@ -470,7 +470,7 @@ def test_no_column_that_may_not_be_null_comes_behind_a_generated_one(
     assert generated.model().create(name="c", added=value).double is None
 
 
-def test_an_expression_changes_by_removing_and_adding(generated: Table) -> None:
+def test_an_expression_changes_by_removing_and_adding_the_field(generated: Table) -> None:
     with pytest.raises(ValueError, match="must be removed and re-added"):
         generated.apply(operations.AlterField("Thing", "double", double("id")))
     generated.apply(operations.RemoveField("Thing", "double"))
@@ -479,7 +479,7 @@ def test_an_expression_changes_by_removing_and_adding(generated: Table) -> None:
     assert rows(generated, "double") == [("A",), ("B",)]
 
 
-def test_a_check_of_a_float_outlives_a_copy(standin: DatabaseWrapper) -> None:
+def test_a_copy_keeps_the_check_of_a_finite_float(standin: DatabaseWrapper) -> None:
     weight = ("weight", FiniteFloatField(null=True))
     table = Table(standin, ModelState(LABEL, "Thing", [*THING.fields.items(), weight], THING.options))
     table.apply(operations.AddField("Thing", "double", double()))

@@ -1,4 +1,4 @@
-"""Promises of statements.py, which tells what RisingWave would refuse."""
+"""statements.py finds SQL that RisingWave would refuse."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.django_risingwave.statements import SYNTAX, UNSUPPORTED, syntax_error
 
 VERDICTS = Path(__file__).parent / "data" / "parser_verdicts.jsonl.gz"
 
-# Of each rule, a statement that it finds and a similar one that RisingWave takes.
+# For each rule, a statement that it finds and a similar one that RisingWave accepts.
 EXAMPLES = {
     # SYNTAX
     "expected statement: RisingWave has no statement of this kind": ("LISTEN a", "SELECT 'LISTEN a'"),
@@ -326,7 +326,7 @@ EXAMPLES = {
         "SELECT a, EXISTS(SELECT 1) AS b FROM t GROUP BY a, 2",
         "SELECT EXISTS(SELECT 1) AS b, a FROM t GROUP BY 2 ORDER BY 1",
     ),
-    "a correlated subquery beside an aggregate is not implemented": (
+    "a correlated subquery next to an aggregate is not implemented": (
         "SELECT COUNT(*), (SELECT U0.a FROM u U0 WHERE U0.b = t.b LIMIT 1) AS c FROM t GROUP BY t.b",
         "SELECT COUNT(*) FROM (SELECT (SELECT U0.a FROM u U0 WHERE U0.b = t.b LIMIT 1) FROM t) s",
     ),
@@ -356,13 +356,13 @@ def test_every_statement_that_the_parser_refuses_is_found() -> None:
     assert [verdict for verdict in refused if not syntax_errors(verdict["sql"])] == []
 
 
-def test_no_statement_that_the_parser_takes_is_found() -> None:
+def test_no_statement_that_the_parser_accepts_is_found() -> None:
     taken = [verdict["sql"] for verdict in verdicts() if "error" not in verdict]
     assert len(taken) == 3824
     assert {sql: errors for sql in taken if (errors := syntax_errors(sql))} == {}
 
 
-def test_what_the_parser_takes_and_the_server_does_not_is_counted() -> None:
+def test_refusals_after_the_parser_are_counted() -> None:
     taken = [verdict["sql"] for verdict in verdicts() if "error" not in verdict]
     assert Counter(refusal for sql in taken for refusal in violations(sql)) == {
         "unsupported data type": 62,
@@ -395,12 +395,12 @@ def test_what_the_parser_takes_and_the_server_does_not_is_counted() -> None:
         "a subquery in FILTER is not implemented": 1,
         "a subquery in an aggregate is not implemented": 1,
         "a subquery in GROUP BY is not implemented": 10,
-        "a correlated subquery beside an aggregate is not implemented": 6,
+        "a correlated subquery next to an aggregate is not implemented": 6,
         "EXCLUDE GROUP, EXCLUDE TIES are not implemented": 2,
     }
 
 
-def test_every_rule_has_its_examples() -> None:
+def test_every_rule_has_examples() -> None:
     assert list(EXAMPLES) == [rule.refusal for rule in SYNTAX + UNSUPPORTED]
 
 
@@ -410,7 +410,7 @@ def test_a_rule_finds_what_risingwave_refuses(refusal: str, sql: str) -> None:
 
 
 @pytest.mark.parametrize("sql", [pair[1] for pair in EXAMPLES.values()])
-def test_what_only_looks_like_it_is_let_through(sql: str) -> None:
+def test_a_similar_statement_that_risingwave_accepts_passes(sql: str) -> None:
     assert violations(sql) == []
 
 
@@ -439,5 +439,5 @@ def test_literals_identifiers_and_comments_are_not_read_as_sql(sql: str) -> None
         "EXPLAIN (FORMAT json) UPDATE t SET a = 1 FROM u",
     ],
 )
-def test_every_part_of_a_statement_is_read(sql: str) -> None:
+def test_every_part_of_the_sql_is_checked(sql: str) -> None:
     assert len(violations(sql)) == 1

@@ -1,4 +1,4 @@
-"""Projects that use this alias can be tested: `manage.py test` makes, keeps and drops their databases."""
+"""`manage.py test` creates, keeps and drops the test databases of projects on this alias."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ for alias, database in DATABASES.items():
 DATABASES["risingwave"]["OPTIONS"]["implicit_flush"] = True
 DATABASE_ROUTERS = ["django_risingwave.routers.RisingWaveRouter"]
 """,
-    # Users, content types and all on RisingWave.
+    # Everything is on RisingWave, users and content types too.
     "settings_alone.py": """
 from settings import *
 DATABASES = {"default": DATABASES["risingwave"]}
@@ -96,7 +96,7 @@ class Flushed(TransactionTestCase):
     def test_rows_of_others_are_gone_again(self):
         self.test_rows_of_others_are_gone()
 """,
-    # What was there when the database was made, by migrations say, is there for each test.
+    # Rows that migrations created are there in each test.
     "shop/tests_serialized.py": """
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
@@ -112,7 +112,7 @@ class Serialized(TransactionTestCase):
 
     test_two = test_one
 """,
-    # What a team does on its first day.
+    # What a team does on its first day with the backend.
     "shop/tests_everyday.py": """
 import io, tempfile, threading
 from django.core.cache import caches
@@ -212,7 +212,7 @@ class Everyday(TransactionTestCase):
 
 @pytest.fixture
 def run(connection: DatabaseWrapper, tmp_path: Path) -> Iterator[Run]:
-    """Call it to run `manage.py test` in a project of its own."""
+    """Return a function that runs `manage.py test` in a project of its own."""
     for name, text in FILES.items():
         file = tmp_path / name
         file.parent.mkdir(exist_ok=True)
@@ -248,7 +248,7 @@ def databases(connection: DatabaseWrapper) -> list[str]:
 
 
 @pytest.mark.parametrize("settings", ["settings", "settings_alone"])
-def test_tests_run(run: Run, connection: DatabaseWrapper, settings: str) -> None:
+def test_the_tests_of_a_project_pass(run: Run, connection: DatabaseWrapper, settings: str) -> None:
     for tests, count in (("shop.tests", 4), ("shop.tests_serialized", 2)):
         done = run(tests, settings=settings)
         assert done.returncode == 0, done.stderr
@@ -256,25 +256,25 @@ def test_tests_run(run: Run, connection: DatabaseWrapper, settings: str) -> None
     assert databases(connection) == []
 
 
-def test_what_a_team_does_on_its_first_day(run: Run) -> None:
+def test_fixtures_commands_cache_cursors_and_threads_work_in_tests(run: Run) -> None:
     done = run("shop.tests_everyday", settings="settings_alone")
     assert done.returncode == 0, done.stderr
     assert "Ran 6 tests" in done.stderr
 
 
-def test_databases_are_kept(run: Run, connection: DatabaseWrapper) -> None:
+def test_keepdb_keeps_the_databases(run: Run, connection: DatabaseWrapper) -> None:
     for _ in range(2):
         done = run("shop.tests", "--keepdb")
         assert done.returncode == 0, done.stderr
         assert f"{DATABASE}_risingwave" in databases(connection)
-    # A run without it finds what is there, and begins anew.
+    # A run without --keepdb finds the databases and creates them again.
     done = run("shop.tests")
     assert done.returncode == 0, done.stderr
     assert "Destroying old test database for alias 'risingwave'" in done.stderr
     assert databases(connection) == []
 
 
-def test_a_parallel_run_is_refused_in_a_line(run: Run, connection: DatabaseWrapper) -> None:
+def test_a_parallel_run_is_refused_with_one_line(run: Run, connection: DatabaseWrapper) -> None:
     done = run("shop.tests", "--parallel", "2", settings="settings_alone")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
@@ -286,7 +286,7 @@ def test_a_parallel_run_is_refused_in_a_line(run: Run, connection: DatabaseWrapp
 
 
 @pytest.mark.parametrize("name", ["CHARSET", "COLLATION", "TEMPLATE"])
-def test_what_create_database_lacks_is_refused(
+def test_options_that_create_database_lacks_are_refused(
     connection: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setitem(connection.settings_dict["TEST"], name, "x")

@@ -1,4 +1,4 @@
-"""flushed() waits, at its end, until what was written can be read."""
+"""flushed() waits at its end until earlier writes are visible."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def sent(connection: DatabaseWrapper, disguise: Disguise) -> Callable[[], list[str]]:
-    """The first words of what RisingWave was sent so far."""
+    """Return a function that returns the first words of the statements sent to RisingWave."""
     with connection.schema_editor() as editor:
         editor.create_model(Author)
     disguise.statements.clear()
     return lambda: [sql.split()[0] for sql in disguise.statements]
 
 
-def test_it_waits_once_at_the_end(sent: Callable[[], list[str]]) -> None:
+def test_a_block_waits_once_at_its_end(sent: Callable[[], list[str]]) -> None:
     with flushed():
         Author.objects.create(name="A")
         Author.objects.create(name="B")
@@ -39,7 +39,7 @@ def test_it_waits_once_at_the_end(sent: Callable[[], list[str]]) -> None:
     assert sent() == ["INSERT", "INSERT", "FLUSH"]
 
 
-def test_each_of_nested_blocks_waits(sent: Callable[[], list[str]]) -> None:
+def test_each_nested_block_waits(sent: Callable[[], list[str]]) -> None:
     with flushed():
         with flushed(using="risingwave"):
             Author.objects.create(name="A")
@@ -48,7 +48,7 @@ def test_each_of_nested_blocks_waits(sent: Callable[[], list[str]]) -> None:
     assert sent() == ["INSERT", "FLUSH", "INSERT", "FLUSH"]
 
 
-def test_functions_are_decorated_as_with_atomic(sent: Callable[[], list[str]]) -> None:
+def test_flushed_decorates_functions_like_atomic(sent: Callable[[], list[str]]) -> None:
     @flushed
     def plain(name: str) -> str:
         Author.objects.create(name=name)
@@ -63,7 +63,7 @@ def test_functions_are_decorated_as_with_atomic(sent: Callable[[], list[str]]) -
     assert sent() == ["INSERT", "FLUSH", "INSERT", "FLUSH"]
 
 
-def test_an_exception_goes_on_and_what_was_written_is_waited_for(sent: Callable[[], list[str]]) -> None:
+def test_an_exception_propagates_after_waiting_for_earlier_writes(sent: Callable[[], list[str]]) -> None:
     with pytest.raises(ZeroDivisionError), flushed():
         Author.objects.create(name=str(1 / 0))
     assert sent() == ["FLUSH"]
@@ -72,7 +72,9 @@ def test_an_exception_goes_on_and_what_was_written_is_waited_for(sent: Callable[
     assert sent() == ["FLUSH"]
 
 
-def test_a_lost_server_hides_no_exception(connection: DatabaseWrapper, sent: Callable[[], list[str]]) -> None:
+def test_a_lost_server_does_not_hide_the_exception(
+    connection: DatabaseWrapper, sent: Callable[[], list[str]]
+) -> None:
     def fail(execute: Any, sql: str, *args: Any) -> Any:
         raise OperationalError("lost")
 
@@ -83,7 +85,7 @@ def test_a_lost_server_hides_no_exception(connection: DatabaseWrapper, sent: Cal
             pass
 
 
-def test_it_waits_inside_atomic_and_around_it(sent: Callable[[], list[str]]) -> None:
+def test_flushed_waits_inside_and_around_atomic(sent: Callable[[], list[str]]) -> None:
     with flushed(), transaction.atomic(using="risingwave"):
         Author.objects.create(name="A")
     with transaction.atomic(using="risingwave"), flushed():
@@ -91,13 +93,15 @@ def test_it_waits_inside_atomic_and_around_it(sent: Callable[[], list[str]]) -> 
     assert sent() == ["INSERT", "FLUSH", "INSERT", "FLUSH"]
 
 
-def test_the_stand_in_is_sent_nothing(standin: DatabaseWrapper) -> None:
+def test_nothing_is_sent_to_the_stand_in(standin: DatabaseWrapper) -> None:
     with CaptureQueriesContext(standin) as queries, flushed():
         pass
     assert queries.captured_queries == []
 
 
-def test_a_wrong_alias_is_told_at_once(standin: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_alias_is_refused_at_the_start_of_the_block(
+    standin: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with (
         pytest.raises(ImproperlyConfigured, match=r"ENGINE of DATABASES\['default'\] must be"),
         flushed("default"),
@@ -114,7 +118,7 @@ def test_a_wrong_alias_is_told_at_once(standin: DatabaseWrapper, monkeypatch: py
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "risingwave"])
-def test_asynchronous_blocks_wait_where_the_orm_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asynchronous_blocks_wait_in_the_thread_of_the_orm(monkeypatch: pytest.MonkeyPatch) -> None:
     flushes: list[Any] = []
 
     def flush(self: DatabaseWrapper) -> None:
@@ -135,7 +139,7 @@ def test_asynchronous_blocks_wait_where_the_orm_writes(monkeypatch: pytest.Monke
     assert flushes == [wrote, wrote]
 
 
-def test_a_row_is_there_after_it(connection: DatabaseWrapper) -> None:
+def test_a_row_is_visible_after_the_block(connection: DatabaseWrapper) -> None:
     with connection.schema_editor() as editor:
         editor.create_model(Author)
     for name in "ABC":

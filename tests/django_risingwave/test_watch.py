@@ -1,4 +1,4 @@
-"""Promises of watch.py, which sees every statement of every test."""
+"""watch.py checks every statement of every test."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def send(connection: Any, sql: str, params: Any = None) -> None:
         cursor.execute(sql, params)
 
 
-def test_what_risingwave_would_refuse_is_reported(standin: DatabaseWrapper, watch: Watch) -> None:
+def test_a_statement_that_risingwave_would_refuse_is_reported(standin: DatabaseWrapper, watch: Watch) -> None:
     send(standin, "SELECT 'a'::varchar(1)")
     assert watch.take(__name__) == ["this type takes no arguments: SELECT 'a'::varchar(1)"]
 
@@ -35,13 +35,15 @@ def test_a_report_is_given_once(standin: DatabaseWrapper, watch: Watch) -> None:
     assert watch.take(__name__) == []
 
 
-def test_what_the_server_refuses_is_reported_too(connection: DatabaseWrapper, watch: Watch) -> None:
+def test_a_statement_that_the_server_refuses_is_reported_too(
+    connection: DatabaseWrapper, watch: Watch
+) -> None:
     with pytest.raises(DatabaseError):
         send(connection, "SELECT nothing FROM nowhere FOR UPDATE")
     assert len(watch.take(__name__)) == 1
 
 
-def test_parameters_are_seen_as_the_driver_writes_them(standin: DatabaseWrapper, watch: Watch) -> None:
+def test_parameters_are_checked_as_the_driver_writes_them(standin: DatabaseWrapper, watch: Watch) -> None:
     send(standin, "SELECT %s", [uuid.UUID(int=1)])
     [report] = watch.take(__name__)
     assert report.startswith("unsupported data type: SELECT '")
@@ -51,7 +53,7 @@ def test_parameters_are_seen_as_the_driver_writes_them(standin: DatabaseWrapper,
 @pytest.mark.django_db(transaction=True, databases=["default", "risingwave"])
 def test_the_connections_of_other_threads_are_watched(watch: Watch) -> None:
     def run() -> None:
-        with suppress(DatabaseError):  # of a RisingWave
+        with suppress(DatabaseError):  # on RisingWave
             send(connections["risingwave"], "SELECT 1 FOR UPDATE")
         connections["risingwave"].close()
 
