@@ -123,9 +123,9 @@ def _check_constraints(model: type[Model]) -> Iterator[CheckMessage]:
     constraints = [f"{type(constraint).__name__} {constraint.name}" for constraint in model._meta.constraints]
     for name in unique + constraints:
         yield CheckWarning(
-            f"RisingWave doesn't enforce constraints other than the primary key and NOT NULL ({name}). "
-            "Only forms and full_clean() check it, against the rows that are visible to them.",
-            hint="Make the primary key what must be unique, or silence this warning if the check is enough.",
+            f"RisingWave doesn't enforce {name}: its only constraints are the primary key and NOT NULL. "
+            "Forms and full_clean() check it, against the rows that they can see.",
+            hint="Make the unique column the primary key, or silence this warning if their check is enough.",
             obj=model,
             id="django_risingwave.W001",
         )
@@ -159,12 +159,12 @@ def _is_unique(field: Field[Any, Any]) -> bool:
 
 def _check_field(field: Field[Any, Any]) -> Iterator[CheckMessage]:
     """Refuse fields whose values RisingWave can't store unchanged."""
-    kept: Any = field.output_field if isinstance(field, GeneratedField) else field
-    column_type = _column_type(kept)
-    if isinstance(kept, DecimalField) and (kept.max_digits or 0) > NUMERIC_DIGITS:
+    stored: Any = field.output_field if isinstance(field, GeneratedField) else field
+    column_type = _column_type(stored)
+    if isinstance(stored, DecimalField) and (stored.max_digits or 0) > NUMERIC_DIGITS:
         yield Error(
-            f"RisingWave's numeric has at most {NUMERIC_DIGITS} digits, but max_digits is {kept.max_digits}: "
-            "longer numbers would be rounded.",
+            f"RisingWave's numeric has at most {NUMERIC_DIGITS} digits, but max_digits is "
+            f"{stored.max_digits}: longer numbers would be rounded.",
             hint=f"Use max_digits={NUMERIC_DIGITS} or less, or store the number as text in a CharField.",
             obj=field,
             id="django_risingwave.E004",
@@ -177,7 +177,7 @@ def _check_field(field: Field[Any, Any]) -> Iterator[CheckMessage]:
             obj=field,
             id="django_risingwave.E004",
         )
-    yield from _check_definition(field, getattr(kept, "db_collation", None))
+    yield from _check_definition(field, getattr(stored, "db_collation", None))
     if has_generated_columns(field.model):
         yield from _check_generated(field)
     # src/frontend/src/catalog/mod.rs (check_column_name_not_reserved) at v3.0.3
@@ -203,7 +203,7 @@ def _check_definition(field: Any, collation: str | None) -> Iterator[CheckMessag
         isinstance(part, Random) for part in field._db_default_expression.flatten()
     ):
         yield Error(
-            "RisingWave doesn't support Random() in db_default: only constants and Now().",
+            "RisingWave doesn't support Random() in db_default, only constant expressions and Now().",
             hint="Use default=, which Python computes.",
             obj=field,
             id="django_risingwave.E004",

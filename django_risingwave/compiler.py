@@ -49,12 +49,12 @@ def _returns_nothing(query: Query) -> bool:
 
 
 def _check_lock_options(query: Query) -> None:
-    """Raise NotSupportedError if select_for_update() has an option, which would need a lock.
+    """Raise NotSupportedError if select_for_update() has an option: each one relies on a lock.
 
-    Without options it has no effect, as on SQLite: https://docs.djangoproject.com/en/5.2/ref/models/querysets/
-    #select-for-update. It can't be refused altogether, since QuerySet.update_or_create() calls it on every
-    database, and its query is the same as a user's. A project that gives options relies on the lock: with
-    skip_locked=True, two workers would take the same row.
+    With skip_locked=True, for example, two workers would take the same row. Without options,
+    select_for_update() has no effect, as Django documents it for SQLite. It can't be refused, since
+    QuerySet.update_or_create() calls it on every database, and builds the same query as a user's code does.
+    https://docs.djangoproject.com/en/stable/ref/models/querysets/#select-for-update
     """
     if not query.select_for_update:
         return

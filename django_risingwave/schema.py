@@ -304,7 +304,7 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
         """
         if any(isinstance(part, Random) for part in field._db_default_expression.flatten()):
             raise NotSupportedError(
-                f"db_default of {field} must be a constant or Now(), not Random(). Use default=."
+                f"db_default of {field} must be a constant expression or Now(), not Random(). Use default=."
             )
         return super().db_default_sql(field)
 

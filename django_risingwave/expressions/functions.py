@@ -155,7 +155,7 @@ def _log(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **contex
 def _now(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
     """Write NOW() instead of STATEMENT_TIMESTAMP(), which RisingWave lacks.
 
-    Without transactions both are the time of the statement.
+    RisingWave's NOW() is the time of its last barrier, up to a second before the clock.
     """
     return node.as_sql(compiler, connection, template="NOW()", **context)
 

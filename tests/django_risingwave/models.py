@@ -1,4 +1,4 @@
-"""Models for these tests, in a registry of their own: to `migrate` and `check` they don't exist."""
+"""Models for these tests, in an app registry of their own, out of sight of `migrate` and `check`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ with isolate_apps("django_risingwave"):
             unique_together = (("title", "author"),)
 
     class Everything(Base):
-        """A field of each sort that a column can be."""
+        """A field of each kind."""
 
         id = models.BigAutoField(primary_key=True)
         binary = models.BinaryField(null=True)
@@ -110,11 +110,11 @@ with isolate_apps("django_risingwave"):
             db_table = "kind_total"
 
     class UnguardedKindTotal(MaterializedView):
-        """The same view, with managers that know nothing of guards."""
+        """The same view with plain managers and methods, which don't refuse writes."""
 
         kind = models.CharField(max_length=10, primary_key=True)
         total = models.BigIntegerField(null=True)
-        objects = models.Manager()  # type: ignore[assignment]  # that is the point
+        objects = models.Manager()  # type: ignore[assignment]  # a plain manager on purpose
 
         class Meta(MaterializedView.Meta):
             app_label = "django_risingwave"
@@ -125,7 +125,7 @@ with isolate_apps("django_risingwave"):
         delete = models.Model.delete
 
     class Number(ReadOnlyModel):
-        """A view of as many rows as the test that makes it wants."""
+        """A view with as many rows as the test chooses."""
 
         id = models.BigIntegerField(primary_key=True)
         text = models.TextField()
@@ -142,7 +142,7 @@ with isolate_apps("django_risingwave"):
             app_label = "django_risingwave"
 
     class ShelfTotal(ReadOnlyModel):
-        """A read-only model that a cascade and a related manager reach."""
+        """A read-only model within reach of a cascade and a related manager."""
 
         id = models.BigIntegerField(primary_key=True)
         shelf = models.ForeignKey(Shelf, models.CASCADE, related_name="totals", null=True)

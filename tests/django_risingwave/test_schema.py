@@ -153,7 +153,7 @@ def test_a_new_not_null_column_needs_no_default_in_an_empty_table(thing: Table) 
 
 
 def test_a_random_default_is_refused(thing: Table) -> None:
-    with pytest.raises(NotSupportedError, match="must be a constant or Now"):
+    with pytest.raises(NotSupportedError, match="must be a constant expression or Now"):
         thing.apply(operations.AddField("Thing", "size", models.FloatField(db_default=Random())))
 
 
