@@ -46,8 +46,8 @@ class Run:
     def summary(self) -> str:
         """Return a line with the number of tests by outcome."""
         counts = Counter(outcome for outcome, _ in self.tests.values())
-        told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in reversed(_WORST_FIRST))
-        return f"{told}, {len(self.refused)} statements refused, {self.seconds:.0f} s"
+        outcomes = ", ".join(f"{counts[outcome]} {outcome}" for outcome in reversed(_WORST_FIRST))
+        return f"{outcomes}, {len(self.refused)} statements refused, {self.seconds:.0f} s"
 
     def passed(self) -> set[str]:
         """Return the ids of the tests that passed."""
@@ -66,12 +66,12 @@ def read(path: Path) -> Run:
             run.planned = entry["tests"]
             continue
         if "refused" in entry or "own" in entry:
-            told = run.refused if "refused" in entry else run.own
-            told.append((entry["test"], entry.get("refused") or entry["own"]))
+            statements = run.refused if "refused" in entry else run.own
+            statements.append((entry["test"], entry.get("refused") or entry["own"]))
             continue
         test, outcome = entry["test"], (entry["outcome"], entry["detail"])
         known = run.tests.get(test, outcome)
-        run.tests[test] = min(known, outcome, key=lambda told: _WORST_FIRST.index(told[0]))
+        run.tests[test] = min(known, outcome, key=lambda known: _WORST_FIRST.index(known[0]))
     return run
 
 

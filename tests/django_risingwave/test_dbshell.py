@@ -20,7 +20,7 @@ def dbshell(*parameters: str) -> None:
     call_command("dbshell", "--", *parameters, database="risingwave")
 
 
-@pytest.mark.skipif(shutil.which("psql") is None, reason="no psql here")
+@pytest.mark.skipif(shutil.which("psql") is None, reason="needs psql")
 def test_psql_connects_to_the_database(
     connection: DatabaseWrapper, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -216,7 +216,7 @@ def test_both_servers_raise_the_same_exceptions(
     connection: DatabaseWrapper, sql: str, kind: type[DatabaseError]
 ) -> None:
     if kind is IntegrityError and connection.is_risingwave and connection.server_version.numbers < (2, 4):
-        pytest.skip("NOT NULL is enforced since RisingWave 2.4")
+        pytest.skip("RisingWave enforces NOT NULL since 2.4")
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE t (v integer NOT NULL)")
         with pytest.raises(kind) as caught:

@@ -90,7 +90,7 @@ def test_every_kind_of_parameter_uses_these_literals(standin: DatabaseWrapper) -
         assert cursor.fetchall() == [(5e-324, day), (None, None)]
 
 
-@pytest.mark.skipif(is_psycopg3, reason="psycopg 3's adapters are each connection's own")
+@pytest.mark.skipif(is_psycopg3, reason="psycopg 3 has adapters per connection")
 def test_other_databases_get_the_drivers_own_literals(
     standin: DatabaseWrapper, connect: Callable[[], Any]
 ) -> None:

@@ -15,7 +15,7 @@ from tests.django_risingwave.models import Author
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.skipif(not is_psycopg3, reason="is about psycopg 3, and psycopg2 is the driver")
+pytestmark = pytest.mark.skipif(not is_psycopg3, reason="needs psycopg 3")
 
 
 class Silent:

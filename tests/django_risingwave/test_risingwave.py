@@ -1,7 +1,7 @@
-"""What a real RisingWave has to confirm: docs/backend/unconfirmed.md.
+"""The backend works on a RisingWave server: docs/backend/unconfirmed.md.
 
-`pytest -m risingwave` with its URL in RISINGWAVE_URL runs these, and other modules that are marked so. On the
-stand-in the same tests run, but for those that only a RisingWave can tell, which are skipped.
+With the server's URL in RISINGWAVE_URL, `pytest -m risingwave` runs this module and others with the mark. On
+the stand-in, tests that need RisingWave are skipped.
 """
 
 from __future__ import annotations
