@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENDORED = ROOT / "live" / "static" / "live" / "vendor" / "htmx-4.0.1"
 
 
-def test_htmx_is_what_its_checksums_say():
+def test_the_vendored_htmx_has_its_checksums():
     lines = (VENDORED / "SHA256SUMS").read_text().splitlines()
     sums = {name: digest for digest, name in (line.split() for line in lines)}
     assert set(sums) == {file.name for file in VENDORED.iterdir()} - {"SHA256SUMS"}
@@ -50,18 +50,18 @@ def test_an_issue_form_is_one_that_github_accepts(form):
     assert len({element["id"] for element in fields}) == len(fields)
 
 
-# Versions: what the metadata promises is what runs ---------------------------------------------------------
+# The metadata names the versions that are tested ---------------------------------------------------------
 
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT: dict[str, Any] = PYPROJECT["project"]
 WORKFLOW: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
-#: What each Django takes: https://docs.djangoproject.com/en/6.1/faq/install/
+#: The Pythons that each Django supports: https://docs.djangoproject.com/en/6.1/faq/install/
 PYTHONS = {"5.2": {"3.11", "3.12", "3.13"}, "6.0": {"3.12", "3.13"}, "6.1": {"3.12", "3.13"}}
 DRIVERS = {"psycopg2", "psycopg3"}
 
 
 def environments() -> list[list[str]]:
-    """The factors of each environment that `make matrix` runs."""
+    """Return the factors of each environment that `make matrix` runs."""
     return [
         list(names)
         for entry in PYPROJECT["tool"]["tox"]["env_list"]
@@ -70,7 +70,7 @@ def environments() -> list[list[str]]:
 
 
 def classified(prefix: str) -> set[str]:
-    """The versions that the classifiers name after `prefix`."""
+    """Return the versions that the classifiers name after `prefix`."""
     pattern = re.compile(re.escape(prefix) + r" :: (\d+\.\d+)")
     return {match[1] for line in PROJECT["classifiers"] if (match := pattern.fullmatch(line))}
 
@@ -79,7 +79,7 @@ def pins(lock: str) -> set[str]:
     return set(re.findall(r"^(\S+==\S+)", (ROOT / "requirements" / lock).read_text(), re.MULTILINE))
 
 
-def test_every_python_django_and_driver_run_together():
+def test_every_python_django_and_driver_are_tested_together():
     wanted = {
         (f"py{python}".replace(".", ""), f"django{django}", driver)
         for django, pythons in PYTHONS.items()
@@ -91,7 +91,7 @@ def test_every_python_django_and_driver_run_together():
     }
 
 
-def test_the_metadata_promises_what_runs():
+def test_the_metadata_names_the_versions_that_are_tested():
     assert classified("Framework :: Django") == set(PYTHONS)
     assert classified("Programming Language :: Python") == set.union(*PYTHONS.values())
     assert PROJECT["requires-python"] == ">=3.11,<3.14"
@@ -99,11 +99,11 @@ def test_the_metadata_promises_what_runs():
     assert set(PROJECT["optional-dependencies"]) >= DRIVERS
 
 
-def test_the_wheel_is_tried_with_each_driver_and_without():
+def test_the_wheel_is_tested_with_each_driver_and_without():
     assert {names[2] for names in environments() if names[0] == "wheel"} == DRIVERS | {"nodriver"}
 
 
-def test_the_rest_of_the_tests_runs_on_the_newest_of_all():
+def test_the_dashboard_is_tested_on_the_newest_python_and_django():
     assert ["py313", "django6.1", "psycopg2", "dashboard"] in environments()
 
 
@@ -117,7 +117,7 @@ def test_each_django_has_a_lock(django):
 def test_the_locks_agree():
     found: dict[str, set[frozenset[str]]] = {}
     for lock in (ROOT / "requirements").glob("*.txt"):
-        # More than one version where interpreters differ.
+        # A lock has several versions of a package if they depend on the Python.
         versions: dict[str, set[str]] = {}
         for name, version in (pin.split("==") for pin in pins(lock.name)):
             versions.setdefault(name, set()).add(version)
@@ -142,7 +142,7 @@ def test_the_workflow_runs_the_same_matrix():
     assert "make matrix" in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
-def test_the_workflow_runs_on_the_oldest_risingwave_the_last_2_x_and_the_newest():
+def test_the_workflow_runs_on_the_oldest_the_last_2_x_and_the_newest_risingwave():
     job = WORKFLOW["jobs"]["risingwave"]
     versions = job["strategy"]["matrix"]["risingwave"]
     floor = ".".join(map(str, RISINGWAVE_FLOOR))
@@ -154,7 +154,7 @@ def test_the_workflow_runs_on_the_oldest_risingwave_the_last_2_x_and_the_newest(
     assert all(name.split("-") in environments() for name in named[1].split(","))
 
 
-def test_the_workflow_may_read_only():
+def test_the_workflow_has_read_permission_only():
     assert WORKFLOW["permissions"] == {"contents": "read"}
     for job in WORKFLOW["jobs"].values():
         assert "permissions" not in job
