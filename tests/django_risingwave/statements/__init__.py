@@ -1,0 +1,38 @@
+"""Find SQL that RisingWave would refuse, by the rules of its parser and of the stages after it.
+
+A statement is split into tokens first, so that words inside literals, comments and quoted identifiers aren't
+mistaken for SQL. Patterns are matched against the normalized tokens: words in upper case, one space between
+tokens, `"x"` for a quoted identifier, `'s'` for a string, `0` for a number and `%s` for a parameter.
+`SELECT a.b FROM "t" WHERE c = 'd'` becomes `SELECT A . B FROM "x" WHERE C = 's'`.
+
+SYNTAX has the rules of RisingWave's parser; test_statements.py compares them with the parser's verdicts. They
+aren't a grammar: nonsense passes. UNSUPPORTED has the rules of the binder, the planner and the handlers, from
+the source of v3.0.3.
+
+No rule knows the catalog. So none finds an UPDATE of a primary key, RETURNING for a table with generated
+columns, or an operator or function without an overload for the types of its operands.
+
+Paths are those of github.com/risingwavelabs/risingwave at v3.0.3; the parser's are under src/sqlparser/src.
+"""
+
+from __future__ import annotations
+
+from tests.django_risingwave.statements.rules import SYNTAX, UNSUPPORTED, Rule
+from tests.django_risingwave.statements.tokens import split_statements
+
+__all__ = ["SYNTAX", "UNSUPPORTED", "syntax_errors", "violations"]
+
+
+def syntax_errors(sql: str) -> list[str]:
+    """Return why RisingWave's parser refuses this SQL; an empty list if it accepts it."""
+    return _refusals(SYNTAX, sql)
+
+
+def violations(sql: str) -> list[str]:
+    """Return why RisingWave refuses this SQL; an empty list if it accepts it."""
+    return _refusals(SYNTAX + UNSUPPORTED, sql)
+
+
+def _refusals(rules: tuple[Rule, ...], sql: str) -> list[str]:
+    parts = split_statements(sql)
+    return [rule.refusal for rule in rules if any(rule.applies(part) for part in parts)]
