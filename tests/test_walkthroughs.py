@@ -1,0 +1,131 @@
+"""The steps of the documentation's walkthroughs, followed as they are written."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connections, models
+from django.db.migrations.state import ProjectState
+from django.test.utils import isolate_apps
+
+from demo.shop.catalogue import product_name
+from django_risingwave.models import MaterializedView
+from live import formats
+from live.rankings import Ranking
+from tests.conftest import BOTH
+from tests.environments import Project, environ
+from tests.processes import ROOT
+from tests.test_docs import blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from django.db.migrations.operations.base import Operation
+
+
+def last_value(code: str, names: dict[str, Any]) -> Any:
+    """Run the code, and return the value of its last expression."""
+    *statements, last = ast.parse(code).body
+    assert isinstance(last, ast.Expr)
+    exec(compile(ast.Module(statements, []), "page", "exec"), names)
+    return eval(compile(ast.Expression(last.value), "page", "eval"), names)
+
+
+# docs/rankings.md ----------------------------------------------------------------------------------------
+
+MODEL, VIEW, SUBSCRIPTION, ENTRY = blocks("docs/rankings.md", "python")
+
+
+@pytest.fixture
+def item_lines(transactional_db: None) -> Iterator[None]:
+    """Run the operations of the page, and reverse them after the test."""
+    operations: list[Operation] = [last_value(code, {}) for code in (VIEW, SUBSCRIPTION)]
+    state = ProjectState()
+    for operation in operations:
+        with connections["risingwave"].schema_editor() as editor:
+            operation.database_forwards("demo_shop", editor, state, state)
+    yield
+    for operation in reversed(operations):
+        with connections["risingwave"].schema_editor() as editor:
+            operation.database_backwards("demo_shop", editor, state, state)
+
+
+@BOTH
+@isolate_apps("demo.shop")
+def test_the_ranking_of_the_page_shows_the_products_in_the_most_order_lines(
+    item_lines: None, orders: Callable[..., None]
+) -> None:
+    names: dict[str, Any] = {
+        "__name__": "demo.shop.models",
+        "models": models,
+        "MaterializedView": MaterializedView,
+    }
+    exec(MODEL, names)
+    names |= {"Ranking": Ranking, "product_name": product_name, "formats": formats}
+    ranking: Ranking = last_value(ENTRY, names | {"register": lambda ranking: ranking})
+    orders((1, 2, 3.0, "Ohio"), (2, 9, 1.0, "Utah"), (1, 1, 1.0, "Utah"))
+    assert ranking.heading == "Top 5 products by order lines"
+    assert list(ranking.queryset()) == [(1, 2.0), (2, 1.0)]
+
+
+# docs/backend/README.md ----------------------------------------------------------------------------------
+
+SETTINGS, MODELS, OPERATIONS, SESSION = blocks("docs/backend/README.md", "python")
+
+
+@pytest.fixture
+def database(transactional_db: None) -> Iterator[dict[str, Any]]:
+    """Create an empty database on the tests' server, and return its connection's settings."""
+    connection = connections["risingwave"]
+    with connection._nodb_cursor() as cursor:
+        cursor.execute("CREATE DATABASE quick_start")
+    keys = ("HOST", "PORT", "USER", "PASSWORD", "OPTIONS")
+    yield {key: connection.settings_dict[key] for key in keys} | {"NAME": "quick_start"}
+    with connection._nodb_cursor() as cursor:
+        cursor.execute("DROP DATABASE quick_start")
+
+
+def quick_start_settings(database: dict[str, Any]) -> str:
+    """Return the settings of the page, with the project's own where the page leaves some out."""
+    settings = SETTINGS
+    for written, meant in (
+        ("[...,", "[*INSTALLED_APPS,"),
+        ('{"ENGINE": "django.db.backends.postgresql", ...}', 'DATABASES["default"]'),
+        ('"HOST": "127.0.0.1", "PORT": 4566, "USER": "root", "NAME": "dev",', f"**{database!r},"),
+        ('{"implicit_flush": True}', f"{database['OPTIONS']!r} | {{'implicit_flush': True}}"),
+    ):
+        assert written in settings
+        settings = settings.replace(written, meant)
+    return settings
+
+
+@BOTH
+def test_the_quick_start_of_the_backend_ends_with_the_turnover_of_the_page(
+    database: dict[str, Any], tmp_path: Path
+) -> None:
+    call_command("startproject", "website", tmp_path)
+    project = Project(tmp_path, Path(sys.executable), environ() | {"PYTHONPATH": str(ROOT)})
+    (tmp_path / "shop" / "migrations").mkdir(parents=True)
+    (tmp_path / "shop" / "__init__.py").touch()
+    (tmp_path / "shop" / "migrations" / "__init__.py").touch()
+    (tmp_path / "shop" / "models.py").write_text(MODELS)
+    with (tmp_path / "website" / "settings.py").open("a") as settings:
+        settings.write(quick_start_settings(database))
+    project.manage("makemigrations", "shop")
+    migration = tmp_path / "shop" / "migrations" / "0001_initial.py"
+    imports, operations = OPERATIONS.split("\n\n", 1)
+    written = migration.read_text().rstrip()
+    assert written.endswith("]")
+    migration.write_text(f"{imports}\n{written[:-1]}{operations}]\n")
+    project.manage("migrate")
+    project.manage("migrate", "--database", "risingwave")
+    lines = re.findall(r"^>>> (.*)$", SESSION, re.MULTILINE)
+    expected = SESSION.splitlines()[-1]
+    code = "\n".join(["from shop.models import *", *lines[:-1], f"print(repr({lines[-1]}))"])
+    assert project.manage("shell", "--verbosity", "0", "--command", code).splitlines()[-1] == expected
