@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import re
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ from django_risingwave.models import MaterializedView
 from live import formats
 from live.rankings import Ranking
 from tests.conftest import BOTH
-from tests.environments import Project, environ
+from tests.environments import Project, environ, read
 from tests.processes import ROOT
 from tests.test_docs import blocks
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from django.db.migrations.operations.base import Operation
 
+    from tests.processes import Server
+
 
 def last_value(code: str, names: dict[str, Any]) -> Any:
     """Run the code, and return the value of its last expression."""
@@ -35,6 +38,18 @@ def last_value(code: str, names: dict[str, Any]) -> Any:
     assert isinstance(last, ast.Expr)
     exec(compile(ast.Module(statements, []), "page", "exec"), names)
     return eval(compile(ast.Expression(last.value), "page", "eval"), names)
+
+
+# README.md and docs/embedding.md -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/embedding.md"])
+def test_the_iframe_of_the_page_is_one_that_the_dashboard_offers(page: str, server: Server) -> None:
+    [written] = [code for code in blocks(page, "html") if "<iframe" in code]
+    host = re.search(r"https?://[^/]+", written)
+    assert host
+    offered = re.findall(r"<textarea[^>]*>(.*?)</textarea>", read(f"{server.url}/"), re.DOTALL)
+    assert " ".join(written.replace(host[0], server.url).split()) in map(html.unescape, offered)
 
 
 # docs/rankings.md ----------------------------------------------------------------------------------------
