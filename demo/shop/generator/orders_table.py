@@ -11,6 +11,7 @@ from django.db.models import Max
 
 from demo.databases import describe, first_line
 from demo.shop.models import Order
+from live.retries import retry_delays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 #: errors have the code XX000.
 #: https://github.com/risingwavelabs/risingwave/blob/v3.0.3/src/utils/pgwire/src/error_or_notice.rs
 CONNECTION_ERRORS = (OperationalError, InterfaceError, InternalError)
-#: Seconds before the first attempt to reconnect. The delay doubles with each attempt, up to the maximum.
+#: Seconds before the first attempt to reconnect, and before each of the last ones.
 FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.5, 5.0
 
 
@@ -52,7 +53,7 @@ class OrdersTable:
         again. Raises CommandError if there is no such table.
         """
         lost_at = None
-        delay = FIRST_RETRY_SECONDS
+        delays = retry_delays(FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS)
         while True:
             try:
                 self.execute(statement)
@@ -65,8 +66,7 @@ class OrdersTable:
                         f"The {describe(self.connection)} is gone; waiting for it: {first_line(error)}"
                     )
                 self.connection.close()
-                time.sleep(delay)
-                delay = min(delay * 2, MAX_RETRY_SECONDS)
+                time.sleep(next(delays))
             else:
                 break
         if lost_at is None:
