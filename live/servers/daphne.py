@@ -77,7 +77,7 @@ class DaphneServer(Server):
         return ASGITransport(send)
 
     async def handle_request(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let `app` answer; shutdown waits for it. Refuse requests once shutdown has drained them."""
+        """Let `app` answer, which shutdown waits for; refuse the request if shutdown has begun."""
         if self._refuses_requests:
             await _refuse(send)
             return
@@ -108,11 +108,7 @@ class DaphneServer(Server):
         if self._requests:
             await asyncio.wait(self._requests, timeout=seconds)
         if self._requests:
-            logger.error(
-                "Daphne: %s requests did not end within %s s and are left unanswered",
-                len(self._requests),
-                seconds,
-            )
+            logger.error("Daphne: requests left unanswered after %g s: %s", seconds, len(self._requests))
 
 
 async def _refuse(send: Send) -> None:
@@ -138,10 +134,11 @@ def _stop_listening() -> None:
 def _exit_in_time() -> None:
     """End the process although it waits for a thread, and the thread for a database.
 
-    Python waits for the threads of an executor at exit, and can't end one that hangs.
+    Python waits for the threads of an executor at exit, and can't end one that hangs. This is needed as
+    long as views, sessions and the ORM run in threads.
     https://docs.python.org/3/library/concurrent.futures.html#threadpoolexecutor
     """
     seconds = live_settings.SHUTDOWN_SECONDS
     time.sleep(seconds)
-    logger.error("Daphne: the process did not end within %s s because something in it hangs", seconds)
+    logger.error("Daphne: ends the process because something in it still hangs after %g s", seconds)
     os._exit(1)
