@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,13 +27,34 @@ _watch = Watch()
 _watch.start()
 
 BOTH = pytest.mark.django_db(transaction=True, databases=["default", "risingwave"])
-
+#: Where a run keeps its temporary files, if nobody has named another folder.
+OWN_FOLDER = pytest.StashKey[Path]()
 
 #: Programs that tests need, by the mark of these tests.
 PROGRAMS = {"browser": ("chromium", processes.CHROMIUM), "nginx": ("nginx", processes.NGINX)}
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each run a folder of its own for temporary files, which is deleted if all tests pass.
+
+    Runs that share pytest's folder disturb each other: each makes it private for its user again, and the
+    servers that root's tests start there run as another user.
+    """
+    if config.option.basetemp is None:
+        config.option.basetemp = tempfile.mkdtemp(prefix="tests-")
+        config.stash[OWN_FOLDER] = Path(config.option.basetemp)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    folder = session.config.stash.get(OWN_FOLDER, None)
+    if folder and not session.testsfailed:
+        session.config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The backend's many quick files come last, so that all workers stay busy until the end.
+    items.sort(key=lambda item: item.nodeid.startswith("tests/django_risingwave/"))
     if os.environ.get("REQUIRE_PROGRAMS"):
         return
     for item in items:
