@@ -28,9 +28,10 @@ help:
 demo: $(VENV)/demo
 	@exec $(VENV)/bin/python -m demo
 
-# Each worker has servers of its own, and takes whole files: what a file's tests share is set up once.
+# Four on two cores, because most tests wait for a server or a browser. Each has servers of its own and takes
+# whole files, so that what a file's tests share is set up once, in the order of tests/conftest.py.
 test: $(VENV)/dev
-	@exec $(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	@exec $(VENV)/bin/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # uv fetches a Python that it doesn't find; those of pyenv are not where it looks.
 matrix: $(VENV)/dev
@@ -66,8 +67,9 @@ UPGRADE ?= --upgrade
 UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes $(UPGRADE) \
 	--custom-compile-command "make lock" pyproject.toml
 LOCK := $(UV_COMPILE) --python-version 3.11
-LOCK_DRIVER := $(LOCK) --constraint requirements/dev.txt \
-	--no-emit-package django --no-emit-package asgiref --no-emit-package sqlparse
+DRIVER_ONLY := --no-emit-package django --no-emit-package asgiref --no-emit-package sqlparse
+LOCK_DRIVER := $(LOCK) --constraint requirements/dev.txt $(DRIVER_ONLY)
+LOCK_LOWEST_DRIVER := $(LOCK) --resolution lowest-direct --constraint requirements/lowest.txt $(DRIVER_ONLY)
 LOCK_DJANGO := --extra live --extra standin --group site --group test
 lock: $(VENV)/dev
 	$(LOCK) --extra psycopg2 --extra live --extra standin --group site --output-file requirements/demo.txt
@@ -78,6 +80,9 @@ lock: $(VENV)/dev
 	$(LOCK) $(LOCK_DJANGO) --group django52 --output-file requirements/django-5.2.txt
 	$(UV_COMPILE) --python-version 3.12 $(LOCK_DJANGO) --group django60 --output-file requirements/django-6.0.txt
 	$(UV_COMPILE) --python-version 3.12 $(LOCK_DJANGO) --group django61 --output-file requirements/django-6.1.txt
+	$(LOCK) --resolution lowest-direct $(LOCK_DJANGO) --output-file requirements/lowest.txt
+	$(LOCK_LOWEST_DRIVER) --extra psycopg2 --output-file requirements/lowest-psycopg2.txt
+	$(LOCK_LOWEST_DRIVER) --extra psycopg3 --group pool --output-file requirements/lowest-psycopg3.txt
 
 # What the dashboard is measured beside, each in an environment of its own.
 PEERS := benchmarks/peers/requirements
