@@ -31,7 +31,15 @@ from benchmarks.standin import migrated_standin, prepare_site
 
 DOCUMENT, PLOT = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "peers.svg"
 RESULTS = environments.FOLDER / "results.json"
-QUICK = Plan(repeats=1, idle=1, commits=2, spacing=1, connect=20, warm_up=0.5, page_commits=2)
+QUICK = Plan(
+    repeats=1,
+    idle_seconds=1,
+    commits=2,
+    spacing_seconds=1,
+    connect_seconds=20,
+    warm_up_seconds=0.5,
+    page_commits=2,
+)
 
 
 def arguments() -> argparse.Namespace:

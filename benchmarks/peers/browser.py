@@ -42,7 +42,7 @@ def browse(browser: Browser, url: str, trial: Trial) -> list[float]:
         page.evaluate(WATCH)
         commits = []
         for _ in range(trial.plan.page_commits):
-            page.wait_for_timeout(trial.plan.spacing * 1000 * random.uniform(0.5, 1))
+            page.wait_for_timeout(trial.plan.spacing_seconds * 1000 * random.uniform(0.5, 1))
             turnover, _, moment = trial.orders.commit()
             commits.append((turnover, moment * 1000))
         page.wait_for_function("last => seen.at(-1)?.[0] >= last", arg=turnover, timeout=30_000)

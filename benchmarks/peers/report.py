@@ -26,8 +26,8 @@ HEAD = (
 
 
 def number(figure: float, plan: Plan, digits: int = 0) -> str:
-    """Format a figure; an infinite one as longer than the patience of the plan."""
-    return f"> {plan.patience * 1000:,.0f}" if math.isinf(figure) else f"{figure:,.{digits}f}"
+    """Format a figure; an infinite one as longer than the timeout of the plan."""
+    return f"> {plan.timeout_seconds * 1000:,.0f}" if math.isinf(figure) else f"{figure:,.{digits}f}"
 
 
 def spread(figures: Sequence[float], plan: Plan, digits: int = 0) -> str:
@@ -40,7 +40,7 @@ def spread(figures: Sequence[float], plan: Plan, digits: int = 0) -> str:
 def row(title: str, result: Result, plan: Plan) -> str:
     """Return a line of a table."""
     if not result.p50:
-        reason = f"{result.open:,} of {result.wanted:,} connected within {plan.connect:.0f} s"
+        reason = f"{result.open:,} of {result.wanted:,} connected within {plan.connect_seconds:.0f} s"
         return f"| {title} | {reason} |" + " |" * 7
     if result.lost:
         title += f", {result.lost:,} connections lost"
@@ -69,10 +69,10 @@ def section(hows: Sequence[str], results: Mapping[str, Sequence[Result]], plan: 
         hows="\n".join(
             textwrap.fill(how, WIDTH, subsequent_indent="  ", break_on_hyphens=False) for how in hows
         ),
-        spacing=plan.spacing,
+        spacing=plan.spacing_seconds,
         repeats=plan.repeats,
         commits=plan.commits,
-        idle=plan.idle,
+        idle=plan.idle_seconds,
     )
     return f"{TITLE}\n\n{introduction}\n{tables(results, plan)}"
 

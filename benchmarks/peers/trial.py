@@ -32,19 +32,19 @@ MIN_VIEWERS_FOR_MEMORY = 100
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured. Times are in seconds."""
+    """How much is measured."""
 
     repeats: int = 5
     #: The dashboard pings its subscribers every 5 s, so that a measurement includes one ping.
-    idle: float = 5.0
+    idle_seconds: float = 5.0
     #: Commits in each repeat and the mean time between two. It varies, as does the time to the next poll.
     commits: int = 4
-    spacing: float = 1.5
+    spacing_seconds: float = 1.5
     #: Within which all viewers must connect.
-    connect: float = 60
+    connect_seconds: float = 60
     #: Within which a viewer must be shown a commit.
-    patience: float = 10
-    warm_up: float = 3
+    timeout_seconds: float = 10
+    warm_up_seconds: float = 3
     #: Commits measured in Chromium.
     page_commits: int = 10
 
@@ -55,7 +55,7 @@ class Result:
 
     wanted: int
     open: int = 0
-    #: Milliseconds; infinite if the commit was not shown within Plan.patience.
+    #: Milliseconds; infinite if the commit was not shown within Plan.timeout_seconds.
     p50: list[float] = field(default_factory=list)
     p95: list[float] = field(default_factory=list)
     #: Viewers whose connections were lost.
@@ -194,43 +194,43 @@ class Trial:
 
     def run(self, crowd: Viewers, result: Result, empty: int) -> None:
         """Repeat the measurement; once is enough for a peer that doesn't keep up."""
-        time.sleep(self.plan.warm_up)
+        time.sleep(self.plan.warm_up_seconds)
         for _ in range(2):
             self.orders.commit()
-            time.sleep(self.plan.spacing)
+            time.sleep(self.plan.spacing_seconds)
         self.wait_for(crowd, self.orders.turnover)
         for _ in range(self.plan.repeats):
-            self.idle(result)
-            commits = self.active(crowd, result)
-            self.latency(crowd, commits, result)
+            self.measure_idle(result)
+            commits = self.measure_commits(crowd, result)
+            self.measure_latency(crowd, commits, result)
             if result.open >= MIN_VIEWERS_FOR_MEMORY:
                 result.memory.append((self.server.memory() - empty) / 1024 / result.open)
             print(".", end="", file=sys.stderr, flush=True)
             if result.too_many:
                 break
 
-    def commits(self) -> list[tuple[int, float]]:
+    def commit_orders(self) -> list[tuple[int, float]]:
         """Commit the orders of one repeat. Return pairs of (turnover, time)."""
         commits = []
         for _ in range(self.plan.commits):
             turnover, moment, _ = self.orders.commit()
             commits.append((turnover, moment))
-            time.sleep(self.plan.spacing * random.uniform(0.75, 1.25))
+            time.sleep(self.plan.spacing_seconds * random.uniform(0.75, 1.25))
         return commits
 
-    def idle(self, result: Result) -> None:
+    def measure_idle(self, result: Result) -> None:
         """Measure while nothing changes."""
         time.sleep(0.5)
         cpu, began, position = self.server.cpu(), time.monotonic(), self.queries.position()
-        time.sleep(self.plan.idle)
+        time.sleep(self.plan.idle_seconds)
         seconds = time.monotonic() - began
         result.idle_cpu.append((self.server.cpu() - cpu) / seconds / result.open * 1e6)
         result.idle_queries.append(self.queries.count(position, self.queries.position()) / seconds)
 
-    def active(self, crowd: Viewers, result: Result) -> list[tuple[int, float]]:
+    def measure_commits(self, crowd: Viewers, result: Result) -> list[tuple[int, float]]:
         """Measure during the commits, and until all viewers have seen the last."""
         cpu, began, position = self.server.cpu(), time.monotonic(), self.queries.position()
-        commits = self.commits()
+        commits = self.commit_orders()
         ended = time.monotonic()
         result.queries.append(self.queries.count(position, self.queries.position()) / (ended - began))
         self.wait_for(crowd, self.orders.turnover)
@@ -242,24 +242,24 @@ class Trial:
         return commits
 
     def wait_for(self, crowd: Viewers, turnover: int) -> None:
-        """Wait until all viewers have seen the turnover, or the patience of the plan is over."""
-        until = time.monotonic() + self.plan.patience
+        """Wait until all viewers have seen the turnover, or the timeout of the plan is over."""
+        until = time.monotonic() + self.plan.timeout_seconds
         while time.monotonic() < until:
             seen = crowd.collect()["seen"]
             if all(viewer and viewer[-1][0] >= turnover for viewer in seen):
                 return
             time.sleep(0.2)
 
-    def latency(self, crowd: Viewers, commits: list[tuple[int, float]], result: Result) -> None:
+    def measure_latency(self, crowd: Viewers, commits: list[tuple[int, float]], result: Result) -> None:
         """Measure from each commit until each viewer is shown this commit or a later one."""
         times = []
-        told = crowd.collect()
-        result.lost = told["lost"]
-        for viewer in told["seen"]:
+        collected = crowd.collect()
+        result.lost = collected["lost"]
+        for viewer in collected["seen"]:
             for turnover, moment in commits:
                 shown = next((at for value, at in viewer if value >= turnover), math.inf)
                 late = (shown - moment) * 1000
-                times.append(late if late <= self.plan.patience * 1000 else math.inf)
+                times.append(late if late <= self.plan.timeout_seconds * 1000 else math.inf)
         times.sort()
         result.p50.append(statistics.median_low(times))
         result.p95.append(times[int(len(times) * 0.95)])
@@ -282,12 +282,12 @@ def measure(
     with serve(peer, python, log) as (host, server):
         arguments = python, peer.viewers, host
         trial = Trial(plan, orders, queries, server)
-        with viewers(*arguments, 1, plan.connect) as one:
+        with viewers(*arguments, 1, plan.connect_seconds) as one:
             orders.commit()
             trial.wait_for(one, orders.turnover)
         time.sleep(0.5)
         empty = server.memory()
-        with viewers(*arguments, count, plan.connect) as crowd:
+        with viewers(*arguments, count, plan.connect_seconds) as crowd:
             result.open = crowd.open
             if crowd.open == count:
                 trial.run(crowd, result, empty)

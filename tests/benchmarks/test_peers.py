@@ -39,11 +39,11 @@ def test_a_peer_shows_what_is_committed(name):
 def test_a_figure_is_the_median_with_the_least_and_the_most():
     assert report.spread([30, 1000, 20, 2000, 5], Plan()) == "30 (5 – 2,000)"
     assert report.spread([7, 7, 7], Plan(), digits=1) == "7.0"
-    assert report.spread([1, math.inf, math.inf], Plan(patience=10)) == "> 10,000 (1 – > 10,000)"
+    assert report.spread([1, math.inf, math.inf], Plan(timeout_seconds=10)) == "> 10,000 (1 – > 10,000)"
 
 
 def test_a_peer_that_does_not_get_there_says_so():
-    cells = report.row("Peer", Result(wanted=1000, open=612), Plan(connect=60))
+    cells = report.row("Peer", Result(wanted=1000, open=612), Plan(connect_seconds=60))
     assert cells.startswith("| Peer | 612 of 1,000 connected within 60 s |")
     assert cells.count("|") == report.HEAD.count("|")
 
