@@ -95,7 +95,7 @@ def main() -> None:
                 cursor.execute("VACUUM ANALYZE")
                 cells = measure(cursor, options.repeats)
             print(f"| {size:,} | {' | '.join(cells)} |", flush=True)
-        print("\nms, median (9 in 10)")
+        print("\nAll times are in ms: the median (9 in 10).")
 
 
 if __name__ == "__main__":
