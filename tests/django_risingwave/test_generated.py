@@ -13,7 +13,7 @@ from django.db.models import F, Sum
 from django.test.utils import CaptureQueriesContext, isolate_apps
 
 from tests.django_risingwave.models import Base, Sale
-from tests.django_risingwave.test_schema import LABEL
+from tests.django_risingwave.table import LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -30,7 +30,7 @@ from django_risingwave.fields import RowIdField
 from django_risingwave.streaming import migration_operations
 from django_risingwave.streaming.aggregates import Count
 from tests.django_risingwave.models import Author, Book, Event, Everything, KindTotal, Sale
-from tests.django_risingwave.test_schema import THING, Table
+from tests.django_risingwave.table import THING, Table
 
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
