@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.conftest import BOTH
-from tests.live.test_browser import browser, context, page, patience  # noqa: F401
+from tests.live.test_browser import TWO_POLLS, browser, context, let_time_pass, page, patience  # noqa: F401
 from tests.live.test_tags import ONE, OTHER, render, static_files  # noqa: F401
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def test_who_has_to_log_in_is_told_so_once(page, closed_server, orders):  # noqa
     """As from an asynchronous view, which doesn't know who is looking."""
     head, body = own("{% live_head %}", ONE + "{% live_scripts %}")
     body = body.replace("data-now=", 'data-login-url="/login/?next=%2Felsewhere%2F" data-now=')
+    page.clock.install()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/partials/" in request.url else None)
     loads: list[str] = []
@@ -73,7 +74,6 @@ def test_who_has_to_log_in_is_told_so_once(page, closed_server, orders):  # noqa
     open_page(page, closed_server, head, body)
     link = page.locator(STATES).get_by_role("link", name="Log in")
     expect(link).to_have_attribute("href", "/login/?next=%2Felsewhere%2F")
-    # Two poll intervals: what must not happen has no event to wait for.
-    page.wait_for_timeout(4_500)
+    let_time_pass(page, TWO_POLLS)
     assert len(asked) <= 2
     assert len(loads) == 1
