@@ -69,11 +69,7 @@ def start(folder: Path = demo.POSTGRES) -> PostgresServer:
             remove_stale_locks(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         server: PostgresServer = load_wheel().get_server(folder, cleanup_mode=None, start=False)
-        try:
-            server.start()
-        except subprocess.TimeoutExpired:
-            # The wheel waits 10 s for pg_ctl. The server goes on starting, and this call takes it over.
-            server.start()
+        start_patiently(server, folder)
     except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
         raise PostgresError(
             f"PostgreSQL can't start in {folder}: {last_log_line(folder) or error}"
@@ -85,6 +81,25 @@ def start(folder: Path = demo.POSTGRES) -> PostgresServer:
         server.stop()
         raise PostgresError(f"PostgreSQL in {folder} can't be used: {str(error).strip()}") from error
     return server
+
+
+def start_patiently(server: PostgresServer, folder: Path) -> None:
+    """Start the server, which may need longer than the 10 s that the wheel waits.
+
+    After a timeout the server goes on starting. Another call takes it over, once it is ready: before, the
+    wheel raises AssertionError.
+    """
+    deadline = time.monotonic() + STARTUP_SECONDS
+    while True:
+        try:
+            server.start()
+        except (subprocess.TimeoutExpired, AssertionError) as error:
+            is_starting = isinstance(error, subprocess.TimeoutExpired) or is_running(folder)
+            if not is_starting or time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+        else:
+            return
 
 
 def load_wheel() -> ModuleType:

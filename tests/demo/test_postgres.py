@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,18 @@ def test_a_running_server_is_taken_over(folder):
         ],
         check=True,
     )
+    assert pid(folder) == first
+
+
+def test_a_server_that_is_still_starting_is_waited_for_and_taken_over(folder):
+    postgres.start(folder)
+    first = pid(folder)
+    file = folder / "postmaster.pid"
+    ready = file.read_text()
+    file.write_text(ready.replace("ready", "starting"))
+    threading.Timer(0.5, file.write_text, [ready]).start()
+    postgres.start(folder)
+    assert file.read_text() == ready
     assert pid(folder) == first
 
 
