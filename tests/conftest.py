@@ -14,6 +14,7 @@ from django.db import connections
 from demo import postgres
 from demo.shop.models import Order
 from tests import processes
+from tests.browser import browser, context, page  # noqa: F401 - fixtures of all tests
 from tests.django_risingwave.watch import Watch
 from tests.settings import STANDIN_FOLDER
 

@@ -11,7 +11,6 @@ from playwright.sync_api import Page, expect
 
 from demo import postgres
 from tests.environments import Project, build_wheel, create_environment, environ, read
-from tests.live.test_browser import browser, context, page, patience  # noqa: F401
 from tests.processes import ROOT
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def test_the_project_runs_on_the_wheel_and_gets_nothing_of_the_demo(project):
     assert "generate_orders" not in project.manage("help")
 
 
-def test_a_page_of_the_project_shows_a_live_ranking(project, page: Page, tmp_path):  # noqa: F811
+def test_a_page_of_the_project_shows_a_live_ranking(project, page: Page, tmp_path):
     with project.serve("manage.py", "runserver", "--noreload", "127.0.0.1:{port}") as url:
         polls: list[str] = []
         sockets: list[str] = []
@@ -85,7 +84,7 @@ def test_a_page_of_the_project_shows_a_live_ranking(project, page: Page, tmp_pat
         page.screenshot(path=os.environ.get("SCREENSHOT", tmp_path / "project.png"))
 
 
-def test_under_wsgi_the_page_polls_and_is_answered_from_memory(project, page: Page):  # noqa: F811
+def test_under_wsgi_the_page_polls_and_is_answered_from_memory(project, page: Page):
     with project.serve("-c", WSGI) as url:
         page.goto(url)
         with page.expect_response(lambda response: "/partials/" in response.url and response.status == 304):

@@ -1,84 +1,25 @@
-"""The page in a real Chromium, from an order being inserted to the page changing."""
+"""The dashboard and the widget in a real Chromium: an order is inserted, and the page changes."""
 
 from __future__ import annotations
 
 import http.server
-import os
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute, expect, sync_playwright
+from playwright.sync_api import Page, WebSocketRoute, expect
 
+from live.protocol import CloseCode
 from tests import processes
+from tests.browser import STATES, badge, requests_of, shows, wait_until
 from tests.conftest import BOTH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 pytestmark = [BOTH, pytest.mark.browser]
-STATES = "#ranking-states-by-turnover"
-#: Milliseconds in which a page polls twice.
-TWO_POLLS = 4_500
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    flags = [
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-    ]
-    if os.geteuid() == 0:
-        flags.append("--no-sandbox")  # Chromium's sandbox refuses to run as root.
-    # Playwright leaves an event loop running in this thread; the tests themselves await nothing.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=flags)
-        yield running
-        running.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context()
-    context.set_default_timeout(20_000)
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A page whose console has to stay clean of errors, the policy's violations among them."""
-    page = context.new_page()
-    errors: list[str] = []
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    assert [error for error in errors if not expected(error)] == []
-
-
-def expected(error: str) -> bool:
-    """Chromium itself tells of connections that fail, which some of these tests bring about."""
-    return (
-        "WebSocket connection" in error or "htmx:ws:error" in error or "Failed to" in error or "ERR_" in error
-    )
-
-
-@pytest.fixture(autouse=True)
-def patience() -> None:
-    expect.set_options(timeout=20_000)
-
-
-def shows(page: Page, text: str) -> None:
-    expect(page.locator(STATES)).to_contain_text(text)
-
-
-def badge(page: Page, state: str) -> None:
-    expect(page.locator("#badge")).to_have_attribute("data-state", state)
 
 
 def test_an_order_is_inserted_and_the_page_changes_by_itself(page, server, orders):
@@ -88,17 +29,16 @@ def test_an_order_is_inserted_and_the_page_changes_by_itself(page, server, order
     shows(page, "$6")
     page.evaluate("window.mark = 'not reloaded'")
     row = page.locator(f"{STATES} .live-row").first.element_handle()
-    polls: list[str] = []
-    page.on("request", lambda request: polls.append(request.url))
-    orders((1, 10, 10.0, "Utah"))
-    shows(page, "Utah")
-    shows(page, "$100")
+    with requests_of(page) as requests:
+        orders((1, 10, 10.0, "Utah"))
+        shows(page, "Utah")
+        shows(page, "$100")
+    assert requests == []
     assert page.evaluate("window.mark") == "not reloaded"
     # Morphed, not replaced: Ohio's element is still there, now in the second place, and its bar has shrunk.
     assert row.evaluate("row => row.isConnected && row.querySelector('.name').textContent") == "Ohio"
     assert row.evaluate("row => row.querySelector('.rank').textContent") == "2"
     assert row.evaluate("row => row.querySelector('rect').getAttribute('width')") == "6.0"
-    assert polls == []
 
 
 def test_a_bar_glides_to_its_new_width(page, server, orders):
@@ -108,36 +48,42 @@ def test_a_bar_glides_to_its_new_width(page, server, orders):
     shows(page, "$10")
     page.evaluate(
         """() => {
-          window.widths = new Set();
           const rect = document.querySelectorAll('#ranking-states-by-turnover rect')[1];
-          const watch = () => { widths.add(getComputedStyle(rect).width); requestAnimationFrame(watch); };
-          watch();
+          rect.addEventListener('transitionend', ({propertyName, elapsedTime}) => {
+            window.transition = [propertyName, elapsedTime, getComputedStyle(rect).width];
+          });
         }"""
     )
     orders((1, 1, 70.0, "Utah"))
     shows(page, "$80")
-    page.wait_for_function("() => widths.has('80px')")
-    assert page.evaluate("widths.size") > 4
+    page.wait_for_function("() => window.transition")
+    name, seconds, width = page.evaluate("transition")
+    assert (name, width) == ("width", "80px")
+    assert seconds > 0
 
 
-def test_where_no_socket_can_be_had_the_page_polls(page, server, orders):
+def test_without_a_socket_the_page_polls_every_two_seconds(page, server, orders):
+    page.clock.install()
     page.route_web_socket("**", lambda socket: socket.close(code=1011))
     orders((1, 2, 3.0, "Ohio"))
     page.goto(server.url)
     badge(page, "polling")
     shows(page, "$6")
-    polls: list[str] = []
-    page.on("request", lambda request: polls.append(request.url))
-    for _ in range(2):
-        with page.expect_response(lambda response: "/partials/" in response.url and response.status == 304):
-            pass
-    assert len(polls) <= 3
+    statuses = stop_clock(page)
+    with requests_of(page) as requests:
+        for number in range(1, 4):
+            page.clock.run_for(1_999)
+            page.clock.run_for(1)
+            wait_until(page, lambda: len(statuses()) == number)  # noqa: B023
+    assert len(requests) == 3
+    assert statuses()[-1] == 304
+    page.clock.resume()
     orders((1, 2, 3.0, "Utah"))
     shows(page, "Utah")
 
 
-def test_what_was_pushed_and_undone_is_not_mistaken_for_what_was_polled(page, server, orders):
-    """The page shows a pushed state B after a polled state A; back at A, a poll must not answer 304."""
+def test_a_poll_replaces_a_state_that_was_pushed_after_the_last_poll(page, server, orders):
+    """A state A is polled, and B pushed. When the rows are back at A, the next poll must not get a 304."""
     from demo.shop.models import Order
 
     orders((1, 2, 3.0, "Ohio"))
@@ -167,8 +113,34 @@ def test_without_javascript_the_page_reloads_itself(browser, server, orders):
     context.close()
 
 
+def stop_clock(page: Page) -> Callable[[], list[int | None]]:
+    """Stop the page's clock after a poll, so that timers run only in page.clock.run_for().
+
+    Returns the statuses of the polls that the page has handled since, None for one without an answer. Needs
+    page.clock.install() before the page is opened.
+    """
+    page.evaluate(
+        """() => {
+          window.statuses = [];
+          document.addEventListener('htmx:finally:request', ({detail}) => {
+            statuses.push(detail.ctx.response?.status ?? null);
+          });
+        }"""
+    )
+
+    def statuses() -> list[int | None]:
+        found: list[int | None] = page.evaluate("statuses")
+        return found
+
+    # A minute further: the next poll is due.
+    page.clock.pause_at(time.time() + 60)
+    wait_until(page, statuses)
+    page.evaluate("statuses.length = 0")
+    return statuses
+
+
 def hide(page: Page, hidden: bool) -> None:
-    """Headless Chromium hides no tab, so the page is told."""
+    """Tell the page that its tab is hidden or shown; headless Chromium does neither."""
     page.evaluate(
         """hidden => {
           Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
@@ -178,32 +150,23 @@ def hide(page: Page, hidden: bool) -> None:
     )
 
 
-def let_time_pass(page: Page, milliseconds: int) -> None:
-    """Let time pass on the page's installed clock, and wait until all requests of that time are known."""
-    page.clock.run_for(milliseconds)
-    with page.expect_response("**/healthz/"):
-        page.evaluate("() => void fetch('/healthz/')")
-
-
-def test_a_hidden_tab_asks_for_nothing_and_catches_up_when_shown(page, server, orders):
+def test_a_hidden_tab_keeps_no_socket_and_catches_up_when_it_is_shown(page, server, orders):
     page.clock.install()
     orders((1, 2, 3.0, "Ohio"))
     page.goto(server.url)
     badge(page, "live")
-    requests: list[str] = []
-    page.on("request", lambda request: requests.append(request.url))
-    page.on("websocket", lambda socket: requests.append(socket.url))
-    hide(page, True)
-    badge(page, "connecting")
-    orders((1, 2, 3.0, "Utah"))
-    let_time_pass(page, TWO_POLLS)
-    assert [url for url in requests if not url.endswith("/healthz/")] == []
+    with requests_of(page) as requests:
+        hide(page, True)
+        badge(page, "connecting")
+        orders((1, 2, 3.0, "Utah"))
+        page.clock.run_for(10_000)
+    assert requests == []
     hide(page, False)
     shows(page, "Utah")
     badge(page, "live")
 
 
-def test_a_hidden_tab_does_not_poll_and_catches_up_when_shown(page, server, orders):
+def test_a_hidden_tab_does_not_poll_and_catches_up_when_it_is_shown(page, server, orders):
     page.clock.install()
     page.route_web_socket("**", lambda socket: socket.close(code=1011))
     orders((1, 2, 3.0, "Ohio"))
@@ -212,37 +175,36 @@ def test_a_hidden_tab_does_not_poll_and_catches_up_when_shown(page, server, orde
     with page.expect_response("**/partials/**"):
         pass
     hide(page, True)
-    polls: list[str] = []
-    page.on("request", lambda request: polls.append(request.url))
-    orders((1, 2, 3.0, "Utah"))
-    let_time_pass(page, TWO_POLLS)
-    assert [url for url in polls if not url.endswith("/healthz/")] == []
+    with requests_of(page) as requests:
+        orders((1, 2, 3.0, "Utah"))
+        page.clock.run_for(10_000)
+    assert requests == []
     hide(page, False)
     shows(page, "Utah")
 
 
 def test_polls_wait_for_as_long_as_the_server_asks(page, site_environment, tmp_path, orders):
+    page.clock.install()
     page.route_web_socket("**", lambda socket: socket.close(code=1011))
     port = processes.free_port()
     with processes.daphne(site_environment, tmp_path / "log", port) as server:
         page.goto(server.url)
         badge(page, "polling")
+    statuses = stop_clock(page)
     nowhere = f"postgres://nobody@127.0.0.1:{processes.free_port()}/none"
     with processes.daphne(site_environment | {"RISINGWAVE_URL": nowhere}, tmp_path / "log", port):
-        with page.expect_event("requestfinished", lambda request: request.response().status == 503) as waited:
-            pass
-        refused = waited.value
-        with page.expect_event("requestfinished", lambda request: "/partials/" in request.url) as waited:
-            pass
-        polled = waited.value
-        waits = int(refused.response().headers["retry-after"]) * 1000
-    assert waits == 5_000
-    # By the browser's clock.
-    answered = refused.timing["startTime"] + refused.timing["responseEnd"]
-    assert polled.timing["startTime"] - answered > waits * 0.95
+        with page.expect_response(lambda response: response.status == 503) as refused:
+            page.clock.run_for(2_000)
+        wait_until(page, lambda: statuses() == [503])
+        assert refused.value.headers["retry-after"] == "5"
+        with requests_of(page) as requests:
+            page.clock.run_for(4_999)
+        assert requests == []
+        page.clock.run_for(2_000)
+        wait_until(page, lambda: len(statuses()) == 2)
 
 
-def test_a_paused_page_stands_still_and_catches_up_when_resumed(page, server, orders):
+def test_a_paused_page_stays_as_it_is_and_catches_up_when_it_is_resumed(page, server, orders):
     orders((1, 2, 3.0, "Ohio"))
     page.goto(server.url)
     badge(page, "live")
@@ -261,7 +223,7 @@ def test_a_paused_page_stands_still_and_catches_up_when_resumed(page, server, or
     badge(page, "live")
 
 
-def test_the_page_comes_back_after_a_restart_of_the_server(page, site_environment, tmp_path, orders):
+def test_a_page_reconnects_after_a_restart_of_the_server(page, site_environment, tmp_path, orders):
     port = processes.free_port()
     orders((1, 2, 3.0, "Ohio"))
     with processes.daphne(site_environment, tmp_path / "log", port) as server:
@@ -275,8 +237,16 @@ def test_the_page_comes_back_after_a_restart_of_the_server(page, site_environmen
         shows(page, "Utah")
 
 
-@pytest.mark.parametrize("code", [1000, 1012, 4503, 4512])
-def test_a_page_comes_back_on_the_codes_that_say_so(page, server, orders, code):
+@pytest.mark.parametrize(
+    "code",
+    [
+        CloseCode.NORMAL,
+        CloseCode.RESTART,
+        CloseCode.TOO_MANY_SUBSCRIBERS,
+        CloseCode.ASGI_RESTART,
+    ],
+)
+def test_a_page_reconnects_after_a_close_that_allows_it(page, server, orders, code):
     sockets: list[str] = []
 
     def first_closed(socket: WebSocketRoute) -> None:
@@ -290,7 +260,7 @@ def test_a_page_comes_back_on_the_codes_that_say_so(page, server, orders, code):
     orders((1, 2, 3.0, "Ohio"))
     page.goto(server.url)
     shows(page, "Ohio")
-    # Polls would show the next ones too.
+    # A poll would show Utah too.
     page.route("**/partials/**", lambda route: route.abort())
     orders((1, 2, 3.0, "Utah"))
     shows(page, "Utah")
@@ -298,8 +268,11 @@ def test_a_page_comes_back_on_the_codes_that_say_so(page, server, orders, code):
     assert len(sockets) == 2
 
 
-@pytest.mark.parametrize("code", [1009, 4400, 4403, 4404, 4429])
-def test_a_page_stays_away_on_the_codes_that_say_so_and_polls(page, server, orders, code):
+@pytest.mark.parametrize(
+    "code",
+    [code for code in CloseCode if not code.may_reconnect and code != CloseCode.LOGIN_REQUIRED],
+)
+def test_a_page_polls_after_a_close_that_forbids_to_reconnect(page, server, orders, code):
     sockets: list[str] = []
 
     def closed(socket: WebSocketRoute) -> None:
@@ -311,18 +284,18 @@ def test_a_page_stays_away_on_the_codes_that_say_so_and_polls(page, server, orde
     orders((1, 2, 3.0, "Ohio"))
     page.goto(server.url)
     badge(page, "polling")
-    # It would be back within two seconds.
-    let_time_pass(page, TWO_POLLS)
+    with requests_of(page):
+        page.clock.run_for(10_000)
     assert len(sockets) == 1
     orders((1, 2, 3.0, "Utah"))
     shows(page, "Utah")
 
 
-def test_a_page_that_comes_back_gets_only_the_cards_that_are_new(page, server, orders):
+def test_a_page_that_reconnects_gets_only_the_cards_that_have_changed(page, server, orders):
     sockets: list[tuple[WebSocketRoute, WebSocketRoute]] = []
     cards: list[str] = []
 
-    def noted(socket: WebSocketRoute) -> None:
+    def recorded(socket: WebSocketRoute) -> None:
         upstream = socket.connect_to_server()
         sockets.append((socket, upstream))
 
@@ -333,7 +306,7 @@ def test_a_page_that_comes_back_gets_only_the_cards_that_are_new(page, server, o
 
         upstream.on_message(pass_on)
 
-    page.route_web_socket("**", noted)
+    page.route_web_socket("**", recorded)
     orders((1, 2, 3.0, "Ohio"))
     page.goto(server.url)
     badge(page, "live")
@@ -343,10 +316,7 @@ def test_a_page_that_comes_back_gets_only_the_cards_that_are_new(page, server, o
     socket, upstream = sockets[0]
     upstream.close()
     socket.close(code=1012)
-    for _ in range(400):
-        if len(sockets) == 2:
-            break
-        page.wait_for_timeout(50)
+    wait_until(page, lambda: len(sockets) == 2)
     badge(page, "live")
     assert etag in sockets[1][0].url
     orders((1, 2, 3.0, "Utah"))
@@ -390,7 +360,7 @@ def test_a_foreign_site_may_not_embed_a_widget_unless_it_is_listed(
         expect(iframe.locator("#badge")).to_have_attribute("data-state", "live")
 
 
-def test_people_log_in_to_a_closed_dashboard_and_see_it_live(page, closed_server, orders, django_user_model):
+def test_users_log_in_to_a_closed_dashboard_and_see_it_live(page, closed_server, orders, django_user_model):
     django_user_model.objects.create_user("ann", password="a-good-password")
     orders((1, 2, 3.0, "Ohio"))
     page.goto(closed_server.url)
@@ -403,7 +373,7 @@ def test_people_log_in_to_a_closed_dashboard_and_see_it_live(page, closed_server
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
 
 
-def test_the_admin_keeps_to_the_policy(page, server, orders, admin_user):
+def test_the_admin_works_under_the_content_security_policy(page, server, orders, admin_user):
     orders((1, 2, 3.0, "Ohio"))
     page.goto(server.url + "/admin/demo_shop/order/")
     page.get_by_label("Username").fill("admin")
@@ -414,7 +384,7 @@ def test_the_admin_keeps_to_the_policy(page, server, orders, admin_user):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 768, 1440])
-def test_nothing_overflows_on_any_screen(browser, server, orders, scheme, width):
+def test_nothing_overflows_on_a_screen_of_any_width(browser, server, orders, scheme, width):
     orders((1, 2_000_000_000, 1e9, "A state with quite a long name that goes on and on"))
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 844})
     page = context.new_page()

@@ -17,7 +17,6 @@ from playwright.sync_api import expect
 
 from demo import postgres
 from tests import processes
-from tests.live.test_browser import browser, context, page, patience  # noqa: F401 - fixtures
 from tests.live.test_views import get, get_until
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ def test_a_database_that_hangs_delays_no_page(rankings_server, site):
 
 
 @pytest.mark.browser
-def test_a_page_shows_how_stale_it_is_and_recovers_without_a_reload(rankings_server, site, page: Page):  # noqa: F811
+def test_a_page_shows_how_stale_it_is_and_recovers_without_a_reload(rankings_server, site, page: Page):
     rankings_server.insert("Ohio")
     page.goto(site.url)
     card = page.locator("#ranking-states-by-turnover")

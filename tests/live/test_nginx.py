@@ -16,8 +16,8 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from tests.browser import badge, shows
 from tests.conftest import BOTH
-from tests.live.test_browser import badge, browser, patience, shows  # noqa: F401 - fixtures
 from tests.live.test_views import get, get_until
 from tests.live.test_websocket import closing, messages
 from tests.nginx import Site, behind_nginx
@@ -224,7 +224,7 @@ def test_nginx_serves_static_files_by_itself_with_long_caching(site):
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:  # noqa: F811
+def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(ignore_https_errors=True)
     context.set_default_timeout(30_000)
     yield context.new_page()

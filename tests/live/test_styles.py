@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.live.test_browser import browser, context, page, patience  # noqa: F401
 from tests.processes import ROOT
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ STYLES = """() => [...document.querySelectorAll('html, body, body *')].map(eleme
 
 
 @pytest.mark.browser
-def test_the_styles_of_a_ranking_leave_the_rest_of_a_page_as_it_is(page: Page):  # noqa: F811
+def test_the_styles_of_a_ranking_leave_the_rest_of_a_page_as_it_is(page: Page):
     page.set_content(f"<style>:root {{ --ink: red }}</style><body>{ELSEWHERE}</body>")
     before = page.evaluate(STYLES)
     page.add_style_tag(path=LIVE / "ranking.css")
