@@ -42,7 +42,7 @@ def get(server: Server, path: str, method: str = "GET", **headers: str) -> Answe
     for name, value in headers.items():
         request.add_header(name.replace("_", "-"), value)
     try:
-        with build_opener(NoRedirects).open(request, timeout=20) as response:
+        with build_opener(NoRedirects).open(request, timeout=60) as response:
             return Answer(response.status, response.headers, response.read().decode())
     except HTTPError as error:
         with error:
@@ -51,12 +51,11 @@ def get(server: Server, path: str, method: str = "GET", **headers: str) -> Answe
 
 def get_until(condition: Callable[[Answer], bool], server: Server, path: str, **headers: str) -> Answer:
     """Ask until the answer is as expected: a snapshot may be older than what was just inserted."""
-    for _ in range(200):
-        answer = get(server, path, **headers)
-        if condition(answer):
-            return answer
+    deadline = time.monotonic() + 60
+    while not condition(answer := get(server, path, **headers)):
+        assert time.monotonic() < deadline, f"{path} still answers {answer.status}: {answer.body}"
         time.sleep(0.05)
-    raise AssertionError(f"{path} still answers {answer.status}: {answer.body}")
+    return answer
 
 
 def policy(answer: Answer) -> dict[str, str]:
