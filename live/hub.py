@@ -131,7 +131,7 @@ class Hub:
             subscriber.on_shutdown()
 
     def ping(self) -> Ping:
-        """Return a ping that tells the state of now."""
+        """Return a ping with the current time and state."""
         return Ping(datetime.now(UTC), dict(self.checked_at))
 
     def _is_fresh(self, slug: str) -> bool:

@@ -87,7 +87,7 @@ class DaphneServer(Server):
         await app(scope, receive, send)
 
     def on_shutdown(self, callback: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Await `callback()` when Daphne is told to stop, before it stops."""
+        """Await `callback()` before Daphne stops."""
         self._callbacks.append(callback)
 
     def _begin_shutdown(self) -> None:

@@ -85,9 +85,8 @@ class DaphneTransport(Transport):
         except BlockingIOError:
             sent = 0
         except OSError:
-            sent = len(
-                data
-            )  # The connection is lost. Twisted finds out when it reads, and tells the consumer.
+            # The connection is lost. Twisted finds out when it reads, and the consumer is disconnected.
+            sent = len(data)
         if sent < len(data):
             self._tcp.startWriting()  # Twisted calls resumeProducing when the socket takes data again.
         if sent:

@@ -45,7 +45,7 @@ async def test_concurrent_requests_share_one_read(the_hub, insert, reads):
     assert reads[STATES.slug] == 1
 
 
-def test_nothing_is_called_checked_before_it_has_been_read(orders):
+def test_a_new_feed_reports_no_check_before_it_has_read_all_rankings(orders):
     """A request to a new process must not be answered that there is no data."""
     read: SimpleQueue[set[str]] = SimpleQueue()
 
@@ -57,7 +57,7 @@ def test_nothing_is_called_checked_before_it_has_been_read(orders):
     assert read.get(timeout=60) == set(RANKINGS)
 
 
-async def test_a_subscriber_is_handed_each_change_and_only_changes(the_hub, insert, reads):
+async def test_a_subscriber_gets_each_change_and_nothing_else(the_hub, insert, reads):
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
     assert (await recorder.next()).values == ()
