@@ -45,7 +45,7 @@ class Setting(Generic[Value]):
         return value
 
     def is_valid(self, value: Any) -> bool:
-        """Whether a project may set it to this value."""
+        """Return whether a project may set it to this value."""
         raise NotImplementedError
 
 
@@ -101,46 +101,46 @@ class LiveSettings:
     OPEN = Flag(False, "a boolean")
     #: Sites that may show a widget in an iframe. By default only this site may.
     FRAME_ANCESTORS = Sources(["'self'"], "a list of sources")
-    #: For how long a process remembers whether a session is logged in, instead of asking the database again.
+    #: How long a process remembers whether a session is logged in, instead of asking the database again.
     LOGIN_CACHE_SECONDS = Seconds(5)
-    #: Between two checks that a subscriber is still logged in. They catch logouts that send no signal. Each
-    #: waits up to half as long again, so that subscribers who came together aren't checked together.
+    #: Time between two checks that a subscriber is still logged in. They catch logouts that send no signal.
+    #: Each waits up to half as long again, so that subscribers who came together aren't checked together.
     LOGIN_CHECK_SECONDS = Seconds(240)
 
     # ---- how fresh the rankings are
 
-    #: Between two polls of a page. A snapshot older than this is read again before it answers a request.
+    #: Time between two polls of a page. A snapshot older than this is read again before it answers a request.
     POLL_SECONDS = Seconds(2)
-    #: Between two reads at least; changes that come faster are sent together. Nobody can follow faster ones.
+    #: Least time between two reads. Faster changes are sent together: nobody could follow them.
     UPDATE_SECONDS = Seconds(0.25)
-    #: Between two reads of all rankings on a server without subscriptions. By default RisingWave makes
+    #: Time between two reads of all rankings on a server without subscriptions. By default RisingWave makes
     #: changes visible once a second.
     REFRESH_SECONDS = Seconds(1)
-    #: Between two checks that a server with subscriptions is alive. They read no table.
+    #: Time between two checks that a server with subscriptions is alive. They read no table.
     SERVER_CHECK_SECONDS = Seconds(5)
-    #: For how long a query may run. A server that takes longer counts as lost.
+    #: How long a query may run. A server that takes longer counts as lost.
     QUERY_TIMEOUT_SECONDS = Seconds(5)
-    #: Between two pings, which tell subscribers when each ranking was last read.
+    #: Time between two pings, which tell subscribers when each ranking was last read.
     PING_SECONDS = Seconds(5)
-    #: Since the last successful read, after which rows are shown as stale.
+    #: Time since the last successful read after which rows are shown as stale.
     STALE_SECONDS = Seconds(15)
-    #: For how long a process goes on reading after its last request or subscriber.
+    #: How long a process goes on reading after its last request or subscriber.
     IDLE_SECONDS = Seconds(10)
 
     # ---- how much a process takes
 
     #: Subscribers of a process. Each needs a file descriptor and about 30 KiB of memory.
     MAX_SUBSCRIBERS = Count(10_000, "a number of subscribers")
-    #: For how long a subscriber may take no data before it is dropped.
+    #: How long a subscriber may take no data before it is dropped.
     STALLED_SECONDS = Seconds(30)
 
     # ---- how a process shuts down
 
-    #: For how long a request waits for a read. Then it gets the snapshots that there are.
+    #: How long a request waits for a read. Then it gets the snapshots that there are.
     REQUEST_WAIT_SECONDS = Seconds(3)
-    #: For how long a process that shuts down waits for its requests.
+    #: How long a process that shuts down waits for its requests.
     DRAIN_SECONDS = Seconds(4)
-    #: Within which a process shuts down, whatever hangs. Less than the 5 s that supervisors often wait.
+    #: Time within which a process shuts down, whatever hangs. Less than the 5 s that supervisors often wait.
     SHUTDOWN_SECONDS = Seconds(4.8)
 
 
@@ -160,23 +160,23 @@ ORDERINGS: tuple[tuple[Setting[float], Setting[float], str], ...] = (
     (LiveSettings.LOGIN_CACHE_SECONDS, LiveSettings.LOGIN_CHECK_SECONDS, "a check must not hit the cache"),
 )
 
-# ---- constants: no project has needed another value
+# ---- constants, which no project has needed to change
 
-#: Before a page or a program should ask again for what can't be read now: the header Retry-After.
+#: Time after which a page or a program should repeat a request that can't be answered now: Retry-After.
 RETRY_AFTER_SECONDS = 5
-#: Between two ticks of the hub, which send pings and stop an idle feed.
+#: Time between two ticks of the hub, which send pings and stop an idle feed.
 TICK_SECONDS = 1.0
-#: Before the first attempt to reach a lost server again. The delay doubles with each further attempt.
+#: Delay before the first attempt to reach a lost server again. It doubles with each further attempt.
 FIRST_RETRY_SECONDS = 0.25
-#: The longest such delay of the feed. Viewers wait for it.
+#: The feed's longest delay. Viewers wait for it.
 MAX_FEED_RETRY_SECONDS = 2.0
-#: The longest such delay of the listener to logouts. Meanwhile the login checks catch them.
+#: The longest delay of the listener to logouts. Meanwhile the login checks catch them.
 MAX_LISTENER_RETRY_SECONDS = 10.0
-#: Between two log lines about an outage that goes on.
+#: Time between two log lines about the same outage.
 OUTAGE_LOG_SECONDS = 60.0
-#: Before a page whose socket is lost connects again. The delay doubles with each further attempt.
+#: Delay before a page whose socket is lost connects again. It doubles with each further attempt.
 RECONNECT_SECONDS = 1.0
-#: The longest such delay of a page.
+#: The longest delay of a page.
 MAX_RECONNECT_SECONDS = 5.0
 #: The share by which a page's delay varies: thousands of pages may lose their sockets at the same moment.
 RECONNECT_JITTER = 0.9
