@@ -1,9 +1,8 @@
-"""The application where there is no room for a subscriber."""
+"""The application of a process without room for a subscriber."""
+
+from django.conf import settings
 
 from live.asgi import application
-
-# isort: split
-from django.conf import settings
 
 __all__ = ["application"]
 

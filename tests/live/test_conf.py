@@ -96,3 +96,10 @@ def test_a_setting_of_another_app_is_left_alone():
 def test_the_document_lists_each_setting_with_its_default():
     rows = dict(re.findall(r"^\| `(LIVE_\w+)` \| `([^`]+)` \|", SECTION, re.MULTILINE))
     assert rows == {name: repr(setting.default) for name, setting in SETTINGS.items()}
+
+
+def test_the_document_lists_each_check():
+    code = (ROOT / "live" / "checks.py").read_text()
+    assert set(re.findall(r"^\| `(live\.[EW]\d+)`", SECTION, re.MULTILINE)) == set(
+        re.findall(r'id="(.*?)"', code)
+    )
