@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 from benchmarks.figures import spread
-from benchmarks.processes import ROOT, free_port
+from benchmarks.ports import free_port
+from benchmarks.processes import ROOT
 
 #: Seconds that `make demo` may take to exit.
 EXIT_SECONDS = 30

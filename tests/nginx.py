@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
-import random
 import socket
 import subprocess
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests import processes
-from tests.processes import ROOT, Server, wait_until
+from tests.processes import ROOT, Server, free_port, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,24 +44,12 @@ http {{
 """
 
 
-def lasting_ports(number: int) -> list[int]:
-    """Free ones that no outgoing connection takes meanwhile: below those that Linux gives away."""
-    found = []
-    for port in random.sample(range(10_000, 32_000), 1_000):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                found.append(port)
-        if len(found) == number:
-            break
-    return found
-
-
 class Site:
     """nginx and two processes of the dashboard; each can be ended and started again, at its port."""
 
     def __init__(self, environment: dict[str, str], folder: Path) -> None:
         self.environment, self.folder = environment, folder
-        self.port, self.plain_port, *self.ports = lasting_ports(4)
+        self.port, self.plain_port, *self.ports = (free_port() for _ in range(4))
         self.url = f"https://127.0.0.1:{self.port}"
         self.socket_url = f"wss://127.0.0.1:{self.port}/ws/rankings/"
         self.servers: dict[int, Server] = {}

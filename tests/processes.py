@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
+from benchmarks.ports import free_port
 from benchmarks.processes import (
     CHROMIUM,
     DAPHNE,
@@ -15,7 +17,6 @@ from benchmarks.processes import (
     Server,
     answers,
     daphne,
-    free_port,
     serve,
     uvicorn,
     wait_until,
@@ -32,6 +33,7 @@ __all__ = [
     "UVICORN",
     "Server",
     "answers",
+    "changed",
     "daphne",
     "database_url",
     "free_port",
@@ -42,6 +44,11 @@ __all__ = [
 
 #: The path of nginx; None where it isn't installed. Debian puts it into /usr/sbin, which isn't on every PATH.
 NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
+
+
+def changed(**settings: object) -> dict[str, str]:
+    """Return the environment in which a server has these settings. Their values must be JSON's."""
+    return {"DJANGO_SETTINGS_MODULE": "tests.changed_settings", "CHANGED_SETTINGS": json.dumps(settings)}
 
 
 def database_url(connection: BaseDatabaseWrapper) -> str:

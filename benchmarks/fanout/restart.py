@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from benchmarks import processes
 from benchmarks.fanout.clients import Client, Clients
 from benchmarks.fanout.site import SERVERS, STATES_PATH, Orders
+from benchmarks.ports import free_port
 from live.conf import MAX_RECONNECT_SECONDS, RECONNECT_JITTER, RECONNECT_SECONDS
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Returning:
 
 def line(server: str, folder: Path, orders: Orders, count: int) -> str:
     """Return one line of the table."""
-    port = processes.free_port()
+    port = free_port()
     command = [argument.format(port=port) for argument in SERVERS[server]]
 
     def start() -> subprocess.Popen[bytes]:

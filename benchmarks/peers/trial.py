@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.peers.meters import Processes, QueryLog, on_core
-from benchmarks.processes import ROOT, free_port, wait_until
+from benchmarks.ports import free_port
+from benchmarks.processes import ROOT, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
