@@ -46,7 +46,8 @@ def full_server(
 ) -> Iterator[Server]:
     """The dashboard, with room for no subscriber."""
     log = tmp_path_factory.mktemp("full-server") / "log"
-    with processes.daphne(site_environment, log, application="tests.live.full:application") as running:
+    environment = site_environment | processes.changed(LIVE_MAX_SUBSCRIBERS=0)
+    with processes.daphne(environment, log) as running:
         yield running
 
 

@@ -100,10 +100,9 @@ def test_a_pong_never_interrupts_a_frame(own_server, insert_large):
 
 def test_only_a_reader_that_stalls_for_long_is_dropped(kind, site_environment, tmp_path, insert_large):
     insert_large()
+    environment = site_environment | processes.changed(LIVE_STALLED_SECONDS=0.5)
     with (
-        getattr(processes, kind)(
-            site_environment, tmp_path / "log", application="tests.live.servers.impatient:application"
-        ) as site,
+        getattr(processes, kind)(environment, tmp_path / "log") as site,
         closing(stalled_reader(site)),
         connect(site.socket_url + STATES) as other,
     ):
