@@ -82,7 +82,10 @@ def prepare_databases() -> None:
             carry_over(alias, database)
             migrate(alias, database)
         except (Error, InconsistentMigrationHistory) as error:
-            raise DemoError(f"The {database} can't be migrated: {first_line(error)}") from error
+            raise DemoError(
+                f"The {database} can't be migrated: {first_line(error)}\n"
+                "If an earlier version or an interrupted run left it behind, start afresh: make demo RESET=1"
+            ) from error
     try:
         if not Order.objects.exists():
             say(f"Inserting {INITIAL_ORDER_LINES:,} order lines")

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 OLD_LABEL, LABEL = "shop", "demo_shop"
-MIGRATIONS = {
+#: In their order. Earlier versions had the first five.
+MIGRATIONS = (
     "0001_orders",
     "0002_state_turnover",
     "0003_item_average_quantity",
@@ -26,21 +27,23 @@ MIGRATIONS = {
     "0007_item_average_quantity_changes",
     "0008_item_quantity_changes",
     "0009_item_turnover_changes",
-}
+)
 MODELS = {"order", "stateturnover", "itemaveragequantity", "itemquantity", "itemturnover"}
 
 
 def has_old_label(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether the database records exactly the migrations of the old shop, and none of the new one.
+    """Return whether the database records migrations of the old shop and nothing else under its label.
 
-    In a shared database, `shop` may be the label of somebody else's app, which has other migrations.
+    These may be the first few, of an older version or of an interrupted run, but at least two: in a shared
+    database, `shop` may be the label of somebody else's app, which has other migrations.
     """
     recorder = MigrationRecorder(connection)
     if not recorder.has_table():
         return False
     migrations = recorder.migration_qs
     recorded = set(migrations.filter(app=OLD_LABEL).values_list("name", flat=True))
-    return recorded == MIGRATIONS and not migrations.filter(app=LABEL).exists()
+    is_old_shop = len(recorded) >= 2 and recorded == set(MIGRATIONS[: len(recorded)])
+    return is_old_shop and not migrations.filter(app=LABEL).exists()
 
 
 def rename_old_label(connection: BaseDatabaseWrapper) -> None:

@@ -47,7 +47,7 @@ def test_migrations_content_types_and_permissions_get_the_new_label():
     for alias in ALIASES:
         assert has_old_label(connections[alias])
         rename_old_label(connections[alias])
-        assert recorded(alias, "demo_shop") == MIGRATIONS
+        assert recorded(alias, "demo_shop") == set(MIGRATIONS)
         assert not recorded(alias, "shop")
         assert not has_old_label(connections[alias])
     assert Permission.objects.filter(content_type__app_label="demo_shop", codename="view_order").exists()
@@ -59,6 +59,20 @@ def test_migrations_content_types_and_permissions_get_the_new_label():
 def test_an_app_of_somebody_else_with_the_same_label_is_left_alone(alias):
     MigrationRecorder(connections[alias]).record_applied("shop", "0001_initial")
     assert not has_old_label(connections[alias])
+
+
+@pytest.mark.usefixtures("old_databases")
+@pytest.mark.parametrize(("count", "is_carried_over"), [(5, True), (2, True), (1, False)])
+@pytest.mark.parametrize("alias", ALIASES)
+def test_an_older_version_with_fewer_migrations_is_carried_over(alias, count, is_carried_over):
+    recorder = MigrationRecorder(connections[alias])
+    for name in MIGRATIONS[count:]:
+        recorder.record_unapplied("shop", name)
+    try:
+        assert has_old_label(connections[alias]) is is_carried_over
+    finally:
+        for name in MIGRATIONS[count:]:
+            recorder.record_applied("shop", name)
 
 
 @pytest.mark.parametrize("alias", ALIASES)
