@@ -1,4 +1,4 @@
-"""SQL of queries. Automatic keys, limits and read-only models are enforced here, where all writes pass."""
+"""The SQL of queries, which also generates keys, enforces limits and refuses writes to read-only models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.db.models.sql.compiler import SQLInsertCompiler as BaseSQLInsertComp
 from django.utils.functional import cached_property
 
 from django_risingwave.columns.keys import make_key
-from django_risingwave.columns.limits import guard, guarded
+from django_risingwave.columns.limits import enforce_limit, limit_of
 from django_risingwave.expressions.subqueries import check_beside_aggregates, check_grouped
 from django_risingwave.fields import RowIdField, has_generated_columns
 from django_risingwave.models import ReadOnlyError, ReadOnlyModel
@@ -140,13 +140,13 @@ class SQLInsertCompiler(BaseSQLInsertCompiler):
         return value
 
     @cached_property
-    def _guards(self) -> dict[Any, Any]:
-        return {field: guard(field) for field in self.query.fields}
+    def _limits(self) -> dict[Any, Any]:
+        return {field: limit_of(field) for field in self.query.fields}
 
     def prepare_value(self, field: Field[Any, Any], value: Any) -> Any:
         """Refuse or round values as PostgreSQL's columns do: columns/limits.py."""
         value = super().prepare_value(field, value)
-        enforce = self._guards.get(field)
+        enforce = self._limits.get(field)
         if enforce is None or value is None or hasattr(value, "resolve_expression"):
             return value
         return enforce(value)
@@ -181,11 +181,11 @@ class SQLUpdateCompiler(PostgreSQLUpdateCompiler):
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         _check_writable(self.query, "UPDATE")
         query: Any = self.query
-        query.values = [(field, model, guarded(field, value)) for field, model, value in query.values]
+        query.values = [(field, model, enforce_limit(field, value)) for field, model, value in query.values]
         return super().as_sql(*args, **kwargs)
 
     def execute_returning_sql(self, returning_fields: Any) -> Any:
-        """Return no columns without RETURNING: save() then defers them. Django 5.2 doesn't call this."""
+        """Return nothing where RETURNING is refused; save() then defers the fields. New in Django 6.0."""
         if _returns_nothing(self.query):
             returning_fields = None
         return super().execute_returning_sql(returning_fields)

@@ -13,7 +13,7 @@ from django.db.backends.base.features import BaseDatabaseFeatures
 from django.db.backends.postgresql.features import DatabaseFeatures as PostgreSQLDatabaseFeatures
 from django.utils.functional import cached_property
 
-from django_risingwave.version import RISINGWAVE_FLOOR
+from django_risingwave.version import MINIMUM_RISINGWAVE
 
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
@@ -24,7 +24,7 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
 
     connection: DatabaseWrapper
 
-    minimum_database_version = RISINGWAVE_FLOOR
+    minimum_database_version = MINIMUM_RISINGWAVE
 
     # Nothing rolls back: https://docs.risingwave.com/sql/transactions. Django's own test (insert, roll back,
     # count) could succeed, because the inserted row isn't visible yet.

@@ -9,7 +9,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations as Postg
 from django.db.backends.postgresql.operations import get_json_dumps
 from django.db.backends.postgresql.psycopg_any import Jsonb
 
-from django_risingwave.columns.limits import kept_json
+from django_risingwave.columns.limits import checked_dumps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -112,7 +112,7 @@ class DatabaseOperations(PostgreSQLDatabaseOperations):
 
     def adapt_json_value(self, value: Any, encoder: Any) -> Any:
         """Return the JSON. Raise DataError for values that jsonb would change: columns/limits.py."""
-        return Jsonb(value, dumps=kept_json(get_json_dumps(encoder)))
+        return Jsonb(value, dumps=checked_dumps(get_json_dumps(encoder)))
 
     def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:
         # PostgreSQL's backend wraps inet in HOST().

@@ -36,7 +36,7 @@ class RisingWaveRouter:
     """Route models with `required_db_vendor = "risingwave"` to RisingWave, and no others.
 
     Subclasses of models.RisingWaveModel have it in their Meta. Models in migrations keep it too, though they
-    are no subclasses.
+    aren't subclasses.
     """
 
     def db_for_read(self, model: type[Model], instance: Model | None = None, **hints: Any) -> str | None:

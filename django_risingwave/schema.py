@@ -52,7 +52,7 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
             self.connection.flush()
 
     def execute(self, sql: Any, params: Any = ()) -> None:
-        """Run a statement. None stands for a constraint that isn't created."""
+        """Run a statement, or nothing if it is None, which stands for a constraint that isn't created."""
         if sql is not None:
             super().execute(sql, params)
 
@@ -92,7 +92,7 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
     def table_sql(self, model: Any) -> tuple[str, list[Any]]:
         """Return the SQL of a table with its columns, CHECKs and primary key, and the parameters."""
         meta = model._meta
-        return self._table_of(model, self.quote_name(meta.db_table), meta.local_concrete_fields)
+        return self._create_table_sql(model, self.quote_name(meta.db_table), meta.local_concrete_fields)
 
     def _column_generated_sql(self, field: Any) -> Any:
         """Write `AS (expression)` for RisingWave: GENERATED ALWAYS and STORED are syntax errors there."""
@@ -120,8 +120,8 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
         """Add a column, or copy the table if RisingWave can't add it.
 
         RisingWave can't add a generated column, nor a NOT NULL column without a default (not even to an empty
-        table) or after generated columns: see _table_of(). A nullable column's default is set by an UPDATE,
-        because of skip_default_on_alter().
+        table) or after generated columns: see _create_table_sql(). A nullable column's default is set by an
+        UPDATE, because of skip_default_on_alter().
         """
         if field.generated or (
             not (field.many_to_many or field.null or field.primary_key)
@@ -204,10 +204,10 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
             )
         table, new_table = model._meta.db_table, f"new__{model._meta.db_table}"
         old, new = self.quote_name(table), self.quote_name(new_table)
-        fields = _replaced(model, old_field, new_field)
-        columns, params = self._copied(fields, old_field, new_field, old_type, new_type)
+        fields = _fields_of_new_table(model, old_field, new_field)
+        columns, params = self._copied_columns(fields, old_field, new_field, old_type, new_type)
         try:
-            definition, definition_params = self._table_of(new_model, new, fields)
+            definition, definition_params = self._create_table_sql(new_model, new, fields)
         except FieldError as error:
             if old_field is None:
                 raise
@@ -241,7 +241,7 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
             if field.db_comment:
                 self.execute(*self._alter_column_comment_sql(model, field, None, field.db_comment))  # type: ignore[attr-defined]  # not in the stubs
 
-    def _copied(
+    def _copied_columns(
         self, fields: list[Any], old_field: Any, new_field: Any, old_type: str, new_type: str
     ) -> tuple[dict[str, str], list[Any]]:
         """Return the SQL of the value of each copied column, and the parameters. Skip generated columns."""
@@ -253,7 +253,7 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
             if field is not new_field:
                 value = self.quote_name(field.column)
             elif old_field is not None:
-                value, params = self._converted(old_field, new_field, old_type, new_type)
+                value, params = self._conversion_sql(old_field, new_field, old_type, new_type)
             elif field.has_db_default() or (default := self.effective_default(field)) is None:
                 continue
             else:
@@ -261,7 +261,7 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
             columns[self.quote_name(field.column)] = value
         return columns, params
 
-    def _table_of(self, model: Any, name: str, fields: list[Any]) -> tuple[str, list[Any]]:
+    def _create_table_sql(self, model: Any, name: str, fields: list[Any]) -> tuple[str, list[Any]]:
         """Return the SQL that creates a table of this (quoted) name with these fields, and the parameters.
 
         Generated columns come last. RisingWave leaves them out when it computes the positions of NOT NULL
@@ -281,7 +281,7 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
             parts.append(self._pk_constraint_sql(model._meta.pk.columns))  # type: ignore[attr-defined]  # not in the stubs
         return self.sql_create_table % {"table": name, "definition": ", ".join(parts)}, params
 
-    def _converted(
+    def _conversion_sql(
         self, old_field: Any, new_field: Any, old_type: str, new_type: str
     ) -> tuple[str, list[Any]]:
         """Return the SQL that converts an old column's value to the new column, and the parameters."""
@@ -308,7 +308,7 @@ class DatabaseSchemaEditor(PostgreSQLDatabaseSchemaEditor):
             )
         return super().db_default_sql(field)
 
-    # What streams --------------------------------------------------------------------------------------
+    # Materialized views and subscriptions --------------------------------------------------------------
 
     def create_streaming_object(self, definition: Definition) -> None:
         """Create a materialized view or a subscription, or on PostgreSQL what takes its place."""
@@ -332,7 +332,7 @@ def _is_referred_to(model: type[Model]) -> bool:
     )
 
 
-def _replaced(model: type[Model], old_field: Any, new_field: Any) -> list[Any]:
+def _fields_of_new_table(model: type[Model], old_field: Any, new_field: Any) -> list[Any]:
     """Return the fields that become columns, with the new field in place of the old one, or added.
 
     The new field of a migration belongs to the model as it will be. Without a migration, the model is the one

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from django.db import NotSupportedError
 
 # The oldest version with a blocking FETCH: github.com/risingwavelabs/risingwave/pull/18675.
-RISINGWAVE_FLOOR = (2, 1)
+MINIMUM_RISINGWAVE = (2, 1)
 # The oldest version with NULLS NOT DISTINCT, which the stand-in's summary tables need:
 # https://www.postgresql.org/docs/15/release-15.html
-STANDIN_FLOOR = (15,)
+MINIMUM_POSTGRESQL = (15,)
 
 # `PostgreSQL 13.14.0-RisingWave-3.0.3 (1234abcd)`: src/common/src/lib.rs at v3.0.3.
 _RISINGWAVE = re.compile(r"RisingWave-(\d+\.\d+\.\d+\S*) \(")
@@ -51,10 +51,10 @@ class ServerVersion:
 
     def check_supported(self) -> None:
         """Raise NotSupportedError if the server is older than the minimum. There is no maximum."""
-        server, floor = (
-            ("RisingWave", RISINGWAVE_FLOOR) if self.is_risingwave else ("PostgreSQL", STANDIN_FLOOR)
+        server, minimum = (
+            ("RisingWave", MINIMUM_RISINGWAVE) if self.is_risingwave else ("PostgreSQL", MINIMUM_POSTGRESQL)
         )
-        if self.numbers < floor:
+        if self.numbers < minimum:
             raise NotSupportedError(
-                f"{server} {'.'.join(map(str, floor))} or later is required (found {self.version})."
+                f"{server} {'.'.join(map(str, minimum))} or later is required (found {self.version})."
             )

@@ -29,41 +29,42 @@ _LENGTH_FIELDS = frozenset({"CharField", "FileField", "FilePathField", "SlugFiel
 _POSITIVE_FIELDS = frozenset({"PositiveBigIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField"})
 
 
-def guard(field: Field[Any, Any]) -> Callable[[Any], Any] | None:
-    """Return a function that takes a prepared value and returns the value to write, or None without a limit.
+def limit_of(field: Field[Any, Any]) -> Callable[[Any], Any] | None:
+    """Return a function that enforces the field's limit, or None if the field has none.
 
-    The function raises DataError or IntegrityError, as PostgreSQL's columns do.
+    The function takes a prepared value and returns the value to write. It raises DataError or IntegrityError,
+    as PostgreSQL's columns do.
     """
     internal_type = field.get_internal_type()
     if internal_type in _LENGTH_FIELDS and field.max_length is not None:
-        return partial(_bounded, field)
+        return partial(_check_length, field)
     if internal_type == "DecimalField" and getattr(field, "decimal_places", None) is not None:
-        return partial(_rounded, field)
+        return partial(_round_decimal, field)
     if internal_type in _POSITIVE_FIELDS:
-        return partial(_positive, field)
+        return partial(_check_not_negative, field)
     if internal_type == "GenericIPAddressField":
-        return partial(_address, field)
+        return partial(_check_address, field)
     return None
 
 
-def guarded(field: Field[Any, Any], value: Any) -> Any:
-    """Return the value or expression that an UPDATE writes to the field.
+def enforce_limit(field: Field[Any, Any], value: Any) -> Any:
+    """Enforce the field's limit, and return the value or expression that an UPDATE writes.
 
     In an expression, only constants of the field itself are checked, as in the one that bulk_update() writes:
-    CASE WHEN id = 1 THEN 'a' … END. Raise DataError or IntegrityError, as guard()'s functions do.
+    CASE WHEN id = 1 THEN 'a' … END. Raise DataError or IntegrityError, as PostgreSQL's columns do.
     """
-    enforce = guard(field)
+    enforce = limit_of(field)
     if enforce is None or value is None or hasattr(value, "prepare_database_save"):
         return value
     if hasattr(value, "flatten"):
         for node in value.flatten():
             if isinstance(node, Value) and getattr(node, "_output_field_or_none", None) is field:
-                guarded(field, node.value)
+                enforce_limit(field, node.value)
         return value
     return value if hasattr(value, "resolve_expression") else enforce(field.get_prep_value(value))
 
 
-def _bounded(field: Any, value: Any) -> Any:
+def _check_length(field: Any, value: Any) -> Any:
     if isinstance(value, str) and len(value) > field.max_length:
         raise DataError(
             f"{field} holds at most {field.max_length} characters (max_length), but the value has "
@@ -72,7 +73,7 @@ def _bounded(field: Any, value: Any) -> Any:
     return value
 
 
-def _rounded(field: Any, value: Any) -> Any:
+def _round_decimal(field: Any, value: Any) -> Any:
     """Round as numeric(p, s) does, half away from zero. Raise DataError if the result has too many digits."""
     if not isinstance(value, Decimal):
         return value
@@ -87,13 +88,13 @@ def _rounded(field: Any, value: Any) -> Any:
         ) from None
 
 
-def _positive(field: Any, value: Any) -> Any:
+def _check_not_negative(field: Any, value: Any) -> Any:
     if isinstance(value, int) and value < 0:
         raise IntegrityError(f"{field} must be 0 or greater, not {value}.")
     return value
 
 
-def _address(field: Any, value: Any) -> Any:
+def _check_address(field: Any, value: Any) -> Any:
     if isinstance(value, str) and value:
         try:
             ipaddress.ip_address(value)
@@ -109,7 +110,7 @@ _SUSPICIOUS = re.compile(r"[\d.]{18}|NaN|Infinity|\\u0000")
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
-def kept_json(dumps: Callable[[Any], str]) -> Callable[[Any], str]:
+def checked_dumps(dumps: Callable[[Any], str]) -> Callable[[Any], str]:
     """Wrap json.dumps() to raise DataError for values that RisingWave's jsonb would change or reject.
 
     Its numbers are integers and floats of 64 bits: serde_json::Number, as the crate jsonbb stores it

@@ -27,7 +27,7 @@ _RELATION_KINDS = """
 
 
 class StandIn:
-    """What PostgreSQL does where RisingWave would do it by itself. DatabaseWrapper.standin has one."""
+    """What PostgreSQL must do in RisingWave's place: DatabaseWrapper.standin."""
 
     def __init__(self, connection: DatabaseWrapper) -> None:
         self.connection = connection
@@ -35,7 +35,7 @@ class StandIn:
     def create(self, definition: Definition, editor: DatabaseSchemaEditor) -> None:
         """Create what takes the place of the defined object.
 
-        Raises NotSupportedError, naming the limit, if the stand-in can't play it.
+        Raises NotSupportedError, naming the limit, if the stand-in can't create it.
         """
         match definition:
             case MaterializedViewDefinition():
@@ -72,6 +72,5 @@ class StandIn:
 
 def _unsupported(definition: Definition) -> NotSupportedError:
     return NotSupportedError(
-        f"PostgreSQL in RisingWave's place has no {definition.kind} and can't play {definition.name!r}. "
-        "Use a RisingWave server."
+        f"The stand-in doesn't support {definition.kind} {definition.name!r}. Use a RisingWave server."
     )

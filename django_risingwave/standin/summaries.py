@@ -2,7 +2,8 @@
 
 PostgreSQL doesn't keep its materialized views up to date. A summary is a table `standin.<name>` of counts
 and sums, triggers on the view's source that keep it up to date, and a plain view `public.<name>` over it with
-the columns of the real thing. The cost of a write grows with the rows written, not with those in the source.
+the columns of the materialized view. The cost of a write grows with the rows written, not with those in the
+source.
 """
 
 # ruff: noqa: S608 - names are quoted here, and the expressions are the migration's own SQL
@@ -69,8 +70,8 @@ class Summary:
         length = len(view.name.encode())
         if length > _MAX_VIEW_NAME_BYTES:
             raise NotSupportedError(
-                f"The name of materialized view {view.name!r} has {length} bytes, and the stand-in takes at "
-                f"most {_MAX_VIEW_NAME_BYTES}. Choose a shorter name, or use a RisingWave server."
+                f"The name of materialized view {view.name!r} has {length} bytes, but the stand-in allows "
+                f"at most {_MAX_VIEW_NAME_BYTES}. Choose a shorter name, or use a RisingWave server."
             )
         self.view = view
 
@@ -90,7 +91,7 @@ class Summary:
         if cursor.fetchone() == (False,):
             raise NotSupportedError(
                 f"{self.view.source!r}, the source of materialized view {self.view.name!r}, is not a table, "
-                "and the stand-in follows tables only. Choose a table, or use a RisingWave server."
+                "but the stand-in supports tables only. Choose a table, or use a RisingWave server."
             )
 
     def _check_sums(self, cursor: Any) -> None:

@@ -1,5 +1,5 @@
-"""What streams: materialized views, the subscriptions to their changes, and how changes are received.
+"""Materialized views, subscriptions to their changes, and how changes are received.
 
-definitions.py says what these objects are, migration_operations.py creates them, changes.py tells which views
-have changed. PostgreSQL in RisingWave's place is handed the same definitions: django_risingwave.standin.
+definitions.py describes these objects, migration_operations.py creates them, and changes.py reports which
+views have changed. The stand-in (django_risingwave.standin) creates its objects from the same definitions.
 """

@@ -30,7 +30,7 @@ class ChangeListener:
 
     On the stand-in it listens for notifications, on the calling thread's own connection. On RisingWave it
     needs a subscription to each view, which the migration operation CreateSubscription creates; each takes a
-    thread and a connection. Without one of the subscriptions start() returns False and wait() never returns a
+    thread and a connection. If a subscription is missing, start() returns False and wait() never returns a
     name: read the views at intervals instead.
 
     Close it when done.

@@ -1,4 +1,4 @@
-"""Definitions of what streams. Each knows the SQL that creates and drops its object on RisingWave.
+"""Definitions of materialized views and subscriptions, with RisingWave's SQL to create and drop them.
 
 The schema editor runs that SQL on RisingWave. On PostgreSQL it hands the definition to the stand-in.
 """
@@ -22,7 +22,7 @@ _INTERVAL = re.compile(rf"\s*(?:\d+\s*(?:{_UNIT})(?![a-z])\s*)+", re.ASCII | re.
 
 @dataclass(frozen=True)
 class Definition(ABC):
-    """What one object of RisingWave's is. Django has no model operation that creates it."""
+    """A description of an object in RisingWave that Django has no operation for."""
 
     #: The object's kind as SQL writes it, after CREATE and DROP.
     kind: ClassVar[str]

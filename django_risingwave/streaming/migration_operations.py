@@ -75,7 +75,7 @@ class CreateTable(Operation):
 
 
 class _CreateStreamingObject(Operation):
-    """Create what a definition says. The router is asked as for RunSQL: there is no model."""
+    """Create the object of a definition. The router is asked as for RunSQL, since there is no model."""
 
     category = OperationCategory.ADDITION
 
@@ -125,7 +125,7 @@ class CreateMaterializedView(_CreateStreamingObject):
         )
 
     On RisingWave the statement returns when the view contains the rows that the source has. On the stand-in
-    the view is played by a table with triggers on the source: django_risingwave.standin.
+    a table with triggers on the source takes the view's place: django_risingwave.standin.
     """
 
     def __init__(

@@ -129,7 +129,7 @@ class Command(InspectCommand):
             notes = [
                 "The column doesn't record max_digits and decimal_places: 28 is the maximum, 10 a guess."
             ]
-        if self._stands_in_for_key(table_name, row.name):
+        if self._is_substitute_key(table_name, row.name):
             params = {"primary_key": True} | params
             notes.append("The primary key is unknown: set primary_key on the column that identifies a row.")
         return field_type, params, notes
@@ -161,7 +161,7 @@ class Command(InspectCommand):
         key = self._key(table)
         return key == [_ROW_ID] or (not key and self._connection.is_risingwave)
 
-    def _stands_in_for_key(self, table: str, column: str) -> bool:
+    def _is_substitute_key(self, table: str, column: str) -> bool:
         """Return whether the column becomes the primary key of a relation without one: Django needs one."""
         if self._key(table) or self._has_row_id(table):
             return False

@@ -1,4 +1,4 @@
-"""What the stand-in can't play is refused by name, with the limit."""
+"""What the stand-in can't create is refused by name, with the limit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_name_too_long_for_its_triggers_is_refused(
     with pytest.raises(NotSupportedError) as error:
         migrate(standin, kind_total(name=name))
     assert str(error.value) == (
-        f"The name of materialized view {name!r} has {length} bytes, and the stand-in takes at most 54. "
+        f"The name of materialized view {name!r} has {length} bytes, but the stand-in allows at most 54. "
         "Choose a shorter name, or use a RisingWave server."
     )
     assert standin.introspection.table_names(include_views=True) == ["events"]
@@ -45,7 +45,7 @@ def test_a_view_as_the_source_of_another_is_refused(standin: DatabaseWrapper) ->
     with pytest.raises(NotSupportedError) as error:
         migrate(standin, kind_total(name="kinds", source="kind_total", measures={"kinds": Count()}))
     assert str(error.value) == (
-        "'kind_total', the source of materialized view 'kinds', is not a table, and the stand-in follows "
+        "'kind_total', the source of materialized view 'kinds', is not a table, but the stand-in supports "
         "tables only. Choose a table, or use a RisingWave server."
     )
 
@@ -74,6 +74,4 @@ class Sink(Definition):
 def test_a_kind_of_object_that_it_does_not_know_is_refused(standin: DatabaseWrapper, method: str) -> None:
     with standin.schema_editor() as editor, pytest.raises(NotSupportedError) as error:
         getattr(editor, method)(Sink("totals"))
-    assert str(error.value) == (
-        "PostgreSQL in RisingWave's place has no SINK and can't play 'totals'. Use a RisingWave server."
-    )
+    assert str(error.value) == ("The stand-in doesn't support SINK 'totals'. Use a RisingWave server.")
