@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 #: Bytes in Twisted's buffer at which a reader is dropped: they answer its pings, and it doesn't read them.
 MAX_BUFFERED_BYTES = 1_048_576
+#: For how long a client may take to answer a close. After Autobahn's 1 s, a busy client's answer met a reset
+#: connection, and the client lost the message and the code that it hadn't read yet.
+CLOSE_SECONDS = 10.0
 #: Bytes that Twisted reads at once: a flood must not fill the application's queue before it is noticed.
 READ_BYTES = 4096
 
@@ -112,6 +115,7 @@ class DaphneTransport(Transport):
         if self._protocol.state == self._protocol.STATE_OPEN:
             self._leave_rest_to_twisted()
             self._protocol.sendMessage(last.encode())
+            self._protocol.closeHandshakeTimeout = CLOSE_SECONDS
             # Not sendClose, which refuses 1012: https://github.com/crossbario/autobahn-python/issues/1642
             self._protocol.sendCloseFrame(code=code, reasonUtf8=truncated(reason))
             self._protocol.onMessage = ignore
