@@ -50,7 +50,10 @@ async def may_subscribe(session_key: str | None) -> bool:
 
 
 def may_look_now(request: HttpRequest) -> bool | None:
-    """Return the same for a template tag, which can't await; None if the user can't be looked up here."""
+    """Return whether the user of a request may see the rankings, for a template tag, which can't await.
+
+    Returns None if the user can't be looked up here, as in an asynchronous view.
+    """
     if is_open():
         return True
     try:

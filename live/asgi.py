@@ -8,7 +8,7 @@ other WebSockets puts `websocket_application` from live.routing into its own Pro
 from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 
-# Before the imports of what imports models.
+# Before the imports below, because they import models.
 http = get_asgi_application()
 
 from live.routing import ServerMiddleware, websocket_application  # noqa: E402

@@ -140,7 +140,7 @@ class LiveSettings:
     REQUEST_WAIT_SECONDS = Seconds(3)
     #: How long a process that shuts down waits for its requests.
     DRAIN_SECONDS = Seconds(4)
-    #: Time within which a process shuts down, whatever hangs. Less than the 5 s that supervisors often wait.
+    #: Time within which a process shuts down, even if something in it hangs. Supervisors often wait 5 s.
     SHUTDOWN_SECONDS = Seconds(4.8)
 
 
@@ -170,13 +170,13 @@ TICK_SECONDS = 1.0
 FIRST_RETRY_SECONDS = 0.25
 #: The feed's longest delay. Viewers wait for it.
 MAX_FEED_RETRY_SECONDS = 2.0
-#: The longest delay of the listener to logouts. Meanwhile the login checks catch them.
+#: The longest delay of the listener for logouts. Until it is back, the login checks catch them.
 MAX_LISTENER_RETRY_SECONDS = 10.0
 #: Time between two log lines about the same outage.
 OUTAGE_LOG_SECONDS = 60.0
 #: Delay before a page whose socket is lost connects again. It doubles with each further attempt.
 RECONNECT_SECONDS = 1.0
-#: The longest delay of a page.
+#: The longest delay before a page connects again.
 MAX_RECONNECT_SECONDS = 5.0
 #: The share by which a page's delay varies: thousands of pages may lose their sockets at the same moment.
 RECONNECT_JITTER = 0.9

@@ -46,7 +46,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         """Accept, then refuse with a reason: to a browser, a refused handshake looks like a network fault."""
         self.json = False
         self.received = 0
-        #: Messages that the transport refused, by the ranking's slug or the kind.
+        #: Messages that the transport refused, by the ranking's slug or the message's type.
         self._pending: dict[str, Snapshot | Ping | str] = {}
         self._stalled: asyncio.TimerHandle | None = None
         #: The etag of the last snapshot that the client got, by the ranking's slug.
@@ -153,7 +153,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         self.leave(CloseCode.LOGIN_REQUIRED, "The session has ended. Log in again.")
 
     def on_missed_logouts(self) -> None:
-        """Check the login as soon as no cached answer is older than the logout may be."""
+        """Check the login once the cached answer has expired, which may be older than a missed logout."""
         self._check_login_after(live_settings.LOGIN_CACHE_SECONDS)
 
     def on_shutdown(self) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def allow_embedding(response: HttpResponseBase) -> HttpResponseBase:
     """Let the sites of LIVE_FRAME_ANCESTORS, and no others, show this response in an iframe.
 
-    The directive goes into the policy of the project's middleware, or into a header of its own without one.
+    The directive goes into the policy of the project's CSP middleware; without one, into a header of its own.
     """
     ancestors = live_settings.FRAME_ANCESTORS
     if "csp.middleware.CSPMiddleware" in settings.MIDDLEWARE:

@@ -57,7 +57,7 @@ class Feed(threading.Thread):
         self.is_up_to_date = False
         self._is_stopping = False
         self._is_read_requested = False
-        #: Set with each of the two.
+        #: Set whenever one of these two becomes True.
         self._wake_up = SelectableEvent()
 
     def request_read(self) -> None:
@@ -114,7 +114,7 @@ class Feed(threading.Thread):
             self._wake_up.clear()
 
     def _check(self) -> None:
-        """Make sure that the server lives, since a lost one announces no change. Raises django.db.Error."""
+        """Make sure that the server is alive: a lost one announces no change. Raises django.db.Error."""
         with connections[self.alias].cursor() as cursor:
             cursor.execute("SELECT 1")
         now = datetime.now(UTC)

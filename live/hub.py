@@ -229,7 +229,7 @@ get_hub = PerLoop(Hub)
 
 
 def is_stale(checked_at: datetime) -> bool:
-    """Return whether rows that were last read then are stale."""
+    """Return whether rows that were last read at `checked_at` are stale."""
     return _age_seconds(checked_at) > live_settings.STALE_SECONDS
 
 

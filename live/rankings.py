@@ -75,7 +75,7 @@ def register(*rankings: Ranking) -> None:
     for ranking in rankings:
         if not SLUG.fullmatch(ranking.slug):
             raise ImproperlyConfigured(
-                f"The slug of a ranking must be of a-z, 0-9 and single hyphens between them,"
+                f"The slug of a ranking must consist of a-z, 0-9 and single hyphens between them,"
                 f" not {ranking.slug!r}."
             )
         if RANKINGS.get(ranking.slug, ranking) != ranking:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Renderable(Protocol):
-    """An object that keeps what it has been rendered as, by the name of the function."""
+    """An object that keeps its rendered texts, by the name of the function that rendered them."""
 
     @property
     def rendered(self) -> dict[str, str]: ...
@@ -50,7 +50,7 @@ def payload(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def once(render: Callable[[Message], str]) -> Callable[[Message], str]:
-    """Render each message once, and keep the text as long as the message lives."""
+    """Decorate a function, so that it renders each message once; the message keeps the text."""
 
     @wraps(render)
     def text(message: Message) -> str:

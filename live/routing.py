@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from live.servers.base import App, Receive, Scope, Send, Server
 
 
-def _start_server() -> Server:
-    """Prepare the process for its server's connections: the open files it needs, and the end of its hub."""
+def _prepare_server() -> Server:
+    """Detect the server that runs this event loop, and prepare the process for subscribers."""
     server = servers.detect()
     raise_open_files_limit()
     server.on_shutdown(get_hub().shut_down)
     return server
 
 
-_get_server = PerLoop(_start_server)
+_get_server = PerLoop(_prepare_server)
 
 
 class ServerMiddleware:

@@ -41,7 +41,7 @@ class Snapshot:
     changed_at: datetime
     #: The server that the rows were read from: "RisingWave 3.0.3".
     source: str
-    #: What it has been rendered as, by the name of the variant.
+    #: Its rendered texts, by the name of the function in live.rendering.
     rendered: dict[str, str] = field(default_factory=dict, repr=False)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Any ASGI server, with uvicorn as the example: what can be had without knowing more of it."""
+"""Any ASGI server, used through ASGI alone, apart from the connections of uvicorn."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ASGITransport(Transport):
     """Writes with ASGI's `send`, and refuses messages while the last one waits for the client.
 
     Where `send` finishes without waiting, as uvicorn's mostly does, a write costs no task: the coroutine runs
-    outside of any until it first waits, and only the rest of it becomes a task. Tasks that start eagerly do
+    outside of any task until it first waits, and only the rest of it becomes one. Tasks that start eagerly do
     the same. Use them, and delete _RestOf, when Python 3.11 isn't supported any more:
     asyncio.Task(send(event), loop=loop, eager_start=True).
     https://docs.python.org/3/library/asyncio-task.html#eager-task-factory

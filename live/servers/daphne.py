@@ -132,7 +132,7 @@ def _stop_listening() -> None:
 
 
 def _exit_in_time() -> None:
-    """End the process although it waits for a thread, and the thread for a database.
+    """End the process, even if a thread in it hangs, such as one that waits for a database.
 
     Python waits for the threads of an executor at exit, and can't end one that hangs. This is needed as
     long as views, sessions and the ORM run in threads.

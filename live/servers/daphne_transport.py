@@ -13,7 +13,7 @@ from live.servers.base import Transport, limit_unsent_bytes, truncated
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Bytes in Twisted's buffer at which a reader is dropped: they answer its pings, and it doesn't read them.
+#: Bytes in Twisted's buffer at which a client is dropped: it sends pings and doesn't read the pongs.
 MAX_BUFFERED_BYTES = 1_048_576
 #: For how long a client may take to answer a close. After Autobahn's 1 s, a busy client's answer met a reset
 #: connection, and the client lost the message and the code that it hadn't read yet.
@@ -26,7 +26,7 @@ READ_BYTES = 4096
 def frame(text: str) -> bytes:
     """Return the WebSocket frame of a text message: every reader gets the same bytes.
 
-    8 is more than the rankings and formats that are handed out in turn.
+    The cache can be small: all readers get a message, in either format, before the next one.
     """
     return bytes(PreparedMessage(text.encode(), False, False, True).payloadHybi)
 
@@ -55,7 +55,7 @@ class DaphneTransport(Transport):
         self._tcp = protocol.transport
         #: The unsent rest of a frame.
         self._rest: memoryview | None = None
-        #: What Autobahn sends by itself, such as pongs, to follow that frame.
+        #: What Autobahn sends of its own accord, such as pongs, to be sent after that frame.
         self._after = bytearray()
 
     def start(self, on_resume: Callable[[], None]) -> None:

@@ -41,7 +41,7 @@ def isoformat(moment: datetime) -> str:
 
 @register.filter
 def element_id(key: Any) -> str:
-    """Return a key of any type as a part of an element's id: always the same letters and digits."""
+    """Return a hash of a key of any type, for use in an element's id."""
     return hashlib.sha256(repr(key).encode()).hexdigest()[:10]
 
 
@@ -73,7 +73,7 @@ def live_ranking(context: Context, slug: str) -> dict[str, Any]:
         )
     if ranking in on_page:
         raise template.TemplateSyntaxError(
-            f"live_ranking {slug!r} is on the page twice. Show each ranking once a page."
+            f"live_ranking {slug!r} is on the page twice. Show each ranking once per page."
         )
     on_page[ranking] = allowed is True
     setattr(request, PAGE_RANKINGS, on_page)

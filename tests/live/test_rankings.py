@@ -40,7 +40,7 @@ def test_a_ranking_may_be_registered_again_but_not_another_one_with_its_slug():
 @pytest.mark.parametrize("slug", ["", "a,b", "Top", "a b", "-a", "a/b", "é"])
 def test_a_slug_that_does_not_fit_into_urls_and_ids_is_refused(slug):
     with pytest.raises(
-        ImproperlyConfigured, match="The slug of a ranking must be of a-z, 0-9 and single hyphens"
+        ImproperlyConfigured, match="The slug of a ranking must consist of a-z, 0-9 and single hyphens"
     ):
         register(replace(RANKINGS[FIRST], slug=slug))
 

@@ -91,7 +91,7 @@
 
   // ---- the socket
 
-  // Tell the server which cards the page has, so that it sends only others. The extension announces a connection
+  // Tell the server which cards the page has, so that it sends only the others. The extension announces a connection
   // first and reads its URL later, perhaps after seconds: the URL is computed when it is read.
   document.addEventListener("htmx:ws:before:connection", (event) => {
     const { connection } = event.detail;
@@ -186,7 +186,7 @@
       pauseButton.setAttribute("aria-pressed", String(paused));
       showState();
       if (paused) return;
-      // Poll for what was pushed meanwhile and not shown.
+      // Poll for what was pushed while the page was paused.
       pollNow = pushedSincePoll = true;
       htmx.trigger(polls, "live:refresh");
     });
