@@ -7,10 +7,16 @@ that controls pytest-xdist's workers, starts none.
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 from demo import postgres
+
+# Container images often set this. Then each of the hundreds of processes that the tests start would compile
+# Django and the project again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 folder = Path(tempfile.mkdtemp(prefix="standin-"))
 atexit.register(shutil.rmtree, folder)
