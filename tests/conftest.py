@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _watch = Watch()
 _watch.start()
 
+#: Gives a test both databases.
 BOTH = pytest.mark.django_db(transaction=True, databases=["default", "risingwave"])
 #: Where a run keeps its temporary files, if nobody has named another folder.
 OWN_FOLDER = pytest.StashKey[Path]()
@@ -89,7 +90,7 @@ def standin_server() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def watch(request: pytest.FixtureRequest) -> Iterator[Watch]:
-    """Fails a test that sent the alias `risingwave` what RisingWave would refuse."""
+    """Fail a test that sent the alias `risingwave` what RisingWave would refuse."""
     yield _watch
     refused = _watch.take(request.module.__name__)
     assert not refused, "RisingWave would refuse:\n" + "\n".join(refused)

@@ -60,13 +60,13 @@ class Site:
         self.servers[which] = self.stack.enter_context(server)
 
     def end(self, which: int, how: str) -> None:
-        """By "kill" or "terminate"."""
+        """End a process with the method `how` of Popen: "kill" or "terminate"."""
         process = self.servers[which].process
         getattr(process, how)()
         process.wait(20)
 
     def roll(self, how: str) -> Iterator[None]:
-        """End one after the other; yield while it is away, then start it again."""
+        """End one process after the other; yield while it is down, then start it again."""
         for which in (0, 1):
             self.end(which, how)
             yield
@@ -74,7 +74,7 @@ class Site:
 
 
 def configure(site: Site, folder: Path) -> Path:
-    """The example with the ports and folders of this test."""
+    """Write the example with the ports and folders of this test; return the file to start nginx with."""
     text = EXAMPLE.read_text()
     for example, ours in (
         ("listen 80;", f"listen 127.0.0.1:{site.plain_port};"),
@@ -96,7 +96,7 @@ def configure(site: Site, folder: Path) -> Path:
 
 
 def certify(folder: Path) -> None:
-    """A certificate for 127.0.0.1 that is its own authority."""
+    """Write a certificate for 127.0.0.1 that is its own authority, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "dashboard")])
     now = datetime.datetime.now(datetime.UTC)
@@ -118,7 +118,7 @@ def certify(folder: Path) -> None:
 
 @contextmanager
 def nginx(program: str, configuration: Path, port: int) -> Iterator[None]:
-    """Run it until the block ends; it listens when the block begins."""
+    """Run nginx until the block ends; it listens when the block begins."""
     log = configuration.with_name("nginx.log")
     with log.open("wb") as output:
         process = subprocess.Popen([program, "-c", configuration], stderr=output)
@@ -138,7 +138,7 @@ def nginx(program: str, configuration: Path, port: int) -> Iterator[None]:
 
 @contextmanager
 def behind_nginx(program: str, environment: dict[str, str], folder: Path) -> Iterator[Site]:
-    """The two processes and nginx; this process and its children trust its certificate."""
+    """Run two processes behind nginx; this process and its children trust its certificate."""
     site = Site(environment | {"HTTPS": "true"}, folder)
     certify(folder)
     with pytest.MonkeyPatch.context() as patch, site.stack:

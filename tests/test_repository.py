@@ -109,7 +109,7 @@ def test_the_wheel_is_tested_with_each_driver_and_without():
 
 
 def lower_bounds(requirements: list[str]) -> set[tuple[str, Version]]:
-    """The lowest version that each requirement allows."""
+    """Return the lowest version that each requirement allows."""
     return {
         (canonicalize_name(parsed.name), Version(specifier.version))
         for parsed in map(Requirement, requirements)

@@ -79,10 +79,10 @@ def test_an_invalid_value_is_refused_with_what_is_allowed(name, value, message):
 @pytest.mark.parametrize(
     "url",
     [
-        "geheim",
-        "mysql://root:geheim@host/dev",
-        "postgres://root:geheim@host",
-        "postgres://root@host:geheim/dev",
+        "top-secret",
+        "mysql://root:top-secret@host/dev",
+        "postgres://root:top-secret@host",
+        "postgres://root@host:top-secret/dev",
     ],
 )
 @pytest.mark.parametrize("name", ["DATABASE_URL", "RISINGWAVE_URL"])

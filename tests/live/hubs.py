@@ -1,4 +1,4 @@
-"""A subscriber of the hub, and what tests of the hub need besides."""
+"""A subscriber that records what it gets, and other help for tests of the hub."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Recorder:
 
 
 def in_thread(function: Callable[..., None]) -> Callable[..., Awaitable[None]]:
-    """Run it in a thread, where it may block, and close its connections."""
+    """Make a function awaitable: it runs in a thread, where it may block, and its connections are closed."""
 
     def run(*args: object) -> None:
         try:

@@ -272,7 +272,7 @@ def test_a_page_reconnects_after_a_close_that_allows_it(page, server, orders, co
     "code",
     [code for code in CloseCode if not code.may_reconnect and code != CloseCode.LOGIN_REQUIRED],
 )
-def test_a_page_polls_after_a_close_that_forbids_to_reconnect(page, server, orders, code):
+def test_a_page_polls_after_a_close_that_forbids_reconnecting(page, server, orders, code):
     sockets: list[str] = []
 
     def closed(socket: WebSocketRoute) -> None:

@@ -28,7 +28,7 @@ pytestmark = BOTH
 
 
 def notify(ranking: Ranking) -> None:
-    """Announce that its view has changed."""
+    """Announce that the ranking's view has changed."""
     with connections["risingwave"].cursor() as cursor:
         cursor.execute("SELECT pg_notify('risingwave_changes', %s)", [ranking.model._meta.db_table])
 
@@ -46,7 +46,7 @@ async def test_concurrent_requests_share_one_read(the_hub, insert, reads):
 
 
 def test_a_new_feed_reports_no_check_before_it_has_read_all_rankings(orders):
-    """A request to a new process must not be answered that there is no data."""
+    """A request to a new process must not be told that there is no data."""
     read: SimpleQueue[set[str]] = SimpleQueue()
 
     def on_read(changed: list[Snapshot], _read_at: object) -> None:
@@ -154,7 +154,7 @@ async def test_a_subscriber_that_raises_is_unsubscribed_and_the_others_are_serve
     assert caplog.text.count("failed and is unsubscribed") == 1
 
 
-async def test_nothing_is_read_while_nothing_changes_whatever_is_requested(the_hub, reads, settings):
+async def test_neither_checks_nor_requests_read_a_ranking_while_nothing_changes(the_hub, reads, settings):
     settings.LIVE_SERVER_CHECK_SECONDS = 0.05
     settings.LIVE_POLL_SECONDS = 0.0
     recorder = Recorder()

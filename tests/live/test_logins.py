@@ -163,7 +163,7 @@ async def test_a_logout_announced_by_another_process_closes_the_sessions_sockets
     assert not await logins.get_logins().is_logged_in("b", Question())
 
 
-async def test_the_listener_reconnects_and_has_missed_logouts_checked(held_socket):
+async def test_the_listener_reconnects_and_says_that_logouts_may_be_missed(held_socket):
     held_socket.missed_logouts = False
     await asyncio.to_thread(lose_listeners)
     await until(lambda: held_socket.missed_logouts)

@@ -19,7 +19,7 @@ from websockets.typing import Origin
 from tests.browser import badge, shows
 from tests.conftest import BOTH
 from tests.live.test_views import get, get_until
-from tests.live.test_websocket import closing, messages
+from tests.live.test_websocket import messages, wait_for_close
 from tests.nginx import Site, behind_nginx
 from tests.processes import ROOT, Server, wait_until
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = [BOTH, pytest.mark.nginx]
-#: nginx itself ends TLS, and tells so.
+#: nginx terminates TLS, and tells the processes so with this header.
 HTTPS = {"X_Forwarded_Proto": "https"}
 
 
@@ -55,7 +55,7 @@ RANKING = "?format=json&rankings=states-by-turnover"
 
 
 def frames(server: Server, kind: str) -> dict[str, str]:
-    """Return the text of each ranking's frame as that process sends it, by slug."""
+    """Return the first message about each ranking that the process sends, by slug."""
     found: dict[str, str] = {}
     url = f"{server.socket_url}?format={kind}"
     with connect(url, origin=Origin(f"https://{server.host}"), open_timeout=60) as socket:
@@ -68,7 +68,7 @@ def frames(server: Server, kind: str) -> dict[str, str]:
 
 
 def through(site: Site, origin: str, **headers: str) -> ClientConnection:
-    """Connect to one of the processes."""
+    """Open a WebSocket through nginx, to one of the processes."""
     context = ssl.create_default_context()
     # The client reads and writes in two threads, for which Python's ssl has no lock: when TLS 1.3's session
     # tickets arrived meanwhile, 2 requests of 1,500 were never sent.
@@ -190,7 +190,7 @@ def test_a_login_goes_through_both_processes(closed_site, orders, django_user_mo
 
 def test_a_page_of_another_origin_is_refused_through_nginx_too(site):
     with through(site, "https://evil.example") as socket:
-        assert closing(socket)[1] == 4403
+        assert wait_for_close(socket)[1] == 4403
     with through(site, site.url) as socket:
         assert next(messages(socket))["type"] == "hello"
 

@@ -17,7 +17,7 @@ from tests import processes
 from tests.conftest import BOTH
 from tests.live.schemas import SCHEMAS, WHOLE, faults, validator
 from tests.live.test_views import get, get_until
-from tests.live.test_websocket import closing, messages, subscribe
+from tests.live.test_websocket import messages, subscribe, wait_for_close
 from tests.processes import ROOT
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def full_server(
 
 
 def one_of_each(server: Server, blind_server: Server, orders: Any) -> dict[str, dict[str, Any]]:
-    """One message or answer by the name of its schema, with nulls wherever they are allowed."""
+    """Return a message or an answer for each schema, by its name, with nulls wherever they are allowed."""
     orders((None, None, None, None), (1, 2, 3.0, "Ohio"))
     ranking = get_until(
         lambda answer: "null" in answer.body, server, "/api/rankings/states-by-turnover/"
@@ -97,7 +97,7 @@ def test_a_page_gets_cards_and_messages_that_match_the_schemas(server, orders):
     with subscribe(server, origin=server.url) as socket:
         socket.send("junk")
         while kinds != {"card", "hello", "ping", "error"}:
-            text = str(socket.recv(timeout=10))
+            text = str(socket.recv(timeout=60))
             message = json.loads(text) if text.startswith("{") else {"type": "card"}
             kinds.add(message["type"])
             assert message["type"] == "card" or faults(message["type"], message) == []
@@ -141,14 +141,14 @@ def test_a_refusal_matches_the_schema_and_has_the_code_of_the_close(request, cod
     with subscribe(server, query, origin=server.url) as socket:
         for _ in range(100 if code == 4429 else 0):
             socket.send("hello?")
-        message, closed_with = closing(socket)
+        message, closed_with = wait_for_close(socket)
     assert faults("error", message) == []
     assert message["code"] == closed_with == code
 
 
 def test_the_refusal_of_another_site_matches_the_schema(server):
     with subscribe(server, origin="https://evil.example") as socket:
-        message, closed_with = closing(socket)
+        message, closed_with = wait_for_close(socket)
     assert faults("error", message) == []
     assert message["code"] == closed_with == 4403
 
@@ -160,7 +160,7 @@ def test_the_close_of_a_process_that_shuts_down_matches_the_schema(site_environm
     ):
         assert next(messages(socket))["type"] == "hello"
         server.process.terminate()
-        message, closed_with = closing(socket)
+        message, closed_with = wait_for_close(socket)
     assert faults("error", message) == []
     assert message["code"] == closed_with == 1012
 
@@ -169,7 +169,7 @@ def test_the_close_of_a_process_that_shuts_down_matches_the_schema(site_environm
 
 
 def rows(header: str) -> list[list[str]]:
-    """The cells of a table in the document, by its header."""
+    """Return the cells of each row of the table in the document that has this header."""
     table = DOCUMENT.partition(header)[2].partition("\n\n")[0]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()[2:]]
 
@@ -195,7 +195,7 @@ def test_the_document_lists_the_formats_of_the_code():
     assert re.findall(r"`(\w+)`:", values) == list(Format)
 
 
-def test_the_schema_has_the_codes_of_which_the_server_gives_the_reason():
+def test_the_schema_has_the_codes_that_the_server_explains():
     codes = SCHEMAS["error"]["properties"]["code"]["enum"]
     assert codes == [code for code in CloseCode if code.is_explained]
     # Daphne sends 1012; servers that can't send 4512.
@@ -274,7 +274,7 @@ def test_the_schemas_have_the_version_of_the_protocol():
 
 
 def malformed(message: Any) -> Iterator[Any]:
-    """The message with one fault each: a value of another type, a missing or an additional one."""
+    """Yield the message with one fault each: a value of another type, a missing or an additional one."""
     yield None if isinstance(message, dict | list) else {}
     if isinstance(message, list):
         yield from ([part, *message[1:]] for part in malformed(message[0]))

@@ -16,7 +16,7 @@ FIRST = "states-by-turnover"
 
 @pytest.fixture(autouse=True)
 def registry():
-    """Restores the registered rankings after the test."""
+    """Restore the registered rankings after the test."""
     before = dict(RANKINGS)
     yield
     RANKINGS.clear()

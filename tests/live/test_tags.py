@@ -27,7 +27,7 @@ def render(text: str, request=None, **context) -> str:
 
 @pytest.fixture(autouse=True)
 def static_files(settings):
-    """Finds static files without collectstatic."""
+    """Find static files without collectstatic."""
     backend = "django.contrib.staticfiles.storage.StaticFilesStorage"
     settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": backend}}
 

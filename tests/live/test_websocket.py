@@ -59,8 +59,8 @@ def messages(socket: Connection):
         yield json.loads(socket.recv(timeout=60))
 
 
-def closing(socket: Connection) -> tuple[dict[str, Any], int]:
-    """Return the last message before the close, and the code of the close."""
+def wait_for_close(socket: Connection) -> tuple[dict[str, Any], int]:
+    """Wait until the server closes; return the last message before, and the close code."""
     received = []
     with pytest.raises(ConnectionClosedError) as closed:
         received.extend(messages(socket))
@@ -114,7 +114,7 @@ def test_a_page_gets_cards_to_swap_out_of_band(server, orders):
 )
 def test_a_bad_request_is_refused_with_a_reason_and_a_code(server, query, code, reason):
     with subscribe(server, query, origin=server.url) as socket:
-        message, closed_with = closing(socket)
+        message, closed_with = wait_for_close(socket)
     assert message["type"] == "error"
     assert message["code"] == closed_with == code
     assert reason in message["reason"]
@@ -169,14 +169,14 @@ def test_a_ranking_that_changes_back_to_seen_rows_is_sent_again(server, orders):
 @pytest.mark.parametrize("query", ["", "?format=json"])
 def test_a_page_of_another_origin_may_not_subscribe(server, origin, query):
     with subscribe(server, query, origin=origin) as socket:
-        message, code = closing(socket)
+        message, code = wait_for_close(socket)
     assert code == 4403
     assert "origin" in message["reason"]
 
 
 def test_a_page_without_an_origin_is_refused(server):
     with subscribe(server) as socket:
-        assert closing(socket)[1] == 4403
+        assert wait_for_close(socket)[1] == 4403
 
 
 def test_an_unknown_host_is_refused(server):
@@ -185,18 +185,18 @@ def test_an_unknown_host_is_refused(server):
         create_connection((host, int(port))) as plain,
         connect("ws://evil.example/ws/rankings/?format=json", sock=plain) as socket,
     ):
-        assert closing(socket)[1] == 4403
+        assert wait_for_close(socket)[1] == 4403
 
 
 def test_a_closed_dashboard_refuses_visitors_without_a_login(closed_server):
     with subscribe(closed_server, "?format=json", origin=closed_server.url) as socket:
-        message, code = closing(socket)
+        message, code = wait_for_close(socket)
     assert (message["type"], code) == ("error", 4401)
 
 
 def test_a_program_without_origin_is_refused_while_the_dashboard_is_closed(closed_server):
     with subscribe(closed_server, "?format=json") as socket:
-        assert closing(socket)[1] == 4403
+        assert wait_for_close(socket)[1] == 4403
 
 
 def test_a_closed_dashboard_serves_logged_in_users(closed_server, orders, client, django_user_model):
@@ -229,12 +229,12 @@ def test_a_logout_closes_the_sessions_sockets_and_no_others(closed_server, clien
     for socket in sockets:
         assert next(messages(socket))["type"] == "hello"
     log_out(closed_server, cookies[0])
-    message, code = closing(sockets[0])
+    message, code = wait_for_close(sockets[0])
     assert (message["reason"], code) == ("The session has ended. Log in again.", 4401)
     with subscribe(
         closed_server, "?format=json", origin=closed_server.url, additional_headers={"Cookie": cookies[0]}
     ) as socket:
-        assert closing(socket)[1] == 4401
+        assert wait_for_close(socket)[1] == 4401
     assert next(message for message in messages(sockets[1]) if message["type"] == "ping")
     sockets[1].close()
 
@@ -251,7 +251,7 @@ def test_a_logout_in_one_process_closes_the_sessions_sockets_in_another(
         # The process listens to logouts before it subscribes the socket, and pings after that.
         assert next(message for message in messages(socket) if message["type"] == "ping")
         log_out(closed_server, cookie)
-        message, code = closing(socket)
+        message, code = wait_for_close(socket)
     assert (message["reason"], code) == ("The session has ended. Log in again.", 4401)
 
 
@@ -269,11 +269,11 @@ def log_out(server: Server, cookie: str) -> None:
     ).close()
 
 
-def test_a_client_that_floods_is_disconnected(server):
+def test_a_client_that_sends_too_many_messages_is_disconnected(server):
     with subscribe(server, "?format=json") as socket:
         for _ in range(100):
             socket.send("hello?")
-        message, code = closing(socket)
+        message, code = wait_for_close(socket)
     assert (message["code"], code) == (4429, 4429)
 
 

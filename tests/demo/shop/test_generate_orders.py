@@ -180,12 +180,12 @@ def test_after_the_largest_orderid_the_command_stops_with_an_error():
 
 
 def test_an_unreachable_server_is_reported_by_its_address_without_the_password(tmp_path):
-    process = Process(tmp_path / "log", "postgres://root:geheim@127.0.0.1:1/dev", "--count", "1")
+    process = Process(tmp_path / "log", "postgres://root:top-secret@127.0.0.1:1/dev", "--count", "1")
     assert process.process.wait(20) == 1
     (line,) = process.output().splitlines()
     assert line.startswith('CommandError: Can\'t reach the database "dev" at 127.0.0.1:1: ')
     assert "Check that the server runs and that RISINGWAVE_URL is right." in line
-    assert "geheim" not in line
+    assert "top-secret" not in line
 
 
 def test_without_the_table_the_error_says_how_to_create_it(tmp_path):

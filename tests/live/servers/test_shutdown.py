@@ -104,7 +104,7 @@ def test_requests_in_progress_do_not_delay_shutdown(own_server, orders, attempt)
 
 @contextmanager
 def locked(url: str, table: str) -> Iterator[Callable[[], bool]]:
-    """Let nobody else read the table; give a function that tells whether somebody wants to."""
+    """Lock the table for the block; yield a function that returns whether anybody waits for a lock."""
     with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {table}")
 
