@@ -1,3 +1,5 @@
+"""examples/subscribe.py, on a real server."""
+
 from __future__ import annotations
 
 import subprocess
@@ -9,7 +11,7 @@ from tests.processes import ROOT
 pytestmark = BOTH
 
 
-def test_the_example_prints_each_change(server, orders):
+def test_the_program_prints_each_change(server, orders):
     orders((1, 2, 3.0, "Ohio"))
     url = f"{server.socket_url}?format=json&rankings=states-by-turnover"
     command = [sys.executable, "examples/subscribe.py", url]
@@ -22,7 +24,7 @@ def test_the_example_prints_each_change(server, orders):
         program.terminate()
 
 
-def test_the_example_says_why_it_is_refused(server):
+def test_the_program_says_why_it_is_refused(server):
     command = [sys.executable, "examples/subscribe.py", f"{server.socket_url}?format=json&rankings=nonsense"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
     assert ended.returncode == 1
