@@ -24,7 +24,7 @@ def main() -> int:
     """
     arguments = _arguments()
     apps = arguments.app or (PART if arguments.part else APPS)
-    runs = Runs.of_what_is_installed()
+    runs = Runs.of_installed_versions()
     try:
         with server.postgresql() as url:
             runs.run(

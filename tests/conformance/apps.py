@@ -31,10 +31,10 @@ APPS = tuple(_NAMES.split())
 # It compares times without a database, and fails with both backends on a busy machine.
 UNCOUNTED = {"serializers.test_deserialization.TestDeserializer.test_crafted_xml_performance"}
 
-_TELLING = """
+_PART_NAMES = """
 migrations schema queries model_fields db_functions backends composite_pk expressions aggregation
 prefetch_related lookup annotations bulk_create get_or_create delete introspection inspectdb
 expressions_window expressions_case basic update many_to_many force_insert_update transactions
 """
 # The applications that cover most of the backend within a few minutes, to run for every change.
-PART = tuple(_TELLING.split())
+PART = tuple(_PART_NAMES.split())

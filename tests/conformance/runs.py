@@ -37,7 +37,8 @@ class Runs:
         self.name = folder.name.removeprefix("results-")
 
     @classmethod
-    def of_what_is_installed(cls) -> Runs:
+    def of_installed_versions(cls) -> Runs:
+        """Return the runs with the Django and the driver of this Python."""
         name = f"results-{django.get_version()}-{server.driver().split()[0]}"
         return cls(CACHE / name)
 
@@ -97,17 +98,17 @@ class Runs:
             "postgresql": server.version(url),
         }
         (self._folder / _CIRCUMSTANCES).write_text(json.dumps(facts) + "\n")
-        # Each parallel run has a number of its own, which is part of the names of its databases.
-        places: SimpleQueue[int] = SimpleQueue()
-        for place in range(jobs):
-            places.put(place)
+        # Each parallel run takes a slot, whose number is part of the names of its databases.
+        slots: SimpleQueue[int] = SimpleQueue()
+        for slot in range(jobs):
+            slots.put(slot)
 
         def run(app: str) -> None:
-            place = places.get()
+            slot = slots.get()
             for engine in engines:
                 if not self.of(app, engine).end or (again and engine == HERE):
-                    self._run(runtests, url, app, engine, place, timeout)
-            places.put(place)
+                    self._run(runtests, url, app, engine, slot, timeout)
+            slots.put(slot)
             print(f"{app}: {self.of(app, HERE).summary()}", flush=True)  # noqa: T201 - shows the progress
 
         with ThreadPoolExecutor(jobs) as pool:
@@ -121,12 +122,12 @@ class Runs:
     def _results(self, app: str, engine: str) -> Path:
         return self._folder / f"{app}.{engine}.jsonl"
 
-    def _run(self, runtests: Path, url: str, app: str, engine: str, place: int, timeout: int) -> None:
+    def _run(self, runtests: Path, url: str, app: str, engine: str, slot: int, timeout: int) -> None:
         results = self._results(app, engine)
         results.unlink(missing_ok=True)
         environment = os.environ | {
             "CONFORMANCE_ENGINE": engine,
-            "CONFORMANCE_PLACE": str(place),
+            "CONFORMANCE_SLOT": str(slot),
             "CONFORMANCE_RESULTS": str(results),
             "CONFORMANCE_URL": url,
             "PYTHONPATH": str(ROOT),

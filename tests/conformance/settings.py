@@ -14,7 +14,7 @@ _url = urlsplit(os.environ["CONFORMANCE_URL"])
 def _database(name: str) -> dict[str, Any]:
     # The name has the backend in it, so that neither finds the other's leftovers, and the number of the
     # parallel run.
-    name = f"conformance_{name}_{ENGINE.rpartition('.')[2]}_{os.environ['CONFORMANCE_PLACE']}"
+    name = f"conformance_{name}_{ENGINE.rpartition('.')[2]}_{os.environ['CONFORMANCE_SLOT']}"
     return {
         "ENGINE": ENGINE,
         "NAME": name,

@@ -33,15 +33,14 @@ END = {"end": "finished", "seconds": 1.5, "date": "2026-01-02"}
 
 
 def test_only_tests_that_pass_on_postgresql_count(tmp_path):
-    yardstick = run(
+    on_postgresql = run(
         tmp_path / "a",
         result("m.C.one", "passed"),
         result("m.C.two", "failed"),
         result("m.C.three", "skipped"),
     )
-    row = compare(
-        "m", yardstick.passed(), run(tmp_path / "b", result("m.C.one", "passed"), result("m.C.two", "passed"))
-    )
+    here = run(tmp_path / "b", result("m.C.one", "passed"), result("m.C.two", "passed"))
+    row = compare("m", on_postgresql.passed(), here)
     assert (row.yardstick, row.passed, row.skipped, row.failed) == (1, 1, {}, {})
 
 
@@ -139,7 +138,7 @@ def test_fewer_tests_than_recorded_fail(tmp_path):
 
 
 def test_the_report_is_written_between_its_marks(tmp_path):
-    yardstick = run(
+    on_postgresql = run(
         tmp_path / "a", *(result(f"m.C.{name}", "passed") for name in ("one", "two", "three", "four"))
     )
     here = run(
@@ -149,7 +148,7 @@ def test_the_report_is_written_between_its_marks(tmp_path):
         result("m.C.three", "failed", "3 | 2"),
         result("m.C.four", "failed", "AssertionError: 5 != 4"),
     )
-    row = compare("m", yardstick.passed(), here)
+    row = compare("m", on_postgresql.passed(), here)
     assert report.summary([row]) == "1 of 4 pass (25.0 %), 1 skipped, 2 failed"
     assert list(report.failures([row])) == ["m.C.four: AssertionError: 5 != 4", "m.C.three: 3 | 2"]
 

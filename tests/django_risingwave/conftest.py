@@ -34,7 +34,7 @@ END $$
 
 @pytest.fixture(scope="session")
 def scratch(django_db_blocker: Any) -> Iterator[str]:
-    """The name of a database that the tests that use `connection` share."""
+    """The name of the database that all tests with `connection` share."""
     wrapper = cast("DatabaseWrapper", connections["risingwave"])
     name = f"scratch_{os.getpid()}"
     with django_db_blocker.unblock(), wrapper._nodb_cursor() as cursor:
@@ -99,9 +99,9 @@ def doubled(connection: DatabaseWrapper) -> Iterator[Double]:
         (user,) = cursor.fetchone()
     connection.close()
     with closing(Double(settings["HOST"] or settings["OPTIONS"]["host"], user, settings["NAME"])) as double:
-        place = {"host": "127.0.0.1", "sslmode": "disable", "gssencmode": "disable"}
+        address = {"host": "127.0.0.1", "sslmode": "disable", "gssencmode": "disable"}
         connection._server_version = None
-        settings.update(HOST="127.0.0.1", PORT=double.port, OPTIONS=settings["OPTIONS"] | place, USER=user)
+        settings.update(HOST="127.0.0.1", PORT=double.port, OPTIONS=settings["OPTIONS"] | address, USER=user)
         try:
             yield double
         finally:
@@ -225,7 +225,7 @@ def disguise(standin: DatabaseWrapper) -> Iterator[Disguise]:
 
 @pytest.fixture(params=["as the stand-in", "as RisingWave"])
 def thing(request: pytest.FixtureRequest, standin: DatabaseWrapper) -> Any:
-    """A table with rows, on each server."""
+    """A table with rows, with PostgreSQL as the stand-in and in RisingWave's disguise."""
     disguise: Disguise | None = (
         request.getfixturevalue("disguise") if request.param == "as RisingWave" else None
     )

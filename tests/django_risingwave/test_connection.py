@@ -249,7 +249,7 @@ def test_implicit_flush_is_set_on_risingwave(
         ("server_side_binding", True, "doesn't support server_side_binding"),
     ],
 )
-def test_options_that_risingwave_does_not_support_are_refused(
+def test_an_invalid_or_unsupported_option_is_refused_by_name(
     standin: DatabaseWrapper, options: dict[str, Any], option: str, value: object, message: str
 ) -> None:
     options[option] = value

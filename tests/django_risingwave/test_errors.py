@@ -167,7 +167,7 @@ def test_an_error_report_raises_the_matching_django_exception(
 
 
 @pytest.mark.parametrize(("report", "kind"), REPORTS[:-2])
-def test_an_error_report_without_sqlstate_does_too(
+def test_an_error_report_without_sqlstate_raises_the_matching_django_exception(
     standin: DatabaseWrapper, report: str, kind: type[DatabaseError]
 ) -> None:
     with pytest.raises(kind), standin.wrap_database_errors:

@@ -78,7 +78,7 @@ def test_a_subscription_is_found_by_its_source(standin: DatabaseWrapper, disguis
             cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
             cursor.execute(f"CREATE MATERIALIZED VIEW {schema}.names AS SELECT 'a'::varchar AS name")
         cursor.execute("CREATE TABLE titles (title varchar)")
-        # What RisingWave has of them, in PostgreSQL.
+        # RisingWave's catalog of subscriptions, as views in PostgreSQL.
         cursor.execute(
             """CREATE VIEW rw_catalog.rw_subscriptions AS
             SELECT name, row_number() OVER () AS id, relation::regclass AS relation, relnamespace AS schema_id

@@ -6,7 +6,6 @@ import signal
 import socket
 import tempfile
 import threading
-import time
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +15,13 @@ from django.db import OperationalError
 
 from demo import postgres as standin_server
 from django_risingwave.base import DatabaseWrapper
-from tests.processes import free_port
+from tests.processes import free_port, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: Seconds after which a test fails.
-PATIENCE = 60
+#: Seconds after which a test gives up waiting.
+TIMEOUT_SECONDS = 60
 
 
 @pytest.fixture
@@ -69,7 +68,7 @@ def test_a_server_that_dies_raises_operational_error_and_is_reconnected(
     # An immediate shutdown doesn't notify clients before their next query.
     # https://www.postgresql.org/docs/18/server-shutdown.html
     server.send_signal(signal.SIGQUIT)
-    server.wait(PATIENCE)
+    server.wait(TIMEOUT_SECONDS)
     with pytest.raises(OperationalError) as caught:
         select_one(connection)
     assert isinstance(caught.value.__cause__, connection.Database.Error)
@@ -87,15 +86,15 @@ def test_a_server_that_dies_raises_operational_error_and_is_reconnected(
 def test_a_wrong_password_is_named_in_the_error(
     elsewhere: Callable[..., DatabaseWrapper], own_server: Path
 ) -> None:
-    place = {"HOST": str(own_server), "NAME": "risingwave", "OPTIONS": {"host": str(own_server)}}
-    with elsewhere(**place).cursor() as cursor:
+    address = {"HOST": str(own_server), "NAME": "risingwave", "OPTIONS": {"host": str(own_server)}}
+    with elsewhere(**address).cursor() as cursor:
         cursor.execute("CREATE USER reader WITH PASSWORD 'right'")
         (own_server / "pg_hba.conf").write_text("local all reader scram-sha-256\nlocal all all trust\n")
         cursor.execute("SELECT pg_reload_conf()")
-    assert select_one(elsewhere(**place, USER="reader", PASSWORD="right")) == (1,)
+    assert select_one(elsewhere(**address, USER="reader", PASSWORD="right")) == (1,)
     for password, text in (("wrong", "password authentication failed"), ("", "no password supplied")):
         with pytest.raises(OperationalError, match=text):
-            select_one(elsewhere(**place, USER="reader", PASSWORD=password))
+            select_one(elsewhere(**address, USER="reader", PASSWORD=password))
 
 
 def test_a_missing_database_role_or_server_is_named_in_the_error(
@@ -105,9 +104,9 @@ def test_a_missing_database_role_or_server_is_named_in_the_error(
         select_one(elsewhere(NAME="nowhere"))
     with pytest.raises(OperationalError, match='role "nobody" does not exist'):
         select_one(elsewhere(USER="nobody"))
-    place = {"HOST": "127.0.0.1", "PORT": free_port(), "OPTIONS": {"host": "127.0.0.1"}}
+    address = {"HOST": "127.0.0.1", "PORT": free_port(), "OPTIONS": {"host": "127.0.0.1"}}
     with pytest.raises(OperationalError, match="Connection refused"):
-        select_one(elsewhere(**place))
+        select_one(elsewhere(**address))
 
 
 def test_a_cancelled_query_raises_operational_error(
@@ -119,20 +118,16 @@ def test_a_cancelled_query_raises_operational_error(
     other = connect()
     other.autocommit = True
 
-    def cancel() -> None:
-        until = time.monotonic() + PATIENCE
-        running = other.cursor()
-        while time.monotonic() < until:
-            running.execute(
+    def cancelled() -> bool:
+        with other.cursor() as cursor:
+            cursor.execute(
                 "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
                 " WHERE pid = %s AND wait_event = 'PgSleep'",
                 [backend],
             )
-            if running.fetchone():
-                return
-            time.sleep(0.05)
+            return cursor.fetchone() is not None
 
-    thread = threading.Thread(target=cancel)
+    thread = threading.Thread(target=wait_until, args=(cancelled,))
     thread.start()
     try:
         with pytest.raises(OperationalError, match="user request"), standin.cursor() as cursor:

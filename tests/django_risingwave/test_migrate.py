@@ -16,21 +16,19 @@ CONTRIB = ["admin", "auth", "contenttypes", "sessions"]
 
 
 @pytest.fixture(params=["routed", "unrouted"])
-def contrib_is(request: pytest.FixtureRequest, settings) -> str:
-    """Whether the router keeps Django's own apps from the alias, or their tables are made there."""
+def routing(request: pytest.FixtureRequest, settings) -> str:
+    """With the router, Django's own apps get no tables on the alias; without a router, they do."""
     how: str = request.param
     if how == "unrouted":
         settings.DATABASE_ROUTERS = []
     return how
 
 
-def test_all_apps_migrate_and_a_second_run_has_no_effect(
-    connection: DatabaseWrapper, contrib_is: str
-) -> None:
+def test_all_apps_migrate_and_a_second_run_has_no_effect(connection: DatabaseWrapper, routing: str) -> None:
     call_command("migrate", database="risingwave", verbosity=0)
     tables = set(connection.introspection.table_names(include_views=True))
     assert {"orders", "state_turnover", "item_quantity"} <= tables
-    assert ("auth_user" in tables) == (contrib_is == "unrouted")
+    assert ("auth_user" in tables) == (routing == "unrouted")
     applied = MigrationRecorder(connection).applied_migrations()
 
     statements = []
@@ -45,14 +43,14 @@ def test_all_apps_migrate_and_a_second_run_has_no_effect(
     assert MigrationRecorder(connection).applied_migrations().keys() == applied.keys()
 
 
-def test_all_apps_migrate_backwards(connection: DatabaseWrapper, contrib_is: str) -> None:
+def test_all_apps_migrate_backwards(connection: DatabaseWrapper, routing: str) -> None:
     call_command("migrate", database="risingwave", verbosity=0)
     for app in ["demo_shop", "admin", "sessions", "auth", "contenttypes"]:
         call_command("migrate", app, "zero", database="risingwave", verbosity=0)
     assert connection.introspection.table_names(include_views=True) == ["django_migrations"]
 
 
-def test_no_statement_is_sent_that_risingwave_rejects(disguise: Disguise, contrib_is: str) -> None:
+def test_no_statement_is_sent_that_risingwave_rejects(disguise: Disguise, routing: str) -> None:
     call_command("migrate", database="risingwave", verbosity=0)
     for app in ["demo_shop", "admin", "sessions", "auth", "contenttypes"]:
         call_command("migrate", app, "zero", database="risingwave", verbosity=0)

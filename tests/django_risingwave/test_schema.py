@@ -90,13 +90,13 @@ def test_a_column_is_renamed(thing: Table) -> None:
     assert rows(thing, "name", "amount") == [("a", 1), ("b", None)]
 
 
-def test_a_field_without_a_model_is_added_to_the_given_model(thing: Table) -> None:
+def test_a_field_without_a_model_replaces_a_field_of_the_given_model(thing: Table) -> None:
     model = thing.state.apps.get_model(LABEL, "Thing")
-    name = models.TextField(default="?")
-    name.set_attributes_from_name("label")
+    label = models.TextField(default="?")
+    label.set_attributes_from_name("label")
     rows_before = thing.model().count()
     with thing.connection.schema_editor() as editor:
-        editor.alter_field(model, model._meta.get_field("name"), name)
+        editor.alter_field(model, model._meta.get_field("name"), label)
     assert "name" not in thing.columns()
     assert thing.columns()["label"] == ("text", False)
     with thing.connection.cursor() as cursor:
@@ -268,7 +268,7 @@ def test_flush_deletes_from_each_table(thing: Table) -> None:
     assert not thing.model().exists()
 
 
-def test_sqlmigrate_shows_the_statements_of_a_copy(standin: DatabaseWrapper) -> None:
+def test_sqlmigrate_shows_the_statements_of_a_new_table(standin: DatabaseWrapper) -> None:
     state = ProjectState()
     state.add_model(THING)
     with standin.schema_editor(collect_sql=True) as editor:

@@ -1,4 +1,4 @@
-"""statements.py finds SQL that RisingWave would refuse."""
+"""statements/ finds SQL that RisingWave would refuse."""
 
 from __future__ import annotations
 
@@ -357,14 +357,14 @@ def test_every_statement_that_the_parser_refuses_is_found() -> None:
 
 
 def test_no_statement_that_the_parser_accepts_is_found() -> None:
-    taken = [verdict["sql"] for verdict in verdicts() if "error" not in verdict]
-    assert len(taken) == 3824
-    assert {sql: errors for sql in taken if (errors := syntax_errors(sql))} == {}
+    accepted = [verdict["sql"] for verdict in verdicts() if "error" not in verdict]
+    assert len(accepted) == 3824
+    assert {sql: errors for sql in accepted if (errors := syntax_errors(sql))} == {}
 
 
 def test_refusals_after_the_parser_are_counted() -> None:
-    taken = [verdict["sql"] for verdict in verdicts() if "error" not in verdict]
-    assert Counter(refusal for sql in taken for refusal in violations(sql)) == {
+    accepted = [verdict["sql"] for verdict in verdicts() if "error" not in verdict]
+    assert Counter(refusal for sql in accepted for refusal in violations(sql)) == {
         "unsupported data type": 62,
         "unsupported data type: NUMERIC with a precision": 11,
         "UNIQUE is not implemented": 6,

@@ -1,4 +1,4 @@
-"""Changes of the views on the double, and its cursors."""
+"""Change the views on the double, and find its sessions with cursors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs migration operations on a state that has the model Event."""
+"""Run migration operations on a state that has the model Event."""
 
 from __future__ import annotations
 
