@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.processes import Server
 
-# From here on, so that it sees the test databases being made.
+# Before the test databases are created, so that their statements are checked too.
 _watch = Watch()
 _watch.start()
 
@@ -98,13 +98,13 @@ def watch(request: pytest.FixtureRequest) -> Iterator[Watch]:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    assert processes.CHROMIUM, "REQUIRE_PROGRAMS is set, and there is no Chromium"
+    assert processes.CHROMIUM, "REQUIRE_PROGRAMS is set, but no Chromium was found. Install it."
     return processes.CHROMIUM
 
 
 @pytest.fixture(scope="session")
 def nginx_program() -> str:
-    assert processes.NGINX, "REQUIRE_PROGRAMS is set, and there is no nginx"
+    assert processes.NGINX, "REQUIRE_PROGRAMS is set, but no nginx was found. Install it."
     return processes.NGINX
 
 

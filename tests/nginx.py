@@ -63,7 +63,7 @@ class Site:
         """End a process with the method `how` of Popen: "kill" or "terminate"."""
         process = self.servers[which].process
         getattr(process, how)()
-        process.wait(20)
+        process.wait(60)
 
     def roll(self, how: str) -> Iterator[None]:
         """End one process after the other; yield while it is down, then start it again."""
@@ -133,7 +133,7 @@ def nginx(program: str, configuration: Path, port: int) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 @contextmanager
