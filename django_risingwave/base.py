@@ -173,9 +173,9 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
         # Set it before the first statement: the driver would send BEGIN ahead of it.
         connection.autocommit = True
         if is_psycopg3:
-            from django_risingwave.drivers.psycopg3 import adapt  # noqa: PLC0415 - imports psycopg 3
+            from django_risingwave.drivers.psycopg3 import register_adapters  # noqa: PLC0415 - imports psycopg 3
 
-            adapt(connection)
+            register_adapters(connection)
         else:
             from django_risingwave.drivers.psycopg2 import Cursor  # noqa: PLC0415 - imports psycopg2
 

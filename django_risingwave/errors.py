@@ -99,7 +99,7 @@ _PATTERNS = {
 }
 
 
-def kind_of(text: str) -> type[DatabaseError] | None:
+def exception_class_for(text: str) -> type[DatabaseError] | None:
     """Return Django's exception class for the text of an error, or None if the text doesn't tell."""
     return next((error for error, pattern in _PATTERNS.items() if pattern.search(text)), None)
 
@@ -119,7 +119,7 @@ class DatabaseErrorWrapper(BaseDatabaseErrorWrapper):
             return  # The common case, several times per query.
         driver: Any = self.wrapper.Database
         if exc_type is driver.DatabaseError or isinstance(exc_value, driver.InternalError):
-            error = kind_of(str(exc_value))
+            error = exception_class_for(str(exc_value))
             if error is not None and exc_value is not None:
                 # As Django does: test the connection before its next use.
                 if error not in (DataError, IntegrityError):

@@ -16,7 +16,7 @@ _ADAPTED = (float, timedelta, list, tuple)
 _PLAIN = frozenset({bool, bytes, date, datetime, Decimal, int, str, type(None)})
 
 
-def adapt(value: Any) -> Any:
+def adapt_value(value: Any) -> Any:
     """Return a parameter that psycopg2 writes as RisingWave reads it, also within lists and tuples."""
     if not isinstance(value, _ADAPTED):
         return value
@@ -26,17 +26,17 @@ def adapt(value: Any) -> Any:
         literal = float_literal(value)
         return value if literal is None else AsIs(literal)
     # A subclass of tuple, such as a range, may have an adapter of the driver's.
-    return type(value)(map(adapt, value)) if type(value) in (list, tuple) else value
+    return type(value)(map(adapt_value, value)) if type(value) in (list, tuple) else value
 
 
 def _adapt_all(parameters: Any) -> Any:
     if isinstance(parameters, (tuple, list)):  # tuple | list would be evaluated for each query
         if _PLAIN.issuperset(map(type, parameters)):
             return parameters
-        return [adapt(value) if isinstance(value, _ADAPTED) else value for value in parameters]
+        return [adapt_value(value) if isinstance(value, _ADAPTED) else value for value in parameters]
     if isinstance(parameters, Mapping):
-        return {name: adapt(value) for name, value in parameters.items()}
-    return parameters and [*map(adapt, parameters)]
+        return {name: adapt_value(value) for name, value in parameters.items()}
+    return parameters and [*map(adapt_value, parameters)]
 
 
 class Cursor(cursor):

@@ -37,7 +37,7 @@ class FloatDumper(PsycopgFloatDumper):  # type: ignore[misc]  # Any, without psy
         return super().quote(obj) if literal is None else literal.encode()
 
 
-def adapt(connection: Any) -> None:
+def register_adapters(connection: Any) -> None:
     """Register the dumper of floats and, on RisingWave, the loader of intervals.
 
     psycopg's own loader refuses intervals unless the server reports its IntervalStyle. RisingWave doesn't

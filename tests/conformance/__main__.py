@@ -40,7 +40,7 @@ def main() -> int:
         return 2
     rows = [runs.row(app, recorded=arguments.part) for app in apps]
     if not arguments.part:
-        yardstick.write(runs.name, rows, {app: runs.without(app) for app in apps})
+        yardstick.write(runs.name, rows, {app: runs.excluded(app) for app in apps})
         report.write(REPORT, [each.configuration() for each in Runs.all()])
     for line in report.failures(rows):
         print(line)  # noqa: T201 - output of the command

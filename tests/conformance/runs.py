@@ -62,7 +62,7 @@ class Runs:
             return yardstick.read(self.name)[app].compare(app, here)
         return compare(app, self._passing(app), here)
 
-    def without(self, app: str) -> list[str]:
+    def excluded(self, app: str) -> list[str]:
         """Return the tests that don't pass on PostgreSQL or are skipped there."""
         return sorted(set(self.of(app, HERE).planned) - self._passing(app))
 

@@ -129,7 +129,7 @@ def test_recorded_results_give_the_same_row_as_a_run(tmp_path, monkeypatch):
 
 
 def test_fewer_tests_than_recorded_fail(tmp_path):
-    recorded = yardstick.Recorded(on_postgresql=3, here=1, without=["m.C.three"])
+    recorded = yardstick.Recorded(on_postgresql=3, here=1, excluded=["m.C.three"])
     here = run(tmp_path / "a", PLANNED, result("m.C.one", "skipped"), result("m.C.two", "skipped"))
     assert recorded.compare("m", here).failed == {
         "m: tests": "2 tests found, but 3 recorded",

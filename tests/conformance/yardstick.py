@@ -28,11 +28,11 @@ class Recorded:
     #: The number of those that pass here too.
     here: int
     #: The ids of the tests that don't pass on PostgreSQL.
-    without: list[str]
+    excluded: list[str]
 
     def compare(self, app: str, here: Run) -> Row:
         """Sort the tests that pass on PostgreSQL by their outcome here. Missing tests and new skips fail."""
-        row = compare(app, set(here.planned).difference(self.without), here)
+        row = compare(app, set(here.planned).difference(self.excluded), here)
         if row.yardstick != self.on_postgresql:
             row.failed[f"{app}: tests"] = f"{row.yardstick} tests found, but {self.on_postgresql} recorded"
         if row.passed < self.here:
@@ -47,13 +47,13 @@ def read(name: str) -> dict[str, Recorded]:
     return {app: Recorded(**entry) for app, entry in recorded.items()}
 
 
-def write(name: str, rows: Iterable[Row], without: Mapping[str, list[str]]) -> None:
+def write(name: str, rows: Iterable[Row], excluded: Mapping[str, list[str]]) -> None:
     """Record applications that ran on both backends, and their tests that don't pass on PostgreSQL.
 
     Keep the recorded results of other applications.
     """
     recorded = read(name)
-    recorded |= {row.app: Recorded(row.yardstick, row.passed, without[row.app]) for row in rows}
+    recorded |= {row.app: Recorded(row.yardstick, row.passed, excluded[row.app]) for row in rows}
     entries = {app: asdict(recorded[app]) for app in sorted(recorded)}
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{name}.json").write_text(json.dumps(entries, indent=1) + "\n")

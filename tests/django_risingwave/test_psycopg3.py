@@ -31,10 +31,10 @@ class Silent:
 
 @pytest.fixture
 def silent(standin: DatabaseWrapper) -> DatabaseWrapper:
-    from django_risingwave.drivers.psycopg3 import adapt
+    from django_risingwave.drivers.psycopg3 import register_adapters
 
     standin.ensure_connection()
-    adapt(Silent(standin.connection))
+    register_adapters(Silent(standin.connection))
     return standin
 
 
