@@ -33,7 +33,7 @@ demo: $(VENV)/demo
 test: $(VENV)/dev
 	@exec $(VENV)/bin/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-# uv fetches a Python that it doesn't find; those of pyenv are not where it looks.
+# uv downloads a Python that it doesn't find on the PATH, where pyenv doesn't put its own.
 matrix: $(VENV)/dev
 	@PATH="$$PATH$$(printf ':%s' "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/*/bin)" \
 	  exec $(VENV)/bin/tox run-parallel --parallel 2 --parallel-no-spinner $(ARGS)
@@ -62,8 +62,8 @@ bench-peers: $(VENV)/dev
 
 # UPGRADE= locks what pyproject.toml has added and leaves the rest as it is.
 UPGRADE ?= --upgrade
-# The oldest Python that a Django takes gets the widest range of versions: its markers cover the newer ones.
-# Where the files overlap, they agree.
+# A lock for the oldest Python that a Django supports has markers for the newer ones. A package in several locks has
+# the same versions in each, apart from Django itself and the locks of the lowest versions.
 UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes $(UPGRADE) \
 	--custom-compile-command "make lock" pyproject.toml
 LOCK := $(UV_COMPILE) --python-version 3.11
@@ -84,7 +84,7 @@ lock: $(VENV)/dev
 	$(LOCK_LOWEST_DRIVER) --extra psycopg2 --output-file requirements/lowest-psycopg2.txt
 	$(LOCK_LOWEST_DRIVER) --extra psycopg3 --group pool --output-file requirements/lowest-psycopg3.txt
 
-# What the dashboard is measured beside, each in an environment of its own.
+# The alternatives that the dashboard is compared with, each in an environment of its own.
 PEERS := benchmarks/peers/requirements
 lock-peers: $(VENV)/dev
 	for peer in groups eventstream dash streamlit plot; do \
@@ -101,7 +101,7 @@ $(VENV)/%: requirements/%.txt $(VENV)/bin/python
 	$(PIP) install --require-hashes --requirement $<
 	@touch $@
 
-# A link to the Python that created the environment: when that Python is removed, make creates it again.
+# A link to the Python that created the environment: when that Python is removed, make creates the environment again.
 $(VENV)/bin/python:
 	@command -v "$(PYTHON)" >/dev/null || { \
 	  echo "$(PYTHON) is not installed. Install Python 3.11, 3.12 or 3.13, or choose one: make demo PYTHON=python3.12" >&2; exit 1; }
