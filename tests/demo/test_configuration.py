@@ -36,7 +36,7 @@ def test_the_embedded_postgresql_is_needed_unless_both_urls_are_set(given, needs
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
-def test_a_loopback_address_is_recognised(host):
+def test_a_loopback_address_is_recognized(host):
     assert Configuration.from_environment({"HOST": host}).is_loopback
 
 

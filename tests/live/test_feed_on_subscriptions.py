@@ -99,7 +99,7 @@ async def test_no_view_is_queried_while_nothing_changes(the_hub, double):
     assert selects(double) == before
 
 
-async def test_only_the_view_that_changed_is_read_and_once(the_hub, double):
+async def test_only_the_view_that_changed_is_read_and_only_once(the_hub, double):
     await watched(the_hub)
     await quiet(the_hub, double)
     before = selects(double)

@@ -66,7 +66,7 @@ class Process:
 
 
 @BOTH
-def test_count_lines_are_inserted_and_reported(orders):
+def test_the_given_count_of_lines_is_inserted_and_reported(orders):
     _, err = generate_orders("--count", "1234", "--batch", "100")
     assert Order.objects.count() == 1234
     assert re.fullmatch(r"1,234 order lines in [\d.]+ s, [\d,]+/s\n", err)
