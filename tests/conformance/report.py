@@ -80,7 +80,7 @@ def _tables(configurations: Sequence[Configuration]) -> Iterator[str]:
     for reason in sorted(set().union(*counts), key=lambda reason: (-max(c[reason] for c in counts), reason)):
         yield _line(reason, *(count[reason] or "" for count in counts))
 
-    yield "\n### Statements of the tests' own that RisingWave would refuse\n"
+    yield "\n### The tests' own statements that RisingWave would refuse\n"
     yield _line("why", "how many", "sent by tests of")
     yield "|---|--:|---|"
     own = [(why, row.app) for row in first.rows for why in row.own]

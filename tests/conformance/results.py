@@ -84,7 +84,7 @@ class Row:
     passed: int
     skipped: dict[str, str]
     failed: dict[str, str]
-    #: For each statement of the tests' own that RisingWave would refuse, the reason.
+    #: Why RisingWave would refuse statements of the tests themselves: a reason for each.
     own: list[str] = field(default_factory=list)
 
 

@@ -96,7 +96,7 @@ def test_a_copy_of_an_instance_is_inserted(sales: Any) -> None:
     assert sale.total == 8
 
 
-def test_every_other_way_to_write_works(sales: Any) -> None:
+def test_get_or_create_updates_and_deletes_work(sales: Any) -> None:
     with sent("SELECT", "INSERT"):
         sale, created = sales.get_or_create(price=2, count=3)
     assert created
@@ -170,6 +170,6 @@ def test_a_proxy_and_a_child_model_are_written(sales: Any) -> None:
     assert made.total == 10
 
 
-def test_loaddata_loads_a_fixture(sales: Any) -> None:
+def test_a_raw_save_as_by_loaddata_inserts_the_row(sales: Any) -> None:
     Sale(pk=5, price=2, count=3).save_base(raw=True)
     assert sales.get(pk=5).total == 6

@@ -73,14 +73,14 @@ class Rows(TestCase):
         cls.item = Item.objects.create(name="A")
         cls.customer = Customer.objects.create(name="A")
 
-    def test_of_the_class_are_there(self):
+    def test_rows_of_the_class_are_there(self):
         self.assertEqual(Item.objects.get(), self.item)
         self.assertEqual(Customer.objects.get(), self.customer)
         Item.objects.create(name="B", parent=self.item)
         self.item.delete()
         Customer.objects.create(name="B")
 
-    def test_of_the_class_are_there_again(self):
+    def test_rows_of_the_class_are_there_again(self):
         self.assertEqual(Item.objects.get(), self.item)
         self.assertEqual(Customer.objects.get(), self.customer)
         Item.objects.update(name="C")
@@ -96,7 +96,7 @@ class Flushed(TransactionTestCase):
     def test_rows_of_others_are_gone_again(self):
         self.test_rows_of_others_are_gone()
 """,
-    # Rows that migrations created are there in each test.
+    # Each test finds the rows that migrations created.
     "shop/tests_serialized.py": """
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType

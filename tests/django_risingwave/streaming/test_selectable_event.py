@@ -28,7 +28,7 @@ def test_another_thread_ends_the_wait(event: SelectableEvent) -> None:
     setter.join()
 
 
-def test_it_is_set_until_it_is_cleared(event: SelectableEvent) -> None:
+def test_an_event_is_set_until_it_is_cleared(event: SelectableEvent) -> None:
     assert event.wait(0) is False
     event.set()
     event.set()

@@ -44,7 +44,7 @@ def subscription_threads() -> list[threading.Thread]:
 
 
 def next_changes(listener: ChangeListener, wake: SelectableEvent) -> set[str]:
-    """Return the names of the next changes, of which there is at least one."""
+    """Wait for changes, and return the names of the views that have changed."""
     until = time.monotonic() + TIMEOUT_SECONDS
     while not (names := listener.wait(until - time.monotonic(), wake)):
         assert time.monotonic() < until
