@@ -58,9 +58,9 @@ class DatabaseOperations(PostgreSQLDatabaseOperations):
     def explain_query_prefix(self, format: str | None = None, **options: Any) -> str:  # noqa: A002 - Django's signature
         """Return EXPLAIN and its options, as the connected server writes them.
 
-        Raise NotSupportedError for `analyze`, which RisingWave supports only for streaming jobs
+        Raises NotSupportedError for `analyze`, which RisingWave supports only for streaming jobs
         (src/frontend/src/handler/explain.rs at v3.0.3), and on the stand-in for options that only RisingWave
-        has. Raise ValueError for unknown options and formats.
+        has. Raises ValueError for unknown options and formats.
         """
         wanted = {name.upper() for name, value in options.items() if value}
         if "ANALYZE" in wanted:
@@ -100,7 +100,7 @@ class DatabaseOperations(PostgreSQLDatabaseOperations):
     def adapt_datetimefield_value(self, value: Any) -> Any:
         """Return the same moment in UTC: RisingWave can't parse offsets with seconds, as some before 1970.
 
-        See FromStr in src/common/src/types/timestamptz.rs at v3.0.3. Raise DataError if the year in UTC is
+        See FromStr in src/common/src/types/timestamptz.rs at v3.0.3. Raises DataError if the year in UTC is
         not between 1 and 9999, since Python couldn't read it back.
         """
         if not isinstance(value, datetime) or value.tzinfo is None:
@@ -111,7 +111,7 @@ class DatabaseOperations(PostgreSQLDatabaseOperations):
             raise DataError(f"{value} must be in the years 1 to 9999 in UTC.") from None
 
     def adapt_json_value(self, value: Any, encoder: Any) -> Any:
-        """Return the JSON. Raise DataError for values that jsonb would change: columns/limits.py."""
+        """Return the JSON. Raises DataError for values that jsonb would change: columns/limits.py."""
         return Jsonb(value, dumps=checked_dumps(get_json_dumps(encoder)))
 
     def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:

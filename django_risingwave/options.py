@@ -34,7 +34,7 @@ class ConnectionOptions:
 
     @classmethod
     def read(cls, alias: str, options: Mapping[str, Any]) -> ConnectionOptions:
-        """Read OPTIONS. Raise ImproperlyConfigured for invalid values and unsupported keys."""
+        """Read OPTIONS. Raises ImproperlyConfigured for invalid values and unsupported keys."""
         # For these, Django would set default_transaction_isolation and a role, and RisingWave has neither.
         for name in ("isolation_level", "assume_role"):
             if name in options:

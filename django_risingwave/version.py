@@ -29,7 +29,7 @@ class ServerVersion:
 
     @classmethod
     def parse(cls, text: str) -> ServerVersion:
-        """Parse version(). Raise NotSupportedError if the server is neither RisingWave nor PostgreSQL."""
+        """Parse version(). Raises NotSupportedError if the server is neither RisingWave nor PostgreSQL."""
         if match := _RISINGWAVE.search(text):
             return cls(is_risingwave=True, version=match[1])
         if "RisingWave" not in text and (match := _POSTGRESQL.match(text)):

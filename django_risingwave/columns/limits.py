@@ -51,7 +51,7 @@ def enforce_limit(field: Field[Any, Any], value: Any) -> Any:
     """Enforce the field's limit, and return the value or expression that an UPDATE writes.
 
     In an expression, only constants of the field itself are checked, as in the one that bulk_update() writes:
-    CASE WHEN id = 1 THEN 'a' … END. Raise DataError or IntegrityError, as PostgreSQL's columns do.
+    CASE WHEN id = 1 THEN 'a' … END. Raises DataError or IntegrityError, as PostgreSQL's columns do.
     """
     enforce = limit_of(field)
     if enforce is None or value is None or hasattr(value, "prepare_database_save"):
@@ -74,7 +74,7 @@ def _check_length(field: Any, value: Any) -> Any:
 
 
 def _round_decimal(field: Any, value: Any) -> Any:
-    """Round as numeric(p, s) does, half away from zero. Raise DataError if the result has too many digits."""
+    """Round as numeric(p, s) does, half away from zero. Raises DataError if there are too many digits."""
     if not isinstance(value, Decimal):
         return value
     # Without max_digits, as many digits as numeric holds.

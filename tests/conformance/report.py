@@ -29,7 +29,7 @@ class Configuration:
 
 
 def write(path: Path, configurations: Sequence[Configuration]) -> None:
-    """Replace the text between the two marks in the file. Raise ValueError if a mark is missing."""
+    """Replace the text between the two marks in the file. Raises ValueError if a mark is missing."""
     text = path.read_text()
     before, begin, rest = text.partition(_BEGIN)
     _, end, after = rest.partition(_END)

@@ -55,7 +55,7 @@ class Runs:
     def row(self, app: str, *, recorded: bool = False) -> Row:
         """Compare this backend's run with Django's backend's, or with its recorded results.
 
-        Raise KeyError if the application has no recorded results.
+        Raises KeyError if the application has no recorded results.
         """
         here = self.of(app, HERE)
         if recorded:

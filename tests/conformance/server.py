@@ -32,7 +32,7 @@ class ServerError(Exception):
 def postgresql() -> Iterator[str]:
     """Yield CONFORMANCE_URL, or the URL of a server that runs until the end of the block.
 
-    Raise ServerError if there is no usable server.
+    Raises ServerError if there is no usable server.
     """
     if url := os.environ.get("CONFORMANCE_URL"):
         _check(url)
