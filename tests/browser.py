@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
-STATES = "#ranking-states-by-turnover"
+#: The selector of the card that ranks states.
+STATES_CARD = "#ranking-states-by-turnover"
 #: What is expected happens within a second or two, and on a busy machine some time later.
 TIMEOUT_MS = 60_000
 
@@ -71,7 +72,7 @@ def shows(page: Page, text: str) -> None:
     """Wait until the ranking of the states contains a text."""
     from playwright.sync_api import expect
 
-    expect(page.locator(STATES)).to_contain_text(text)
+    expect(page.locator(STATES_CARD)).to_contain_text(text)
 
 
 def badge(page: Page, state: str) -> None:

@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 
 from demo import postgres
+from tests.demo.running import is_gone
 from tests.processes import wait_until
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def test_remove_stops_the_server_that_a_killed_demo_left(folder):
     server = psutil.Process(pid(folder))
     postgres.remove(folder)
     assert not folder.exists()
-    wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: is_gone(server))
 
 
 def test_without_the_wheel_the_error_asks_for_urls(folder, monkeypatch):

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 
 from live.protocol import CloseCode
 from tests import processes
-from tests.browser import STATES, badge, requests_of, shows, wait_until
+from tests.browser import STATES_CARD, badge, requests_of, shows, wait_until
 from tests.conftest import BOTH
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def test_an_order_is_inserted_and_the_page_changes_by_itself(page, server, order
     badge(page, "live")
     shows(page, "$6")
     page.evaluate("window.mark = 'not reloaded'")
-    row = page.locator(f"{STATES} .live-row").first.element_handle()
+    row = page.locator(f"{STATES_CARD} .live-row").first.element_handle()
     with requests_of(page) as requests:
         orders((1, 10, 10.0, "Utah"))
         shows(page, "Utah")
@@ -98,7 +98,7 @@ def test_a_poll_replaces_a_state_that_was_pushed_after_the_last_poll(page, serve
         upstream.close()
         socket.close(code=1011)
     Order.objects.filter(state="Utah").delete()
-    expect(page.locator(STATES)).not_to_contain_text("Utah")
+    expect(page.locator(STATES_CARD)).not_to_contain_text("Utah")
     badge(page, "polling")
 
 
@@ -217,7 +217,7 @@ def test_a_paused_page_stays_as_it_is_and_catches_up_when_it_is_resumed(page, se
     )
     orders((1, 2, 3.0, "Utah"))
     page.wait_for_function("() => window.arrived")
-    expect(page.locator(STATES)).not_to_contain_text("Utah")
+    expect(page.locator(STATES_CARD)).not_to_contain_text("Utah")
     page.get_by_role("button", name="Resume").click()
     shows(page, "Utah")
     badge(page, "live")
@@ -311,7 +311,7 @@ def test_a_page_that_reconnects_gets_only_the_cards_that_have_changed(page, serv
     page.goto(server.url)
     badge(page, "live")
     shows(page, "$6")
-    etag = str(page.locator(STATES).get_attribute("data-etag"))
+    etag = str(page.locator(STATES_CARD).get_attribute("data-etag"))
     cards.clear()
     socket, upstream = sockets[0]
     upstream.close()
@@ -339,9 +339,9 @@ def test_a_widget_in_a_page_of_this_site_is_live(page, server, orders):
     )
     iframe = page.frame_locator("iframe")
     expect(iframe.locator("#badge")).to_have_attribute("data-state", "live")
-    expect(iframe.locator(STATES)).to_contain_text("$6")
+    expect(iframe.locator(STATES_CARD)).to_contain_text("$6")
     orders((1, 2, 3.0, "Utah"))
-    expect(iframe.locator(STATES)).to_contain_text("Utah")
+    expect(iframe.locator(STATES_CARD)).to_contain_text("Utah")
 
 
 def test_a_foreign_site_may_not_embed_a_widget_unless_it_is_listed(
@@ -350,13 +350,13 @@ def test_a_foreign_site_may_not_embed_a_widget_unless_it_is_listed(
     orders((1, 2, 3.0, "Ohio"))
     page = context.new_page()
     page.goto(f"{foreign_site}/?{server.url}/embed/states-by-turnover/")
-    expect(page.frame_locator("iframe").locator(STATES)).to_have_count(0)
+    expect(page.frame_locator("iframe").locator(STATES_CARD)).to_have_count(0)
     with processes.daphne(
         site_environment | {"LIVE_FRAME_ANCESTORS": foreign_site}, tmp_path / "log"
     ) as listed:
         page.goto(f"{foreign_site}/?{listed.url}/embed/states-by-turnover/")
         iframe = page.frame_locator("iframe")
-        expect(iframe.locator(STATES)).to_contain_text("$6")
+        expect(iframe.locator(STATES_CARD)).to_contain_text("$6")
         expect(iframe.locator("#badge")).to_have_attribute("data-state", "live")
 
 

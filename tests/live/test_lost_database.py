@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tests.processes import Server
 
-STATES = "/api/rankings/states-by-turnover/"
+STATES_PATH = "/api/rankings/states-by-turnover/"
 
 
 class StandIn:
@@ -85,16 +85,16 @@ def site(rankings_server: StandIn, site_environment: dict[str, str], tmp_path: P
 
 def test_the_last_rows_stay_until_the_database_is_back(rankings_server, site):
     rankings_server.insert("Ohio")
-    before = get_until(lambda answer: "Ohio" in answer.body, site, STATES)
+    before = get_until(lambda answer: "Ohio" in answer.body, site, STATES_PATH)
     rankings_server.stop()
-    get_until(lambda _: "can't be read" in site.log.read_text(), site, STATES)
-    during = get(site, STATES)
+    get_until(lambda _: "can't be read" in site.log.read_text(), site, STATES_PATH)
+    during = get(site, STATES_PATH)
     assert (during.status, during.body) == (200, before.body)
     assert during.headers["Checked-At"] >= before.headers["Checked-At"]
     assert get(site, "/").status == 200
     rankings_server.start()
     rankings_server.insert("Utah")
-    get_until(lambda answer: "Utah" in answer.body, site, STATES)
+    get_until(lambda answer: "Utah" in answer.body, site, STATES_PATH)
     log = site.log.read_text()
     assert log.count("can't be read") == log.count("can be read again") == 1
     assert "Traceback" not in log
@@ -103,24 +103,24 @@ def test_the_last_rows_stay_until_the_database_is_back(rankings_server, site):
 def test_requests_before_the_first_read_are_told_to_retry(rankings_server, site):
     rankings_server.insert("Ohio")
     rankings_server.stop()
-    for path in ("/", "/embed/states-by-turnover/", STATES, "/partials/rankings/"):
+    for path in ("/", "/embed/states-by-turnover/", STATES_PATH, "/partials/rankings/"):
         answer = get(site, path)
         assert answer.status == 503
         assert answer.headers["Retry-After"] == "5"
         assert "can't be read right now" in answer.body.replace("&#x27;", "'")
         assert "socket" not in answer.body, "the address of the database is private"
     rankings_server.start()
-    get_until(lambda answer: answer.status == 200, site, STATES)
+    get_until(lambda answer: answer.status == 200, site, STATES_PATH)
 
 
 def test_a_database_that_hangs_delays_no_page(rankings_server, site):
     rankings_server.insert("Ohio")
-    get_until(lambda answer: "Ohio" in answer.body, site, STATES)
+    get_until(lambda answer: "Ohio" in answer.body, site, STATES_PATH)
     with rankings_server.frozen():
         for _ in range(5):
             assert "Ohio" in get(site, "/").body
     rankings_server.insert("Iowa")
-    get_until(lambda answer: "Iowa" in answer.body, site, STATES)
+    get_until(lambda answer: "Iowa" in answer.body, site, STATES_PATH)
 
 
 @pytest.mark.browser

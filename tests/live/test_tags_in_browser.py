@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import STATES, requests_of
+from tests.browser import STATES_CARD, requests_of
 from tests.conftest import BOTH
 from tests.live.test_tags import ONE, OTHER, render, static_files  # noqa: F401
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.processes import Server
 
 pytestmark = [BOTH, pytest.mark.browser]
-ITEMS = "#ranking-products-by-quantity"
+ITEMS_CARD = "#ranking-products-by-quantity"
 HTMX = '<script src="/static/live/vendor/htmx-4.0.1/htmx.min.js"></script>'
 
 
@@ -50,12 +50,12 @@ def test_two_rankings_in_different_places_are_kept_up_to_date(page, server, orde
     scripts: list[str] = []
     page.on("request", lambda request: scripts.append(request.url) if "htmx.min" in request.url else None)
     open_page(page, server, head, body)
-    expect(page.locator(f"section {STATES}")).to_contain_text("$6")
-    expect(page.locator(f"aside {ITEMS}")).to_contain_text("Espresso Beans")
+    expect(page.locator(f"section {STATES_CARD}")).to_contain_text("$6")
+    expect(page.locator(f"aside {ITEMS_CARD}")).to_contain_text("Espresso Beans")
     page.evaluate("window.mark = 'not reloaded'")
     orders((2, 7, 10.0, "Utah"))
-    expect(page.locator(f"section {STATES}")).to_contain_text("$70")
-    expect(page.locator(f"aside {ITEMS} .live-row").first).to_contain_text("Green Tea")
+    expect(page.locator(f"section {STATES_CARD}")).to_contain_text("$70")
+    expect(page.locator(f"aside {ITEMS_CARD} .live-row").first).to_contain_text("Green Tea")
     assert page.evaluate("window.mark") == "not reloaded"
     assert len(scripts) == 1
     expect(page.locator(".live-card")).to_have_count(2)
@@ -69,7 +69,7 @@ def test_a_visitor_without_a_login_gets_the_link_once(page, closed_server, order
     with requests_of(page) as requests:
         open_page(page, closed_server, head, body)
         page.evaluate("window.mark = 'not reloaded'")
-        link = page.locator(STATES).get_by_role("link", name="Log in")
+        link = page.locator(STATES_CARD).get_by_role("link", name="Log in")
         expect(link).to_have_attribute("href", "/login/?next=%2Felsewhere%2F")
         page.clock.run_for(10_000)
     # The socket may be refused before the first poll or after it.

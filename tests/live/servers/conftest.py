@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from tests.processes import Server
 
-STATES = "/ws/rankings/?format=json&rankings=states-by-turnover"
+STATES_PATH = "/ws/rankings/?format=json&rankings=states-by-turnover"
 #: Makes frames so large that the kernel buffers only a few.
 LONG_NAME = "A state with a long name ".ljust(200_000, ".")
 HANDSHAKE = (
-    f"GET {STATES} HTTP/1.1\r\nHost: {{host}}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    f"GET {STATES_PATH} HTTP/1.1\r\nHost: {{host}}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
 )
 

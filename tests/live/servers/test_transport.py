@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from websockets.sync.connection import Connection
 
 pytestmark = BOTH
-STATES = "?format=json&rankings=states-by-turnover"
+STATES_QUERY = "?format=json&rankings=states-by-turnover"
 #: First bytes of WebSocket frames. RFC 6455, 5.2.
 TEXT, PONG = 0x81, 0x8A
 
@@ -50,7 +50,7 @@ def frames(received: bytes) -> Iterator[tuple[int, bytes]]:
 
 def test_stalled_readers_cost_little_memory_and_delay_nobody(own_server, insert_large):
     insert_large()
-    with connect(own_server.socket_url + STATES) as other:
+    with connect(own_server.socket_url + STATES_QUERY) as other:
         receive_until(1, other)
         memory = psutil.Process(own_server.process.pid).memory_info().rss
         stalled = [stalled_reader(own_server) for _ in range(50)]
@@ -67,7 +67,7 @@ def test_stalled_readers_cost_little_memory_and_delay_nobody(own_server, insert_
 def test_a_slow_reader_gets_the_newest_snapshot_instead_of_each_one(own_server, insert_large):
     insert_large()
     with closing(stalled_reader(own_server)) as slow:
-        with connect(own_server.socket_url + STATES) as other:
+        with connect(own_server.socket_url + STATES_QUERY) as other:
             for count in range(2, 42):
                 insert_large()
                 receive_until(count, other)
@@ -81,7 +81,7 @@ def test_a_slow_reader_gets_the_newest_snapshot_instead_of_each_one(own_server, 
 def test_a_pong_never_interrupts_a_frame(own_server, insert_large):
     insert_large()
     with closing(stalled_reader(own_server)) as slow:
-        with connect(own_server.socket_url + STATES) as other:
+        with connect(own_server.socket_url + STATES_QUERY) as other:
             for count in range(2, 12):
                 insert_large()
                 receive_until(count, other)
@@ -104,7 +104,7 @@ def test_only_a_reader_that_stalls_for_long_is_dropped(kind, site_environment, t
     with (
         getattr(processes, kind)(environment, tmp_path / "log") as site,
         closing(stalled_reader(site)),
-        connect(site.socket_url + STATES) as other,
+        connect(site.socket_url + STATES_QUERY) as other,
     ):
         local = ("127.0.0.1", port_of(site))
 
