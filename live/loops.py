@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -18,18 +19,24 @@ class PerLoop(Generic[T]):
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._objects: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
+        #: A dictionary can't be iterated over while the thread of another loop adds to it.
+        self._lock = threading.Lock()
 
     def __call__(self) -> T:
         """Return the object of the running event loop."""
         loop = asyncio.get_running_loop()
         if loop not in self._objects:
-            self._objects[loop] = self._make()
+            made = self._make()
+            with self._lock:
+                self._objects[loop] = made
         return self._objects[loop]
 
     def items(self) -> list[tuple[asyncio.AbstractEventLoop, T]]:
         """Return all loops and their objects. May be called from any thread."""
-        return list(self._objects.items())
+        with self._lock:
+            return list(self._objects.items())
 
     def clear(self) -> None:
         """Forget all objects."""
-        self._objects.clear()
+        with self._lock:
+            self._objects.clear()
