@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from live.conf import MAX_RECONNECT_SECONDS, RECONNECT_JITTER, RECONNECT_SECONDS, LiveSettings
 from live.protocol import MAX_CLIENT_MESSAGES, VERSION, CloseCode, Format, MessageType
-from live.rankings import RANKINGS
+from live.rankings import RANKINGS, SLUG
 from tests import processes
 from tests.conftest import BOTH
 from tests.live.schemas import SCHEMAS, WHOLE, faults, validator
@@ -200,6 +200,10 @@ def test_the_schema_has_the_codes_that_the_server_explains():
     assert codes == [code for code in CloseCode if code.is_explained]
     # Daphne sends 1012; servers that can't send 4512.
     assert {*REFUSALS, 4403, 1012, 4512} == set(codes)
+
+
+def test_the_schemas_accept_the_slugs_that_a_ranking_may_have():
+    assert SCHEMAS["types"]["$defs"]["slug"]["pattern"] == f"^{SLUG.pattern}$"
 
 
 def test_the_document_says_of_each_code_whether_to_reconnect():
