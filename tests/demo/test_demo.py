@@ -148,7 +148,3 @@ def test_given_servers_are_used_instead_of_the_embedded_postgresql(tmp_path, sta
         assert postgres.is_running(tmp_path / "postgres")
     finally:
         server.stop()
-
-
-def test_extra_apps_of_the_user_are_added_to_the_shop(start):
-    start(GENERATE_RATE="0", EXTRA_APPS="django.contrib.humanize").wait_until_up()
