@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,8 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrom
 #: The path of the browser; None where none is installed.
 CHROMIUM = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
 ROOT = Path(__file__).resolve().parent.parent
+#: When a wait is hopeless: what is waited for takes a second or two, and on a busy machine some time longer.
+DEADLINE_SECONDS = 60
 
 
 @dataclass
@@ -79,7 +80,7 @@ def serve(
         yield server
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(DEADLINE_SECONDS)
 
 
 daphne = partial(serve, DAPHNE)
@@ -92,15 +93,18 @@ def answers(server: Server) -> bool:
     try:
         with urllib.request.urlopen(f"{server.url}/healthz/", timeout=5) as response:
             return bool(response.status == 200)
-    except (urllib.error.URLError, ConnectionError):
+    except OSError:
         return False
 
 
 def wait_until(
-    condition: Callable[[], bool], explain: Callable[[], str] = lambda: "", seconds: float = 60
+    condition: Callable[[], object],
+    explain: Callable[[], str] = lambda: "",
+    seconds: float = DEADLINE_SECONDS,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> None:
     """Wait until `condition` is true. Raises AssertionError with `explain()` after `seconds`."""
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, f"The condition is still false after {seconds} s. {explain()}"
-        time.sleep(0.02)
+        sleep(0.02)

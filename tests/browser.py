@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests import processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 
 #: The selector of the card that ranks states.
 STATES_CARD = "#ranking-states-by-turnover"
-#: What is expected happens within a second or two, and on a busy machine some time later.
-TIMEOUT_MS = 60_000
+TIMEOUT_MS = processes.DEADLINE_SECONDS * 1000
 
 
 # Ends with the module: Playwright's event loop keeps asynchronous tests from running in this thread.
@@ -84,10 +84,7 @@ def badge(page: Page, state: str) -> None:
 
 def wait_until(page: Page, condition: Callable[[], object]) -> None:
     """Wait for what only this process knows, while the page's events arrive."""
-    deadline = time.monotonic() + TIMEOUT_MS / 1000
-    while not condition():
-        assert time.monotonic() < deadline, "the condition wasn't met in time"
-        page.wait_for_timeout(50)
+    processes.wait_until(condition, sleep=lambda seconds: page.wait_for_timeout(seconds * 1000))
 
 
 @contextmanager

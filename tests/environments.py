@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from uv import find_uv_bin
 
-from tests.processes import ROOT, free_port, wait_until
+from tests.processes import DEADLINE_SECONDS, ROOT, free_port, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,11 +67,11 @@ class Project:
                 return False
 
         try:
-            wait_until(answers, log.read_text, 60)
+            wait_until(answers, log.read_text)
             yield url
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(DEADLINE_SECONDS)
 
 
 def environ() -> dict[str, str]:
@@ -107,6 +107,6 @@ def uv(*arguments: object) -> None:
 
 def read(url: str) -> str:
     """Return the body of the response. Raises OSError without a server, or if the status isn't 2xx."""
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    with urllib.request.urlopen(url, timeout=DEADLINE_SECONDS) as answer:
         body: bytes = answer.read()
     return body.decode()

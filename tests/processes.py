@@ -12,6 +12,7 @@ from benchmarks.ports import free_port
 from benchmarks.processes import (
     CHROMIUM,
     DAPHNE,
+    DEADLINE_SECONDS,
     ROOT,
     UVICORN,
     Server,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CHROMIUM",
     "DAPHNE",
+    "DEADLINE_SECONDS",
     "NGINX",
     "ROOT",
     "UVICORN",

@@ -14,7 +14,7 @@ import psutil
 import psycopg2
 
 from demo import postgres
-from tests.processes import ROOT, free_port, wait_until
+from tests.processes import DEADLINE_SECONDS, ROOT, free_port, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,8 @@ class Demo:
         return self.wait_for_end()
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as response:
+        url = f"http://127.0.0.1:{self.port}{path}"
+        with urllib.request.urlopen(url, timeout=DEADLINE_SECONDS) as response:
             return response.read().decode()
 
     def postgres(self) -> psutil.Process:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
+import time
 from contextlib import closing
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import psutil
@@ -79,13 +80,16 @@ def test_a_running_server_is_taken_over(folder):
     assert pid(folder) == first
 
 
-def test_a_server_that_is_still_starting_is_waited_for_and_taken_over(folder):
+def test_a_server_that_is_still_starting_is_waited_for_and_taken_over(folder, monkeypatch):
     postgres.start(folder)
     first = pid(folder)
     file = folder / "postmaster.pid"
     ready = file.read_text()
     file.write_text(ready.replace("ready", "starting"))
-    threading.Timer(0.5, file.write_text, [ready]).start()
+    # It becomes ready while it is waited for.
+    monkeypatch.setattr(
+        postgres, "time", SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: file.write_text(ready))
+    )
     postgres.start(folder)
     assert file.read_text() == ready
     assert pid(folder) == first

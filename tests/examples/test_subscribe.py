@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from tests.conftest import BOTH
-from tests.processes import ROOT
+from tests.processes import DEADLINE_SECONDS, ROOT
 
 pytestmark = BOTH
 
@@ -26,6 +26,8 @@ def test_the_program_prints_each_change(server, orders):
 
 def test_the_program_says_why_it_is_refused(server):
     command = [sys.executable, "examples/subscribe.py", f"{server.socket_url}?format=json&rankings=nonsense"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    ended = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False
+    )
     assert ended.returncode == 1
     assert "Unknown ranking 'nonsense'" in ended.stderr

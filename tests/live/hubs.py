@@ -10,6 +10,7 @@ from django.db import connections
 
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot
+from tests.processes import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -38,7 +39,7 @@ class Recorder:
             self.pings.put_nowait(message)
 
     async def next(self) -> Snapshot:
-        return await asyncio.wait_for(self.snapshots.get(), 60)
+        return await asyncio.wait_for(self.snapshots.get(), DEADLINE_SECONDS)
 
 
 def in_thread(function: Callable[..., None]) -> Callable[..., Awaitable[None]]:
@@ -53,7 +54,8 @@ def in_thread(function: Callable[..., None]) -> Callable[..., Awaitable[None]]:
     return sync_to_async(run)
 
 
-async def wait_until(condition) -> None:
-    async with asyncio.timeout(60):
+async def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until `condition` is true, while the event loop runs."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while not condition():  # noqa: ASYNC110 - nothing sets an event for these
             await asyncio.sleep(0.01)

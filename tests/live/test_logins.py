@@ -19,8 +19,8 @@ from live import access, consumers, logins, logouts
 from live.conf import LiveSettings
 from live.protocol import CloseCode
 from live.routing import websocket_application
-from tests import processes
 from tests.conftest import BOTH
+from tests.live.hubs import wait_until
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -143,7 +143,7 @@ async def held_socket(transactional_db):
     known.add_socket("a", held_socket)
     listener = known._listener
     assert listener is not None
-    await until(lambda: held_socket.missed_logouts)
+    await wait_until(lambda: held_socket.missed_logouts)
     yield held_socket
     known.remove_socket("a", held_socket)
     await asyncio.to_thread(listener.join, 60)
@@ -151,14 +151,10 @@ async def held_socket(transactional_db):
     assert not listener.is_alive()
 
 
-async def until(condition) -> None:
-    await asyncio.to_thread(processes.wait_until, condition)
-
-
 async def test_a_logout_announced_by_another_process_closes_the_sessions_sockets(held_socket):
     await asyncio.to_thread(announce_and_close, "b")
     await asyncio.to_thread(announce_and_close, "a")
-    await until(lambda: not held_socket.open)
+    await wait_until(lambda: not held_socket.open)
     assert not await logins.get_logins().is_logged_in("a", Question())
     assert not await logins.get_logins().is_logged_in("b", Question())
 
@@ -166,10 +162,10 @@ async def test_a_logout_announced_by_another_process_closes_the_sessions_sockets
 async def test_the_listener_reconnects_and_says_that_logouts_may_be_missed(held_socket):
     held_socket.missed_logouts = False
     await asyncio.to_thread(lose_listeners)
-    await until(lambda: held_socket.missed_logouts)
+    await wait_until(lambda: held_socket.missed_logouts)
     assert held_socket.open
     await asyncio.to_thread(announce_and_close, "a")
-    await until(lambda: not held_socket.open)
+    await wait_until(lambda: not held_socket.open)
 
 
 def announce_and_close(session: str) -> None:

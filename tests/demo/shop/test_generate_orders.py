@@ -20,7 +20,7 @@ from demo.shop.generator.orders import OrderLine
 from demo.shop.generator.pace import BATCH_SECONDS, Pace
 from demo.shop.models import Order
 from tests.conftest import BOTH
-from tests.processes import ROOT, database_url, wait_until
+from tests.processes import DEADLINE_SECONDS, ROOT, database_url, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,10 @@ class Process:
 
     def end(self, number: int) -> int:
         self.process.send_signal(number)
-        return self.process.wait(10)
+        return self.wait()
+
+    def wait(self) -> int:
+        return self.process.wait(DEADLINE_SECONDS)
 
 
 # What it inserts
@@ -126,7 +129,7 @@ def test_sql_needs_no_server(tmp_path):
     process = Process(
         tmp_path / "log", "postgres://root@127.0.0.1:1/dev", "--sql", "--count", "2", "--seed", "1"
     )
-    assert process.process.wait(20) == 0
+    assert process.wait() == 0
     assert process.output().startswith("INSERT INTO orders (")
 
 
@@ -139,7 +142,7 @@ def test_a_reader_of_the_sql_may_close_the_pipe():
         cwd=ROOT,
         env=environment,
         capture_output=True,
-        timeout=30,
+        timeout=DEADLINE_SECONDS,
         text=True,
     )
     assert (done.stdout, done.stderr) == ("INSERT INT", "")
@@ -181,7 +184,7 @@ def test_after_the_largest_orderid_the_command_stops_with_an_error():
 
 def test_an_unreachable_server_is_reported_by_its_address_without_the_password(tmp_path):
     process = Process(tmp_path / "log", "postgres://root:top-secret@127.0.0.1:1/dev", "--count", "1")
-    assert process.process.wait(20) == 1
+    assert process.wait() == 1
     (line,) = process.output().splitlines()
     assert line.startswith('CommandError: Can\'t reach the database "dev" at 127.0.0.1:1: ')
     assert "Check that the server runs and that RISINGWAVE_URL is right." in line
@@ -191,7 +194,7 @@ def test_an_unreachable_server_is_reported_by_its_address_without_the_password(t
 def test_without_the_table_the_error_says_how_to_create_it(tmp_path):
     # The tests use test databases: nothing was ever migrated in this one.
     process = Process(tmp_path / "log", os.environ["DATABASE_URL"], "--count", "1")
-    assert process.process.wait(20) == 1
+    assert process.wait() == 1
     (line,) = process.output().splitlines()
     assert 'relation "orders" does not exist' in line
     assert line.endswith("Create it with: manage.py migrate --database risingwave")
