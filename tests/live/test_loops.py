@@ -43,7 +43,7 @@ def test_each_loop_has_an_object_of_its_own():
 def test_objects_can_be_listed_while_another_thread_adds_some(_round):
     objects = PerLoop(object)
     # Loops that never run: they only have to be the running one for a moment.
-    loops = [asyncio.AbstractEventLoop() for _ in range(5000)]
+    loops = [asyncio.AbstractEventLoop() for _ in range(5000)]  # type: ignore[abstract]
 
     def add() -> None:
         for loop in loops:
