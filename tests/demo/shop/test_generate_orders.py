@@ -6,16 +6,13 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import closing
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-import psycopg2
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from demo import postgres
 from demo.shop.generator.orders import OrderLine
 from demo.shop.generator.pace import BATCH_SECONDS, Pace
 from demo.shop.models import Order
@@ -23,7 +20,6 @@ from tests.conftest import BOTH
 from tests.processes import DEADLINE_SECONDS, ROOT, database_url, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -209,50 +205,20 @@ def test_ctrl_c_and_sigterm_stop_the_command_without_a_traceback(orders, tmp_pat
     assert process.output() == "100 order lines per second. Press Ctrl-C to stop.\n"
 
 
-@pytest.fixture
-def own_standin(tmp_path) -> Iterator[Path]:
-    """A migrated stand-in server that the test may stop."""
-    folder = tmp_path / "postgres"
-    server = postgres.start(folder)
-    try:
-        subprocess.run(
-            [sys.executable, "manage.py", "migrate", "--database", "risingwave", "--verbosity", "0"],
-            cwd=ROOT,
-            env=os.environ
-            | {
-                "DJANGO_SETTINGS_MODULE": "config.settings",
-                "RISINGWAVE_URL": postgres.url("risingwave", folder),
-            },
-            check=True,
-        )
-        yield folder
-    finally:
-        postgres.start(folder)
-        server.stop()
-
-
 def test_a_lost_server_is_waited_for_and_takes_two_lines_of_output(own_standin, tmp_path):
-    url = postgres.url("risingwave", own_standin)
-    process = Process(tmp_path / "log", url, "--rate", "50")
+    process = Process(tmp_path / "log", own_standin.environment["RISINGWAVE_URL"], "--rate", "50")
     try:
-        wait_until(lambda: count_orders(url) > 0, process.output)
-        postgres.start(own_standin).stop()
+        wait_until(own_standin.count_orders, process.output)
+        own_standin.stop()
         wait_until(lambda: "is gone; waiting for it" in process.output(), process.output)
-        postgres.start(own_standin)
-        before = count_orders(url)
-        wait_until(lambda: count_orders(url) > before, process.output)
+        own_standin.start()
+        before = own_standin.count_orders()
+        wait_until(lambda: own_standin.count_orders() > before, process.output)
     finally:
         assert process.end(signal.SIGTERM) == 0
     _rate, lost, back = process.output().splitlines()
     assert re.fullmatch(r'The database "risingwave" at the socket in .* is gone; waiting for it: .+', lost)
     assert re.fullmatch(r'The database "risingwave" at the socket in .* is back after \d+ s\.', back)
-
-
-def count_orders(url: str) -> int:
-    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM orders")
-        ((count,),) = cursor.fetchall()
-        return int(count)
 
 
 # The pace

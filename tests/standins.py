@@ -1,0 +1,84 @@
+"""A migrated stand-in that a test may stop: a fixture, which tests/conftest.py imports."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import psutil
+import psycopg2
+import pytest
+
+from demo import postgres
+from tests.processes import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class StandIn:
+    """A stand-in with the tables of the site and of the shop."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.start()
+        self.environment = {
+            "DATABASE_URL": postgres.url("dashboard", folder),
+            "RISINGWAVE_URL": postgres.url("risingwave", folder),
+        }
+
+    def start(self) -> None:
+        self.server = postgres.start(self.folder)
+
+    def stop(self) -> None:
+        """Stop the server. Does nothing if it doesn't run."""
+        if postgres.is_running(self.folder):
+            self.server.stop()
+
+    def migrate(self) -> None:
+        environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"} | self.environment
+        for database in ("default", "risingwave"):
+            command = [sys.executable, "manage.py", "migrate", "--verbosity", "0", "--database", database]
+            subprocess.run(command, cwd=ROOT, env=environment, check=True)
+
+    def insert(self, state: str) -> None:
+        with closing(psycopg2.connect(self.server.get_uri("risingwave"))) as connection, connection:
+            connection.cursor().execute("INSERT INTO orders (qty, price, state) VALUES (2, 3, %s)", [state])
+
+    def count_orders(self) -> int:
+        with (
+            closing(psycopg2.connect(self.server.get_uri("risingwave"))) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute("SELECT count(*) FROM orders")
+            ((count,),) = cursor.fetchall()
+            return int(count)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let the server accept connections and answer nothing."""
+        postmaster = psutil.Process(self.server.get_pid())
+        stopped = [*postmaster.children(recursive=True), postmaster]
+        for process in stopped:
+            process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in stopped:
+                process.send_signal(signal.SIGCONT)
+
+
+@pytest.fixture(scope="module")
+def own_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """A migrated stand-in that the tests of a module may stop."""
+    standin = StandIn(tmp_path_factory.mktemp("own") / "postgres")
+    try:
+        standin.migrate()
+        yield standin
+    finally:
+        standin.stop()
