@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ from django.test.utils import isolate_apps
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_risingwave.columns.keys import EPOCH_MS, LOW_BITS, KeyMaker, make_key
+from django_risingwave.columns.keys import EPOCH_MS, KEYS_PER_MS, LOW_BITS, KeyMaker, make_key
 from tests.django_risingwave.models import Base
 
 if TYPE_CHECKING:
@@ -60,52 +59,6 @@ def test_threads_never_generate_the_same_key() -> None:
     assert len(set(made)) == 40_000
 
 
-def test_a_forked_child_generates_keys_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    # With the clock stopped, only the random start distinguishes the keys of two processes.
-    now = time.time_ns()
-    monkeypatch.setattr(time, "time_ns", lambda: now)
-    read, write = os.pipe()
-    with warnings.catch_warnings():
-        # Python 3.12 warns about threads of other tests; the child only generates a key.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        try:
-            os.write(write, str(make_key()).encode())
-        finally:
-            os._exit(0)
-    os.close(write)
-    os.waitpid(child, 0)
-    with os.fdopen(read) as pipe:
-        assert int(pipe.read()) != make_key()
-
-
-# Between processes ---------------------------------------------------------------------------------------
-
-
-MAKE = "from django_risingwave.columns.keys import make_key; print(*(make_key() for _ in range(5_000)))"
-
-
-def test_processes_never_generate_the_same_key() -> None:
-    command = [sys.executable, "-c", MAKE]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    made = [int(key) for process in processes for key in process.communicate()[0].split()]
-    assert len(made) == len(set(made)) == 20_000
-    assert all(0 < key < 2**63 for key in made)
-
-
-def test_forked_processes_never_generate_the_same_key() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        with ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("fork")) as pool:
-            made = [key for keys in pool.map(_make, [5_000] * 4, chunksize=1) for key in keys]
-    assert len(set(made)) == 20_000
-
-
-def _make(count: int) -> list[int]:
-    return [make_key() for _ in range(count)]
-
-
 @given(st.lists(st.integers(-10_000, 10_000), min_size=1, max_size=300))
 def test_keys_increase_whatever_the_clock_does(steps: list[int]) -> None:
     maker, clock, made = KeyMaker(), time.time_ns() // 1_000_000, []
@@ -116,6 +69,53 @@ def test_keys_increase_whatever_the_clock_does(steps: list[int]) -> None:
             made.append(maker.make())
     assert made == sorted(set(made))
     assert made[-1] < 2**63
+
+
+# Between processes ---------------------------------------------------------------------------------------
+
+# Two processes draw the same of 4 million starts too often for a test; three, less than once in 10**12 runs.
+PROCESSES = 3
+
+
+def test_processes_generate_different_keys_if_their_starts_are_64_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    last = 2**LOW_BITS - KEYS_PER_MS - 1
+    starts = [0, KEYS_PER_MS, last - KEYS_PER_MS, last]
+    drawn = iter(starts)
+    monkeypatch.setattr("secrets.randbelow", lambda _: next(drawn))
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    makers = [KeyMaker() for _ in starts]
+    made = {maker.make() for maker in makers for _ in range(5_000)}
+    assert len(made) == 20_000
+
+
+def test_each_process_draws_a_random_start() -> None:
+    command = [
+        sys.executable,
+        "-c",
+        "from django_risingwave.columns.keys import LOW_BITS, make_key; print(make_key() % 2**LOW_BITS)",
+    ]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(PROCESSES)]
+    starts = {int(process.communicate()[0]) for process in processes}
+    assert len(starts) > 1
+
+
+def test_each_forked_process_draws_a_random_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    # With the clock stopped, a process with its parent's start would generate its parent's next key.
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    made = {make_key_in_fork() for _ in range(PROCESSES)}
+    assert len(made - {make_key()}) > 1
+
+
+def make_key_in_fork() -> int:
+    with warnings.catch_warnings():
+        # Python 3.12 warns about threads of other tests; the child only generates a key.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as pool:
+            return pool.submit(make_key).result()
 
 
 # In the database -----------------------------------------------------------------------------------------
