@@ -69,7 +69,7 @@ def test_an_interval_of_months_is_refused(silent: DatabaseWrapper) -> None:
 def pooled(standin: DatabaseWrapper) -> Iterator[DatabaseWrapper]:
     """The alias `risingwave` with a pool of one connection."""
     settings = standin.settings_dict
-    options = {**settings["OPTIONS"], "pool": {"min_size": 1, "max_size": 1, "timeout": 1}}
+    options = {**settings["OPTIONS"], "pool": {"min_size": 1, "max_size": 1}}
     pooled = DatabaseWrapper({**settings, "OPTIONS": options, "TIME_ZONE": "Asia/Kathmandu"}, "risingwave")
     connections["risingwave"] = pooled
     try:
@@ -120,6 +120,7 @@ def test_a_connection_returns_to_its_pool_without_open_cursors(pooled: DatabaseW
 
 def test_an_exhausted_pool_raises_operational_error(pooled: DatabaseWrapper) -> None:
     pooled.ensure_connection()
+    pooled.pool.timeout = 1
     other = DatabaseWrapper(pooled.settings_dict, "risingwave")
     with pytest.raises(OperationalError, match="couldn't get a connection after"):
         other.ensure_connection()
