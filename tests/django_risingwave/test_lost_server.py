@@ -15,13 +15,10 @@ from django.db import OperationalError
 
 from demo import postgres as standin_server
 from django_risingwave.base import DatabaseWrapper
-from tests.processes import free_port, wait_until
+from tests.processes import TIMEOUT_SECONDS, free_port, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-#: Seconds after which a test gives up waiting.
-TIMEOUT_SECONDS = 60
 
 
 @pytest.fixture

@@ -12,9 +12,6 @@ from tests.django_risingwave.models import Event
 if TYPE_CHECKING:
     from tests.django_risingwave.double import Double
 
-#: Seconds after which a test gives up waiting.
-TIMEOUT_SECONDS = 30
-
 
 def insert(amount: int = 1) -> None:
     """Change both views."""

@@ -9,15 +9,13 @@ from django.db import Error
 
 from django_risingwave.standin.summaries import CHANNEL
 from django_risingwave.streaming.changes import ChangeListener
+from tests.processes import TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django_risingwave.base import DatabaseWrapper
     from django_risingwave.streaming.selectable_event import SelectableEvent
-
-#: Seconds after which a test gives up waiting.
-TIMEOUT_SECONDS = 20.0
 
 
 @pytest.fixture

@@ -15,14 +15,13 @@ from django_risingwave.streaming.changes import ChangeListener
 from django_risingwave.streaming.definitions import SubscriptionDefinition
 from django_risingwave.streaming.selectable_event import SelectableEvent
 from django_risingwave.streaming.subscriptions import SubscriptionCursor
+from tests.processes import TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
 
 pytestmark = pytest.mark.risingwave
 
-#: Seconds after which a test gives up waiting for a checkpoint.
-TIMEOUT_SECONDS = 30
 VIEWS = {"state_turnover", "item_average_quantity", "item_quantity", "item_turnover"}
 
 

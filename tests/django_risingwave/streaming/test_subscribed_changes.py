@@ -13,14 +13,9 @@ from django.db import Error, connections
 
 from django_risingwave.streaming import changes
 from django_risingwave.streaming.changes import ChangeListener
-from tests.django_risingwave.streaming.double_events import (
-    TIMEOUT_SECONDS,
-    insert,
-    notify,
-    sessions_with_cursors,
-)
+from tests.django_risingwave.streaming.double_events import insert, notify, sessions_with_cursors
 from tests.django_risingwave.streaming.migrating import VIEWS
-from tests.processes import wait_until
+from tests.processes import TIMEOUT_SECONDS, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

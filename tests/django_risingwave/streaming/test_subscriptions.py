@@ -11,8 +11,8 @@ import pytest
 from django.db import DatabaseError, Error, NotSupportedError, OperationalError, connections
 
 from django_risingwave.streaming.subscriptions import Change, SubscriptionCursor
-from tests.django_risingwave.streaming.double_events import TIMEOUT_SECONDS, insert, sessions_with_cursors
-from tests.processes import wait_until
+from tests.django_risingwave.streaming.double_events import insert, sessions_with_cursors
+from tests.processes import TIMEOUT_SECONDS, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
