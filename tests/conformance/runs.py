@@ -105,10 +105,12 @@ class Runs:
 
         def run(app: str) -> None:
             slot = slots.get()
-            for engine in engines:
-                if not self.of(app, engine).end or (again and engine == HERE):
-                    self._run(runtests, url, app, engine, slot, timeout)
-            slots.put(slot)
+            try:
+                for engine in engines:
+                    if not self.of(app, engine).end or (again and engine == HERE):
+                        self._run(runtests, url, app, engine, slot, timeout)
+            finally:
+                slots.put(slot)
             print(f"{app}: {self.of(app, HERE).summary()}", flush=True)  # noqa: T201 - shows the progress
 
         with ThreadPoolExecutor(jobs) as pool:
