@@ -50,10 +50,10 @@ def test_a_failed_subtest_fails_its_test(tmp_path):
 
 
 @pytest.fixture
-def sent(monkeypatch, watch):
+def findings(monkeypatch, watch):
     """Return a function that sends SQL and returns the findings, given the folder of the tests."""
 
-    def sent(folder: Path, sql: str, params: Any = None) -> list[tuple[str, str]]:
+    def findings(folder: Path, sql: str, params: Any = None) -> list[tuple[str, str]]:
         for name in ("_execute", "_executemany"):
             monkeypatch.setattr(CursorWrapper, name, getattr(CursorWrapper, name))
         statements = StatementWatch(folder)
@@ -63,21 +63,21 @@ def sent(monkeypatch, watch):
         watch.take(__name__)
         return statements.take()
 
-    return sent
+    return findings
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "risingwave"])
-def test_statements_of_the_tests_are_told_from_those_of_the_backend(sent, tmp_path):
+def test_statements_of_the_tests_are_told_from_those_of_the_backend(findings, tmp_path):
     sql = "SELECT 'a'::varchar(1)"
-    assert sent(tmp_path, "SELECT 1") == []
-    assert sent(tmp_path, sql) == [("refused", f"this type takes no arguments: {sql}")]
-    assert sent(Path(__file__).parent, sql) == [("own", f"this type takes no arguments: {sql}")]
+    assert findings(tmp_path, "SELECT 1") == []
+    assert findings(tmp_path, sql) == [("refused", f"this type takes no arguments: {sql}")]
+    assert findings(Path(__file__).parent, sql) == [("own", f"this type takes no arguments: {sql}")]
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "risingwave"])
-def test_statements_are_checked_with_the_literals_of_the_driver(sent, tmp_path):
-    assert sent(tmp_path, "SELECT %s", [1]) == []
-    [(kind, text)] = sent(tmp_path, "SELECT %s", [uuid.UUID(int=1)])
+def test_statements_are_checked_with_the_literals_of_the_driver(findings, tmp_path):
+    assert findings(tmp_path, "SELECT %s", [1]) == []
+    [(kind, text)] = findings(tmp_path, "SELECT %s", [uuid.UUID(int=1)])
     assert (kind, text.partition(":")[0]) == ("refused", "unsupported data type")
 
 

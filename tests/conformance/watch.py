@@ -14,7 +14,7 @@ from django.db.migrations.operations import RunSQL
 from django.db.models.sql.query import RawQuery
 
 from django_risingwave.schema import DatabaseSchemaEditor
-from tests.django_risingwave.watch import refusals, sent
+from tests.django_risingwave.watch import refusals, statement_as_sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,7 @@ class StatementWatch:
         # The literal of a parameter depends on its type: `'…'::uuid`.
         kind = (sql, type(cursor.cursor), _types(params) if as_sent else None)
         if kind not in self._known:
-            text = sent(cursor.db, cursor.cursor, sql, params) if as_sent else sql
+            text = statement_as_sent(cursor.db, cursor.cursor, sql, params) if as_sent else sql
             self._known[kind] = [
                 f"{'; '.join(found)}: {text}" for found in [refusals(text, is_risingwave=False)] if found
             ]

@@ -25,19 +25,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django_risingwave.base import DatabaseWrapper
+    from tests.django_risingwave.conftest import Disguise
 
 MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-@pytest.fixture(params=["as the stand-in", "as RisingWave"])
-def tables(request: pytest.FixtureRequest, standin: DatabaseWrapper) -> DatabaseWrapper:
-    """One relation of each kind, with a row."""
+@pytest.fixture
+def tables_of_models(standin: DatabaseWrapper) -> None:
+    """Tables of two models, created by the stand-in."""
     with standin.schema_editor() as editor:
         editor.create_model(Author)
         # `_row_id` is the column that RisingWave adds and hides.
         editor.create_model(Event)
-    if request.param == "as RisingWave":
-        request.getfixturevalue("disguise")
+
+
+@pytest.fixture
+def tables(
+    standin: DatabaseWrapper, tables_of_models: None, both_servers: Disguise | None
+) -> DatabaseWrapper:
+    """One relation of each kind, with a row."""
     MigrationRecorder(standin).ensure_schema()
     with standin.cursor() as cursor:
         cursor.execute("INSERT INTO django_risingwave_author VALUES (1, 'A')")

@@ -13,11 +13,9 @@ if TYPE_CHECKING:
     from tests.django_risingwave.conftest import Disguise
 
 
-@pytest.fixture(params=["as the stand-in", "as RisingWave"])
-def tables(request: pytest.FixtureRequest, standin: DatabaseWrapper) -> DatabaseWrapper:
+@pytest.fixture
+def tables(standin: DatabaseWrapper, both_servers: Disguise | None) -> DatabaseWrapper:
     """Tables, a view and an index, and others in a schema outside the search path."""
-    if request.param == "as RisingWave":
-        request.getfixturevalue("disguise")
     with standin.schema_editor() as editor:
         editor.create_model(Author)
         editor.create_model(Book)

@@ -48,7 +48,7 @@ def authors(connection: DatabaseWrapper) -> list[Author]:
 
 
 @contextmanager
-def sent(connection: DatabaseWrapper) -> Iterator[list[str]]:
+def recorded_statements(connection: DatabaseWrapper) -> Iterator[list[str]]:
     """Collect the statements that reach the server, with letters for the names of cursors."""
     connection.ensure_connection()
     statements: list[str] = []
@@ -111,7 +111,7 @@ def test_iterating_over_a_million_rows_takes_the_memory_of_a_chunk(numbers: Data
 def test_rows_are_fetched_in_chunks_with_risingwaves_statements(
     authors: list[Author], as_risingwave: DatabaseWrapper
 ) -> None:
-    with sent(as_risingwave) as statements:
+    with recorded_statements(as_risingwave) as statements:
         read = list(Author.objects.iterator(chunk_size=4))
     assert read == authors
     assert statements == [
@@ -124,7 +124,7 @@ def test_rows_are_fetched_in_chunks_with_risingwaves_statements(
 def test_the_stand_ins_cursor_works_without_a_transaction(
     authors: list[Author], standin: DatabaseWrapper
 ) -> None:
-    with sent(standin) as statements:
+    with recorded_statements(standin) as statements:
         read = list(Author.objects.iterator(chunk_size=100))
     assert read == authors
     assert statements == [
@@ -138,7 +138,7 @@ def test_the_stand_ins_cursor_works_without_a_transaction(
 def test_an_abandoned_iterator_closes_its_cursor(
     authors: list[Author], as_risingwave: DatabaseWrapper
 ) -> None:
-    with sent(as_risingwave) as statements:
+    with recorded_statements(as_risingwave) as statements:
         iterator = Author.objects.iterator(chunk_size=2)
         assert next(iterator) == authors[0]
         del iterator
@@ -157,7 +157,7 @@ def test_disable_server_side_cursors_is_respected(
     authors: list[Author], connection: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
-    with sent(connection) as statements:
+    with recorded_statements(connection) as statements:
         assert list(Author.objects.iterator()) == authors
     assert statements == [SELECT]
 
@@ -225,7 +225,7 @@ def test_an_error_while_fetching_is_raised_and_closes_the_cursor(
 
 
 def test_a_rejected_query_leaves_no_cursor(standin: DatabaseWrapper) -> None:
-    with sent(standin) as statements, pytest.raises(DatabaseError, match="does not exist"):
+    with recorded_statements(standin) as statements, pytest.raises(DatabaseError, match="does not exist"):
         list(Author.objects.iterator())
     assert len(statements) == 1
     assert open_cursors(standin) == 0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def sent(connection: DatabaseWrapper, disguise: Disguise) -> Callable[[], list[str]]:
+def sent_verbs(connection: DatabaseWrapper, disguise: Disguise) -> Callable[[], list[str]]:
     """Return a function that returns the first words of the statements sent to RisingWave."""
     with connection.schema_editor() as editor:
         editor.create_model(Author)
@@ -31,24 +31,24 @@ def sent(connection: DatabaseWrapper, disguise: Disguise) -> Callable[[], list[s
     return lambda: [sql.split()[0] for sql in disguise.statements]
 
 
-def test_a_block_waits_once_at_its_end(sent: Callable[[], list[str]]) -> None:
+def test_a_block_waits_once_at_its_end(sent_verbs: Callable[[], list[str]]) -> None:
     with flushed():
         Author.objects.create(name="A")
         Author.objects.create(name="B")
-        assert sent() == ["INSERT", "INSERT"]
-    assert sent() == ["INSERT", "INSERT", "FLUSH"]
+        assert sent_verbs() == ["INSERT", "INSERT"]
+    assert sent_verbs() == ["INSERT", "INSERT", "FLUSH"]
 
 
-def test_each_nested_block_waits(sent: Callable[[], list[str]]) -> None:
+def test_each_nested_block_waits(sent_verbs: Callable[[], list[str]]) -> None:
     with flushed():
         with flushed(using="risingwave"):
             Author.objects.create(name="A")
-        assert sent() == ["INSERT", "FLUSH"]
+        assert sent_verbs() == ["INSERT", "FLUSH"]
         Author.objects.create(name="B")
-    assert sent() == ["INSERT", "FLUSH", "INSERT", "FLUSH"]
+    assert sent_verbs() == ["INSERT", "FLUSH", "INSERT", "FLUSH"]
 
 
-def test_flushed_decorates_functions_like_atomic(sent: Callable[[], list[str]]) -> None:
+def test_flushed_decorates_functions_like_atomic(sent_verbs: Callable[[], list[str]]) -> None:
     @flushed
     def plain(name: str) -> str:
         Author.objects.create(name=name)
@@ -60,20 +60,22 @@ def test_flushed_decorates_functions_like_atomic(sent: Callable[[], list[str]]) 
 
     assert plain("A") == "A"
     with_alias()
-    assert sent() == ["INSERT", "FLUSH", "INSERT", "FLUSH"]
+    assert sent_verbs() == ["INSERT", "FLUSH", "INSERT", "FLUSH"]
 
 
-def test_an_exception_propagates_after_waiting_for_earlier_writes(sent: Callable[[], list[str]]) -> None:
+def test_an_exception_propagates_after_waiting_for_earlier_writes(
+    sent_verbs: Callable[[], list[str]],
+) -> None:
     with pytest.raises(ZeroDivisionError), flushed():
         Author.objects.create(name=str(1 / 0))
-    assert sent() == ["FLUSH"]
+    assert sent_verbs() == ["FLUSH"]
     with pytest.raises(KeyboardInterrupt), flushed():
         raise KeyboardInterrupt
-    assert sent() == ["FLUSH"]
+    assert sent_verbs() == ["FLUSH"]
 
 
 def test_a_lost_server_does_not_hide_the_exception(
-    connection: DatabaseWrapper, sent: Callable[[], list[str]]
+    connection: DatabaseWrapper, sent_verbs: Callable[[], list[str]]
 ) -> None:
     def fail(execute: Any, sql: str, *args: Any) -> Any:
         raise OperationalError("lost")
@@ -85,12 +87,12 @@ def test_a_lost_server_does_not_hide_the_exception(
             pass
 
 
-def test_flushed_waits_inside_and_around_atomic(sent: Callable[[], list[str]]) -> None:
+def test_flushed_waits_inside_and_around_atomic(sent_verbs: Callable[[], list[str]]) -> None:
     with flushed(), transaction.atomic(using="risingwave"):
         Author.objects.create(name="A")
     with transaction.atomic(using="risingwave"), flushed():
         Author.objects.create(name="B")
-    assert sent() == ["INSERT", "FLUSH", "INSERT", "FLUSH"]
+    assert sent_verbs() == ["INSERT", "FLUSH", "INSERT", "FLUSH"]
 
 
 def test_nothing_is_sent_to_the_stand_in(standin: DatabaseWrapper) -> None:

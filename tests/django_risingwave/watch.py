@@ -38,7 +38,7 @@ def refusals(sql: str, *, is_risingwave: bool) -> list[str]:
     return violations(sql if is_risingwave else _standin_only.sub("", sql))
 
 
-def sent(connection: Any, cursor: Any, sql: Any, params: Any) -> str:
+def statement_as_sent(connection: Any, cursor: Any, sql: Any, params: Any) -> str:
     """Return the statement as the driver sends it, with the parameters and their casts."""
     if params is None:
         return str(sql)
@@ -72,7 +72,7 @@ class Watch:
         try:
             result = execute(sql, params, many, context)
             if not many:
-                text = sent(connection, context["cursor"].cursor, sql, params)
+                text = statement_as_sent(connection, context["cursor"].cursor, sql, params)
             return result
         finally:
             is_risingwave = connection.is_risingwave
