@@ -32,7 +32,6 @@ __all__ = [
     "DEADLINE_SECONDS",
     "NGINX",
     "ROOT",
-    "TIMEOUT_SECONDS",
     "UVICORN",
     "Server",
     "answers",
@@ -44,9 +43,6 @@ __all__ = [
     "uvicorn",
     "wait_until",
 ]
-
-#: Seconds after which a test gives up waiting; far more than it takes, for busy machines.
-TIMEOUT_SECONDS = 60
 
 #: The path of nginx; None where it isn't installed. Debian puts it into /usr/sbin, which isn't on every PATH.
 NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))

@@ -15,7 +15,7 @@ from django.db import OperationalError
 
 from demo import postgres as standin_server
 from django_risingwave.base import DatabaseWrapper
-from tests.processes import TIMEOUT_SECONDS, free_port, wait_until
+from tests.processes import DEADLINE_SECONDS, free_port, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,7 +65,7 @@ def test_a_server_that_dies_raises_operational_error_and_is_reconnected(
     # An immediate shutdown doesn't notify clients before their next query.
     # https://www.postgresql.org/docs/18/server-shutdown.html
     server.send_signal(signal.SIGQUIT)
-    server.wait(TIMEOUT_SECONDS)
+    server.wait(DEADLINE_SECONDS)
     with pytest.raises(OperationalError) as caught:
         select_one(connection)
     assert isinstance(caught.value.__cause__, connection.Database.Error)

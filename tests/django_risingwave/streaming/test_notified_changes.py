@@ -9,7 +9,7 @@ from django.db import Error
 
 from django_risingwave.standin.summaries import CHANNEL
 from django_risingwave.streaming.changes import ChangeListener
-from tests.processes import TIMEOUT_SECONDS
+from tests.processes import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,9 +35,9 @@ def test_wait_returns_the_view_that_changed(
     listener = ChangeListener("risingwave", ["a", "b"])
     assert listener.start() is True
     notify(other, "a")
-    assert listener.wait(TIMEOUT_SECONDS, wake) == {"a"}
+    assert listener.wait(DEADLINE_SECONDS, wake) == {"a"}
     notify(other, "b")
-    assert listener.wait(TIMEOUT_SECONDS, wake) == {"b"}
+    assert listener.wait(DEADLINE_SECONDS, wake) == {"b"}
     assert listener.wait(0, wake) == set()
 
 
@@ -48,7 +48,7 @@ def test_changes_of_other_views_are_left_out(
     listener.start()
     notify(other, "a")
     notify(other, "b")
-    while not (names := listener.wait(TIMEOUT_SECONDS, wake)):
+    while not (names := listener.wait(DEADLINE_SECONDS, wake)):
         pass
     assert names == {"b"}
 
@@ -61,14 +61,14 @@ def test_a_change_that_arrives_during_a_query_is_not_lost(
     notify(other, "a")
     with standin.cursor() as cursor:
         cursor.execute("SELECT 1")
-    assert listener.wait(TIMEOUT_SECONDS, wake) == {"a"}
+    assert listener.wait(DEADLINE_SECONDS, wake) == {"a"}
 
 
 def test_an_event_ends_the_wait(standin: DatabaseWrapper, wake: SelectableEvent) -> None:
     listener = ChangeListener("risingwave", ["a", "b"])
     listener.start()
     wake.set()
-    assert listener.wait(TIMEOUT_SECONDS, wake) == set()
+    assert listener.wait(DEADLINE_SECONDS, wake) == set()
 
 
 def test_a_lost_connection_raises_an_error(
@@ -84,7 +84,7 @@ def test_a_lost_connection_raises_an_error(
     def listen() -> None:
         # The server's last message may arrive before the end of the connection.
         while True:
-            listener.wait(TIMEOUT_SECONDS, wake)
+            listener.wait(DEADLINE_SECONDS, wake)
 
     with pytest.raises(Error):
         listen()

@@ -15,7 +15,7 @@ from django_risingwave.streaming.changes import ChangeListener
 from django_risingwave.streaming.definitions import SubscriptionDefinition
 from django_risingwave.streaming.selectable_event import SelectableEvent
 from django_risingwave.streaming.subscriptions import SubscriptionCursor
-from tests.processes import TIMEOUT_SECONDS
+from tests.processes import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
@@ -35,7 +35,7 @@ def order(qty: int) -> None:
     Order.objects.create(orderid=1, itemid=1, qty=qty, price=1.5, state="CA")
 
 
-def received(listener: ChangeListener, timeout: float = TIMEOUT_SECONDS) -> set[str]:
+def received(listener: ChangeListener, timeout: float = DEADLINE_SECONDS) -> set[str]:
     """Return the views that have changed, once all have or none has within the timeout."""
     names: set[str] = set()
     with closing(SelectableEvent()) as never:
@@ -54,20 +54,20 @@ def test_changes_have_their_rows(shop: DatabaseWrapper) -> None:
     with SubscriptionCursor("state_turnover_changes", using="risingwave") as cursor:
         cursor.flush()
         order(qty=2)
-        (made,) = cursor.fetch(timeout=TIMEOUT_SECONDS)
+        (made,) = cursor.fetch(timeout=DEADLINE_SECONDS)
         assert (made.op, made.row) == ("Insert", {"state": "CA", "turnover": Decimal(3)})
         order(qty=4)
-        old, new = cursor.fetch(timeout=TIMEOUT_SECONDS)
+        old, new = cursor.fetch(timeout=DEADLINE_SECONDS)
         assert (old.op, old.row["turnover"]) == ("UpdateDelete", Decimal(3))
         assert (new.op, new.row["turnover"]) == ("UpdateInsert", Decimal(9))
         assert old.rw_timestamp == new.rw_timestamp
         Order.objects.all().delete()
-        (gone,) = cursor.fetch(timeout=TIMEOUT_SECONDS)
+        (gone,) = cursor.fetch(timeout=DEADLINE_SECONDS)
         assert (gone.op, gone.row["turnover"]) == ("Delete", Decimal(9))
         assert cursor.fetch(timeout=1) == cursor.fetch() == []
         assert gone.rw_timestamp
         cursor.declare(since=gone.rw_timestamp)
-        assert cursor.fetch(timeout=TIMEOUT_SECONDS) == [gone]
+        assert cursor.fetch(timeout=DEADLINE_SECONDS) == [gone]
         cursor.declare(since=gone.rw_timestamp + 1)
         assert cursor.fetch(timeout=1) == []
 
@@ -80,7 +80,7 @@ def test_a_full_cursor_begins_with_the_existing_rows(shop: DatabaseWrapper) -> N
         assert (row.op, row.rw_timestamp, row.row["state"]) == ("Insert", None, "CA")
         assert cursor.fetch() == []
         order(qty=2)
-        assert [change.op for change in cursor.fetch(timeout=TIMEOUT_SECONDS)] == [
+        assert [change.op for change in cursor.fetch(timeout=DEADLINE_SECONDS)] == [
             "UpdateDelete",
             "UpdateInsert",
         ]
@@ -91,7 +91,7 @@ def test_a_cursor_expires_when_nothing_changes_for_its_retention(shop: DatabaseW
         editor.create_streaming_object(SubscriptionDefinition("short", "state_turnover", "3 s"))
 
     def fetch_until_it_fails() -> None:
-        for _ in range(TIMEOUT_SECONDS):
+        for _ in range(DEADLINE_SECONDS):
             assert cursor.fetch(timeout=1) == []
 
     with SubscriptionCursor("short", using="risingwave") as cursor:

@@ -15,7 +15,7 @@ from django_risingwave.streaming import changes
 from django_risingwave.streaming.changes import ChangeListener
 from tests.django_risingwave.streaming.double_events import insert, notify, sessions_with_cursors
 from tests.django_risingwave.streaming.migrating import VIEWS
-from tests.processes import TIMEOUT_SECONDS, wait_until
+from tests.processes import DEADLINE_SECONDS, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ def subscription_threads() -> list[threading.Thread]:
 
 def next_changes(listener: ChangeListener, wake: SelectableEvent) -> set[str]:
     """Wait for changes, and return the names of the views that have changed."""
-    until = time.monotonic() + TIMEOUT_SECONDS
+    until = time.monotonic() + DEADLINE_SECONDS
     while not (names := listener.wait(until - time.monotonic(), wake)):
         assert time.monotonic() < until
     return names
@@ -94,7 +94,7 @@ def test_one_change_of_each_epoch_is_fetched_and_the_rest_is_skipped(
 
 def test_an_event_ends_the_wait(listener: ChangeListener, wake: SelectableEvent) -> None:
     wake.set()
-    assert listener.wait(TIMEOUT_SECONDS, wake) == set()
+    assert listener.wait(DEADLINE_SECONDS, wake) == set()
 
 
 def test_an_expired_cursor_is_reopened_and_its_view_reported(

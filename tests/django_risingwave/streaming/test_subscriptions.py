@@ -12,7 +12,7 @@ from django.db import DatabaseError, Error, NotSupportedError, OperationalError,
 
 from django_risingwave.streaming.subscriptions import Change, SubscriptionCursor
 from tests.django_risingwave.streaming.double_events import insert, sessions_with_cursors
-from tests.processes import TIMEOUT_SECONDS, wait_until
+from tests.processes import DEADLINE_SECONDS, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ def cursor(double: Double) -> Iterator[SubscriptionCursor]:
 
 def test_a_change_has_its_row(cursor: SubscriptionCursor) -> None:
     insert(2)
-    (change,) = cursor.fetch(timeout=TIMEOUT_SECONDS)
+    (change,) = cursor.fetch(timeout=DEADLINE_SECONDS)
     assert change == Change(
         op="Insert", rw_timestamp=change.rw_timestamp, row={"kind": "a", "total": 2, "rows": 1}
     )
@@ -42,14 +42,14 @@ def test_a_change_has_its_row(cursor: SubscriptionCursor) -> None:
 def test_fetch_returns_at_most_as_many_changes_as_asked_for(cursor: SubscriptionCursor) -> None:
     for _ in range(3):
         insert()
-    assert len(cursor.fetch(1, timeout=TIMEOUT_SECONDS)) == 1
-    assert len(cursor.fetch(1, timeout=TIMEOUT_SECONDS)) == 1
-    assert len(cursor.fetch(9, timeout=TIMEOUT_SECONDS)) == 1
+    assert len(cursor.fetch(1, timeout=DEADLINE_SECONDS)) == 1
+    assert len(cursor.fetch(1, timeout=DEADLINE_SECONDS)) == 1
+    assert len(cursor.fetch(9, timeout=DEADLINE_SECONDS)) == 1
 
 
 def test_since_a_timestamp_includes_its_changes(cursor: SubscriptionCursor) -> None:
     insert()
-    (change,) = cursor.fetch(timeout=TIMEOUT_SECONDS)
+    (change,) = cursor.fetch(timeout=DEADLINE_SECONDS)
     assert change.rw_timestamp
     cursor.declare(since=change.rw_timestamp)
     assert cursor.fetch() == [change]
@@ -67,23 +67,23 @@ def test_a_full_cursor_begins_with_the_existing_rows(double: Double) -> None:
 def test_a_cursor_can_begin_with_the_changes_that_are_kept(double: Double) -> None:
     insert()
     with SubscriptionCursor("kind_total_changes", using="risingwave", since="begin") as cursor:
-        assert len(cursor.fetch(timeout=TIMEOUT_SECONDS)) == 1
+        assert len(cursor.fetch(timeout=DEADLINE_SECONDS)) == 1
 
 
 def test_each_fetch_has_the_columns_of_its_time(double: Double, cursor: SubscriptionCursor) -> None:
     insert()
-    assert cursor.fetch(timeout=TIMEOUT_SECONDS)[0].row.keys() == {"kind", "total", "rows"}
+    assert cursor.fetch(timeout=DEADLINE_SECONDS)[0].row.keys() == {"kind", "total", "rows"}
     # As after ALTER TABLE.
     (session,) = sessions_with_cursors(double)
     session.cursors["changes"].view = "kind_rows"
     insert()
-    assert cursor.fetch(timeout=TIMEOUT_SECONDS)[0].row.keys() == {"kind", "rows"}
+    assert cursor.fetch(timeout=DEADLINE_SECONDS)[0].row.keys() == {"kind", "rows"}
 
 
 def test_another_thread_can_use_the_cursor(cursor: SubscriptionCursor) -> None:
     insert()
     found: list[Change] = []
-    thread = threading.Thread(target=lambda: found.extend(cursor.fetch(timeout=TIMEOUT_SECONDS)))
+    thread = threading.Thread(target=lambda: found.extend(cursor.fetch(timeout=DEADLINE_SECONDS)))
     thread.start()
     thread.join()
     assert len(found) == 1
