@@ -10,8 +10,8 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import psutil
-import psycopg2
 import pytest
+from django.db.backends.postgresql.base import Database  # type: ignore[attr-defined]  # psycopg2 or psycopg
 
 from demo import postgres
 from tests.processes import ROOT
@@ -47,12 +47,12 @@ class StandIn:
             subprocess.run(command, cwd=ROOT, env=environment, check=True)
 
     def insert(self, state: str) -> None:
-        with closing(psycopg2.connect(self.server.get_uri("risingwave"))) as connection, connection:
+        with closing(Database.connect(self.server.get_uri("risingwave"))) as connection, connection:
             connection.cursor().execute("INSERT INTO orders (qty, price, state) VALUES (2, 3, %s)", [state])
 
     def count_orders(self) -> int:
         with (
-            closing(psycopg2.connect(self.server.get_uri("risingwave"))) as connection,
+            closing(Database.connect(self.server.get_uri("risingwave"))) as connection,
             connection.cursor() as cursor,
         ):
             cursor.execute("SELECT count(*) FROM orders")
