@@ -8,6 +8,7 @@ import pytest
 from django.db import (
     DatabaseError,
     DataError,
+    Error,
     IntegrityError,
     InternalError,
     NotSupportedError,
@@ -140,6 +141,9 @@ REPORTS: list[tuple[str, type[DatabaseError]]] = [
         ),
         OperationalError,
     ),
+    (caused_by("Receive shutdown msg: Cancel"), OperationalError),
+    (caused_by("internal error: Scalar subquery might produce more than one row."), NotSupportedError),
+    (caused_by("Scheduler error", "Scalar subquery produced more than one row."), ProgrammingError),
     (
         caused_by("gRPC request to meta service failed: The service is currently unavailable: tcp error"),
         OperationalError,
@@ -160,10 +164,41 @@ def test_an_error_report_raises_the_matching_django_exception(
         # PostgreSQL raises the report with the same SQLSTATE as RisingWave.
         cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'XX000', MESSAGE = '{message}'; END $$")
     assert type(caught.value) is kind
-    assert str(caught.value).startswith(report)
     cause = caught.value.__cause__
     assert isinstance(cause, driver.InternalError)
-    assert cause.args == caught.value.args
+    assert str(cause).startswith(report)
+
+
+def raised_for(standin: DatabaseWrapper, error: Exception) -> str:
+    with pytest.raises(Error) as caught, standin.wrap_database_errors:
+        raise error
+    assert caught.value.__cause__ is error
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("report", "message"),
+    [
+        (caused_by("Query cancelled: timeout"), "Query cancelled: timeout"),
+        (
+            caused_by("Failed to bind expression: a\n+ b", "Item not found: Invalid column: b\nHINT: c"),
+            "Item not found: Invalid column: b\nHINT: c\nCONTEXT:  Failed to bind expression: a\n+ b",
+        ),
+        (caused_by(*map(str, range(100, 112))), "111"),
+        ("Failed to run the query: Expr error: Division by zero", "Expr error: Division by zero"),
+        ("SSL SYSCALL error: EOF detected\n", "SSL SYSCALL error: EOF detected\n"),
+    ],
+)
+def test_a_message_begins_with_the_innermost_cause(
+    standin: DatabaseWrapper, report: str, message: str
+) -> None:
+    assert raised_for(standin, driver.InternalError(report)).startswith(message)
+
+
+def test_a_message_with_a_sqlstate_begins_with_the_cause_too(standin: DatabaseWrapper) -> None:
+    report = caused_by("Catalog error", "table not found: nowhere")
+    message = raised_for(standin, driver.ProgrammingError(report))
+    assert message == "table not found: nowhere\nCONTEXT:  Catalog error"
 
 
 @pytest.mark.parametrize(("report", "kind"), REPORTS[:-2])
