@@ -220,6 +220,11 @@ class Statement:
 
 def split_statements(sql: str) -> list[Statement]:
     """Split SQL at semicolons. The statement inside an EXPLAIN follows it as a statement of its own."""
+    return [part for statement in parse(sql) for part in (statement, *_explained(statement))]
+
+
+def parse(sql: str) -> list[Statement]:
+    """Split SQL at semicolons."""
     found: list[Statement] = []
     written: list[str] = []
     words: list[str] = []
@@ -231,7 +236,7 @@ def split_statements(sql: str) -> list[Statement]:
         elif kind != "skip" and token != ";":
             written.append(token)
             words.append(_normalized(match))
-    return [part for statement in found for part in (statement, *_explained(statement))]
+    return found
 
 
 def _normalized(match: re.Match[str]) -> str:
