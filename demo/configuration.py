@@ -27,6 +27,8 @@ class Configuration:
     reset: bool
     #: True unless both DATABASE_URL and RISINGWAVE_URL are set.
     needs_postgres: bool
+    #: True unless RISINGWAVE_URL is set: PostgreSQL takes RisingWave's place.
+    needs_standin: bool
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Configuration:
@@ -46,6 +48,7 @@ class Configuration:
             generate_rate=read_rate(environ.get("GENERATE_RATE") or "20"),
             reset=reset,
             needs_postgres=len(urls) < 2,
+            needs_standin="RISINGWAVE_URL" not in urls,
         )
 
     @property

@@ -50,7 +50,8 @@ def run(configuration: Configuration, cleanup: ExitStack) -> None:
         reset()
     ip = web_server.find_ip(configuration)
     if configuration.needs_postgres:
-        say("Starting PostgreSQL in place of RisingWave")
+        in_place = " in place of RisingWave" if configuration.needs_standin else ""
+        say(f"Starting PostgreSQL{in_place}")
         # Ctrl-C halfway would leave the server running.
         with hold_signals():
             cleanup.callback(postgres.start().stop)

@@ -9,7 +9,12 @@ from demo.errors import DemoError
 def test_without_variables_the_demo_listens_on_loopback_and_starts_its_own_postgresql():
     configuration = Configuration.from_environment({})
     assert configuration == Configuration(
-        host="127.0.0.1", port=8000, generate_rate=20, reset=False, needs_postgres=True
+        host="127.0.0.1",
+        port=8000,
+        generate_rate=20,
+        reset=False,
+        needs_postgres=True,
+        needs_standin=True,
     )
     assert configuration.is_loopback
 

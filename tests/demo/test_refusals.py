@@ -43,7 +43,9 @@ def test_a_host_that_is_not_an_address_of_this_machine_is_refused(tmp_path, star
 def test_an_unreachable_server_is_reported_by_its_address_without_the_password(start, variable):
     demo = start(**{variable: "postgres://root:top-secret@127.0.0.1:1/dev"})
     assert demo.wait_for_end() == 1
-    *_, unreachable, check = demo.output().splitlines()
+    started, *_, unreachable, check = demo.output().splitlines()
+    in_place = " in place of RisingWave" if variable == "DATABASE_URL" else ""
+    assert started == f"Starting PostgreSQL{in_place}"
     assert unreachable.startswith('Can\'t reach the database "dev" at 127.0.0.1:1: ')
     assert check == f"Check that the server runs, and the host, port, name, user and password in {variable}."
     assert "top-secret" not in demo.output()
