@@ -73,8 +73,9 @@ class RisingWaveRouter:
     ) -> bool | None:
         """Allow tables of RisingWave's models on RisingWave only, and other tables elsewhere only.
 
-        Operations without a model (RunPython, RunSQL) run on RisingWave if the app has a model there. With
-        the hint `required_db_vendor="risingwave"` they run there only.
+        Operations without a model (RunPython, RunSQL) run on RisingWave only if all models of the app are
+        there, and elsewhere only if not. The hint `required_db_vendor` names the databases instead:
+        "risingwave", or another vendor.
         """
         on_risingwave = _is_risingwave_alias(db)
         if "required_db_vendor" in hints:
@@ -82,7 +83,7 @@ class RisingWaveRouter:
         elif model := hints.get("model") or _installed_model(app_label, model_name):
             belongs = _is_risingwave_model(model)
         else:
-            return _has_risingwave_model(app_label) if on_risingwave else None
+            belongs = _has_only_risingwave_models(app_label)
         if belongs:
             return on_risingwave
         return False if on_risingwave else None
@@ -95,7 +96,6 @@ def _installed_model(app_label: str, model_name: str | None) -> type[Model] | No
         return None
 
 
-def _has_risingwave_model(app_label: str) -> bool:
-    return any(
-        _is_risingwave_model(model) for model in apps.get_models() if model._meta.app_label == app_label
-    )
+def _has_only_risingwave_models(app_label: str) -> bool:
+    models = [model for model in apps.get_models() if model._meta.app_label == app_label]
+    return bool(models) and all(map(_is_risingwave_model, models))

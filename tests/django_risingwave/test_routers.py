@@ -14,6 +14,8 @@ from django.db.migrations.state import ModelState, ProjectState
 from django.test.utils import isolate_apps
 
 from demo.shop.models import Order, StateTurnover
+from django_risingwave import routers
+from django_risingwave.models import RisingWaveModel
 from tests.django_risingwave.models import Author, Book, Event, KindTotal
 
 if TYPE_CHECKING:
@@ -104,7 +106,7 @@ def test_tables_are_created_on_the_database_of_their_model_only(
     ("app_label", "hints", "risingwave", "default"),
     [
         # RunPython and RunSQL without hints.
-        ("demo_shop", {}, True, True),
+        ("demo_shop", {}, True, False),
         ("auth", {}, False, True),
         ("contenttypes", {}, False, True),
         ("no_such_app", {}, False, True),
@@ -116,11 +118,32 @@ def test_tables_are_created_on_the_database_of_their_model_only(
         ("demo_shop", {"required_db_vendor": "postgresql"}, False, True),
     ],
 )
-def test_operations_without_a_model_run_where_their_app_has_models(
+def test_operations_without_a_model_run_on_one_kind_of_database_only(
     app_label: str, hints: dict[str, Any], risingwave: bool, default: bool
 ) -> None:
     assert router.allow_migrate("risingwave", app_label, **hints) is risingwave
     assert router.allow_migrate("default", app_label, **hints) is default
+
+
+def test_operations_of_an_app_with_models_on_both_databases_run_elsewhere_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with isolate_apps("django_risingwave") as registry:
+
+        class Here(RisingWaveModel):
+            class Meta(RisingWaveModel.Meta):
+                app_label = "django_risingwave"
+
+        monkeypatch.setattr(routers, "apps", registry)
+        assert router.allow_migrate("risingwave", "django_risingwave") is True
+        assert router.allow_migrate("default", "django_risingwave") is False
+
+        class Elsewhere(models.Model):  # noqa: DJ008 - never shown
+            class Meta:
+                app_label = "django_risingwave"
+
+        assert router.allow_migrate("risingwave", "django_risingwave") is False
+        assert router.allow_migrate("default", "django_risingwave") is True
 
 
 def test_permissions_and_content_types_stay_on_default() -> None:
