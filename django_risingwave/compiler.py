@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError
-from django.db.backends.postgresql.compiler import SQLAggregateCompiler
+from django.db.backends.postgresql.compiler import SQLAggregateCompiler as PostgreSQLAggregateCompiler
 from django.db.backends.postgresql.compiler import SQLCompiler as PostgreSQLCompiler
 from django.db.backends.postgresql.compiler import SQLDeleteCompiler as PostgreSQLDeleteCompiler
 from django.db.backends.postgresql.compiler import SQLUpdateCompiler as PostgreSQLUpdateCompiler
@@ -16,6 +16,7 @@ from django.utils.functional import cached_property
 from django_risingwave.columns.keys import make_key
 from django_risingwave.columns.limits import enforce_limit, limit_of
 from django_risingwave.expressions.subqueries import check_beside_aggregates, check_grouped
+from django_risingwave.expressions.vendors import CompilesForPostgreSQL
 from django_risingwave.fields import RowIdField, has_generated_columns
 from django_risingwave.models import ReadOnlyError, ReadOnlyModel
 
@@ -71,7 +72,7 @@ def _check_lock_options(query: Query) -> None:
         )
 
 
-class SQLCompiler(PostgreSQLCompiler):
+class SQLCompiler(CompilesForPostgreSQL, PostgreSQLCompiler):
     """Refuses options of select_for_update(), and writes subqueries that RisingWave can parse."""
 
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
@@ -104,7 +105,7 @@ class SQLCompiler(PostgreSQLCompiler):
         return grouped
 
 
-class SQLInsertCompiler(BaseSQLInsertCompiler):
+class SQLInsertCompiler(CompilesForPostgreSQL, BaseSQLInsertCompiler):
     """Generates automatic keys and enforces limits on values.
 
     The base isn't PostgreSQL's class, which writes UNNEST with several arguments: RisingWave's takes one
@@ -175,7 +176,7 @@ class _NothingReturned(list[tuple[()]]):
         return False
 
 
-class SQLUpdateCompiler(PostgreSQLUpdateCompiler):
+class SQLUpdateCompiler(CompilesForPostgreSQL, PostgreSQLUpdateCompiler):
     """Refuses to update read-only models, and enforces limits on values."""
 
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
@@ -191,9 +192,13 @@ class SQLUpdateCompiler(PostgreSQLUpdateCompiler):
         return super().execute_returning_sql(returning_fields)
 
 
-class SQLDeleteCompiler(PostgreSQLDeleteCompiler):
+class SQLDeleteCompiler(CompilesForPostgreSQL, PostgreSQLDeleteCompiler):
     """Refuses to delete rows of read-only models."""
 
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         _check_writable(self.query, "DELETE")
         return super().as_sql(*args, **kwargs)
+
+
+class SQLAggregateCompiler(CompilesForPostgreSQL, PostgreSQLAggregateCompiler):
+    """PostgreSQL's."""
