@@ -116,7 +116,10 @@ class SQLInsertCompiler(CompilesForPostgreSQL, BaseSQLInsertCompiler):
         _check_writable(self.query, "INSERT")
         self._made_keys: list[tuple[Model, int]] = []
         row_id = next((field for field in self.query.fields if isinstance(field, RowIdField)), None)
-        if row_id:
+        if row_id and self.query.raw:
+            # loaddata: the rows get row ids of their own.
+            self.query.fields = [field for field in self.query.fields if field is not row_id]
+        elif row_id:
             raise NotSupportedError(
                 f"The server generates {row_id}, so it can't be inserted. Leave the instance's pk None. "
                 "(save() inserts an instance with a pk if it finds no row to update.)"
