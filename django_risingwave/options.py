@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ImproperlyConfigured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from django_risingwave.version import ServerVersion
 
@@ -31,6 +32,8 @@ class ConnectionOptions:
     implicit_flush: bool = False
     #: Milliseconds after which a query is cancelled; None for the server's own limit.
     statement_timeout: int | None = None
+    #: Names and values of settings of RisingWave's sessions; the stand-in skips those that PostgreSQL lacks.
+    session_settings: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def read(cls, alias: str, options: Mapping[str, Any]) -> ConnectionOptions:
@@ -77,6 +80,12 @@ class ConnectionOptions:
                 yield f"SET statement_timeout TO {-(-self.statement_timeout // 1_000)}"
             else:
                 yield f"SET statement_timeout TO '{self.statement_timeout}ms'"
+        for name, value in self.session_settings:
+            literal = "'{}'".format(value.replace("'", "''"))
+            if server.is_risingwave:
+                yield f"SET {name} TO {literal}"
+            else:
+                yield f"SELECT set_config(name, {literal}, false) FROM pg_settings WHERE name = '{name}'"  # noqa: S608 - checked
 
 
 def _read_flag(value: object) -> bool:
@@ -103,4 +112,29 @@ def _read_timeout(value: object) -> int:
     return int(milliseconds)
 
 
-_READERS = {"implicit_flush": _read_flag, "statement_timeout": _read_timeout}
+def _read_settings(value: object) -> tuple[tuple[str, str], ...]:
+    """Return names and values as text from a mapping."""
+    if isinstance(value, Mapping) and all(map(_is_setting, value.items())):
+        return tuple(
+            (name, str(setting).lower() if isinstance(setting, bool) else str(setting))
+            for name, setting in value.items()
+        )
+    raise ValueError(
+        'names in lower case with a string, a number or a boolean each, such as {"query_mode": "local"}'
+    )
+
+
+def _is_setting(item: tuple[object, object]) -> bool:
+    name, value = item
+    return (
+        isinstance(name, str)
+        and re.fullmatch(r"[a-z]\w*", name, re.ASCII) is not None
+        and isinstance(value, str | int | float)
+    )
+
+
+_READERS = {
+    "implicit_flush": _read_flag,
+    "statement_timeout": _read_timeout,
+    "session_settings": _read_settings,
+}
