@@ -39,7 +39,7 @@ class StandIn:
         """
         match definition:
             case MaterializedViewDefinition():
-                summary = Summary(definition)
+                summary = Summary(definition, self._schema())
                 if not editor.collect_sql:
                     with self.connection.cursor() as cursor:
                         summary.check(cursor)
@@ -54,11 +54,19 @@ class StandIn:
         """Drop what create() created."""
         match definition:
             case MaterializedViewDefinition():
-                editor.execute(Summary(definition).drop_sql(), None)
+                editor.execute(Summary(definition, self._schema()).drop_sql(), None)
             case SubscriptionDefinition():
                 pass
             case _:
                 raise _unsupported(definition)
+
+    def _schema(self) -> str:
+        """Return the schema in which the session creates tables: the first of its search_path that exists."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT current_schema()")
+            ((schema,),) = cursor.fetchall()
+        # Without one, creating the view fails, as creating a table does.
+        return schema or "public"
 
     def listen(self) -> Notifications:
         """Listen for the names of materialized views whose rows change. Raises django.db.Error."""

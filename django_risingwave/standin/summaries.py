@@ -1,9 +1,9 @@
 """The SQL of a materialized view's stand-in, which is called its summary.
 
 PostgreSQL doesn't keep its materialized views up to date. A summary is a table `standin.<name>` of counts
-and sums, triggers on the view's source that keep it up to date, and a plain view `public.<name>` over it with
-the columns of the materialized view. The cost of a write grows with the rows written, not with those in the
-source.
+and sums, triggers on the view's source that keep it up to date, and a plain view `<name>` over it with the
+columns of the materialized view, in the schema of the session. The cost of a write grows with the rows
+written, not with those in the source.
 """
 
 # ruff: noqa: S608 - names are quoted here, and the expressions are the migration's own SQL
@@ -66,7 +66,8 @@ class Summary:
     https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT
     """
 
-    def __init__(self, view: MaterializedViewDefinition) -> None:
+    def __init__(self, view: MaterializedViewDefinition, schema: str) -> None:
+        """Describe the stand-in for `view`, which is in `schema` as its source is."""
         length = len(view.name.encode())
         if length > _MAX_VIEW_NAME_BYTES:
             raise NotSupportedError(
@@ -74,6 +75,7 @@ class Summary:
                 f"at most {_MAX_VIEW_NAME_BYTES}. Choose a shorter name, or use a RisingWave server."
             )
         self.view = view
+        self.schema = _quote(schema)
 
     def check(self, cursor: Any) -> None:
         """Raise NotSupportedError if the source isn't a table, or a measure adds floats."""
@@ -120,8 +122,8 @@ CREATE VIEW standin.{_quote(self.view.name + ".query")} AS {self.view.query(_quo
 CREATE TABLE standin.{name} WITH (fillfactor = 50) AS {self._totals(source)};
 CREATE UNIQUE INDEX ON standin.{name} ({self._keys}) NULLS NOT DISTINCT;
 
-CREATE VIEW public.{name} AS SELECT {self._columns} FROM standin.{name};
-CREATE TRIGGER refuse_write INSTEAD OF INSERT OR UPDATE OR DELETE ON public.{name}
+CREATE VIEW {self._name} AS SELECT {self._columns} FROM standin.{name};
+CREATE TRIGGER refuse_write INSTEAD OF INSERT OR UPDATE OR DELETE ON {self._name}
     FOR EACH ROW EXECUTE FUNCTION standin.refuse_write();
 
 {self._trigger_function()}
@@ -146,7 +148,7 @@ CREATE OR REPLACE TRIGGER standin_lock BEFORE INSERT OR UPDATE OR DELETE ON {sou
         )
         return f"""
 LOCK TABLE {source} IN ACCESS EXCLUSIVE MODE;
-DROP VIEW public.{name};
+DROP VIEW {self._name};
 {drop_triggers}
 DROP FUNCTION standin.{name}();
 DROP VIEW standin.{_quote(self.view.name + ".query")};
@@ -174,8 +176,12 @@ $do$;
     # Parts -----------------------------------------------------------------------------------------------
 
     @property
+    def _name(self) -> str:
+        return f"{self.schema}.{_quote(self.view.name)}"
+
+    @property
     def _source(self) -> str:
-        return f"public.{_quote(self.view.source)}"
+        return f"{self.schema}.{_quote(self.view.source)}"
 
     @property
     def _keys(self) -> str:
@@ -196,7 +202,7 @@ $do$;
 
     @property
     def _columns(self) -> str:
-        """The columns of the view in `public`, as SQL over those of the table in `standin`."""
+        """The columns of the view, as SQL over those of the table in `standin`."""
         columns = [_quote(key) for key in self.view.group_by]
         for name, measure in self.view.measures.items():
             total, count = _quote(f"{name}.sum"), _quote(f"{name}.count")
@@ -227,7 +233,7 @@ $do$;
         name = _quote(self.view.name)
         # A user who may write to the source needs no rights in `standin`, whatever the session's search_path.
         return f"""CREATE FUNCTION standin.{name}() RETURNS trigger LANGUAGE plpgsql
-    SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $function$
+    SECURITY DEFINER SET search_path = pg_catalog, {self.schema}, pg_temp AS $function$
 #variable_conflict use_column
 DECLARE
     standin_changed bigint;

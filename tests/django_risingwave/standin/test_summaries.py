@@ -279,7 +279,7 @@ def test_a_new_view_waits_for_writers_and_has_their_rows(
     writer, maker = connect(), connect()
     maker.autocommit = True
     writer.cursor().execute("INSERT INTO sales (state, qty) VALUES ('WA', 1)")
-    late = Summary(MaterializedViewDefinition("late", "sales", ["state"], {"lines": Count()}))
+    late = Summary(MaterializedViewDefinition("late", "sales", ["state"], {"lines": Count()}), "public")
     making = threading.Thread(target=lambda: maker.cursor().execute(late.create_sql()))
     making.start()
     with sales.cursor() as cursor:

@@ -119,7 +119,7 @@ def test_sqlmigrate_shows_the_sql_of_the_stand_in_and_runs_none(standin: Databas
     with standin.schema_editor(collect_sql=True) as editor:
         kind_total().database_forwards(LABEL, editor, ProjectState(), ProjectState())
     (sql,) = editor.collected_sql
-    assert 'CREATE VIEW public."kind_total"' in sql
+    assert 'CREATE VIEW "public"."kind_total"' in sql
     assert standin.introspection.table_names(include_views=True) == ["events"]
 
 
