@@ -7,6 +7,8 @@ from typing import Any, ClassVar, NoReturn, Self, TypeVar, cast
 
 from django.db import NotSupportedError, models
 
+from django_risingwave.queries import RisingWaveQuerySet
+
 _Model_co = TypeVar("_Model_co", bound=models.Model, covariant=True)
 _Method = TypeVar("_Method")
 
@@ -45,7 +47,7 @@ class RisingWaveModel(models.Model):
         required_db_vendor = "risingwave"
 
 
-class ReadOnlyQuerySet(models.QuerySet[_Model_co]):
+class ReadOnlyQuerySet(RisingWaveQuerySet[_Model_co]):
     """A QuerySet that refuses every write with ReadOnlyError."""
 
     create = _refuse(models.QuerySet.create)
