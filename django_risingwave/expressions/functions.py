@@ -26,6 +26,7 @@ from django.db.models.sql import Query
 
 from django_risingwave.columns.keys import holds_keys
 from django_risingwave.expressions.subqueries import aggregate_as_risingwave
+from django_risingwave.expressions.text import CASE_INSENSITIVE, ignore_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,6 +92,7 @@ def register_functions() -> None:
         functions.Log: _log,
         functions.Now: _now,
     }
+    written |= dict.fromkeys(CASE_INSENSITIVE, ignore_case)
     for function, method in written.items():
         setattr(function, _METHOD, method)
 
