@@ -6,10 +6,15 @@ src/frontend/src/handler/declare_cursor.rs and src/frontend/src/session/cursor_m
 
 from __future__ import annotations
 
+import math
+import threading
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
-from django.db import NotSupportedError, connections
+from django.db import NotSupportedError
+
+from django_risingwave.streaming.sessions import POLL_SECONDS, open_session
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -24,9 +29,6 @@ Since = Literal["now", "begin", "full"] | int
 _SINCE = {"now": "SINCE now()", "begin": "SINCE begin()", "full": "FULL"}
 # Any name will do: the cursor has its session for itself.
 _CURSOR = '"changes"'
-# Nothing is sent while a FETCH waits, so only TCP's keepalives notice that the server's machine is gone, here
-# after 25 s. Seconds until the first, and between two. https://www.postgresql.org/docs/18/libpq-connect.html
-_KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,9 @@ class SubscriptionCursor:
     A timestamp is inclusive and must lie within the subscription's retention: after the last change of
     `rw_timestamp` t, continue with `since=t + 1`.
 
-    Any thread may use it, one at a time. A cursor ends with its session, and when nothing has changed for as
-    long as the subscription's retention. Then each fetch raises an error until the cursor is opened or
-    declared again.
+    Any thread may use it, one at a time, and another may close it. A cursor ends with its session, and when
+    nothing has changed for as long as the subscription's retention. Then each fetch raises an error until the
+    cursor is opened or declared again.
     """
 
     def __init__(self, subscription: str, *, using: str, since: Since = "now") -> None:
@@ -67,30 +69,34 @@ class SubscriptionCursor:
         self.using = using
         self._since = _since_sql(since)
         self._connection: DatabaseWrapper | None = None
+        self._is_closing = threading.Event()
+        # Held while statements run, so that close() in another thread doesn't interrupt one.
+        self._lock = threading.Lock()
 
     def open(self) -> None:
         """Connect and declare the cursor at `since`.
 
         Raises NotSupportedError on the stand-in, which has no subscriptions, and other django.db.Errors.
         """
-        connection = cast("DatabaseWrapper", connections[self.using].copy())
-        # The cursor would keep a connection from the pool for as long as it is open.
-        connection.settings_dict["OPTIONS"].pop("pool", None)
-        connection.settings_dict["OPTIONS"] = _KEEPALIVE | connection.settings_dict["OPTIONS"]
-        connection.inc_thread_sharing()
-        self._connection = connection
+        self._is_closing.clear()
+        self._connection = open_session(self.using)
         try:
-            self._check_server(connection)
+            self._check_server(self._connection)
             self._declare(self._since)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        """Close the connection, and so the cursor. Does nothing if it isn't open."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Close the connection, and so the cursor. Does nothing if it isn't open.
+
+        May be called from another thread: a fetch() that waits then returns an empty list.
+        """
+        self._is_closing.set()
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
     def __enter__(self) -> Self:
         self.open()
@@ -107,32 +113,39 @@ class SubscriptionCursor:
     def declare(self, since: Since) -> None:
         """Continue at `since`: earlier changes won't be returned any more. Raises django.db.Error."""
         begin = _since_sql(since)
-        self._execute(f"CLOSE {_CURSOR}")
-        self._declare(begin)
+        with self._lock:
+            self._execute(f"CLOSE {_CURSOR}")
+            self._declare(begin)
 
-    def fetch(self, size: int = 100, *, timeout: int | None = None) -> list[Change]:
+    def fetch(self, size: int = 100, *, timeout: float | None = None) -> list[Change]:
         """Return the next changes, at most `size`. If there are none, wait up to `timeout` seconds.
 
-        Returns as soon as there is a change; an empty list after the timeout, at once without a timeout, and
-        once after ALTER TABLE. A fetch that waits can't be cancelled, and may miss that a change has arrived
-        until its timeout; the next fetch returns it. https://github.com/risingwavelabs/risingwave/issues/22643
+        Asks the server every POLL_SECONDS until there is a change. Returns an empty list after the timeout,
+        at once without a timeout, and when another thread closes the cursor.
 
-        Raises ValueError unless the timeout is a whole number of seconds: RisingWave ignores the fraction
-        (convert_interval_to_u64_seconds() in src/frontend/src/handler/util.rs). Raises django.db.Error.
+        Raises ValueError unless the timeout is a positive number, and django.db.Error.
         """
         if not isinstance(size, int) or size < 1:
             raise ValueError(f"size must be a positive integer, not {size!r}.")
-        if timeout is not None and (not isinstance(timeout, int) or timeout < 1):
-            raise ValueError(f"timeout must be a positive integer of seconds or None, not {timeout!r}.")
-        wait = "" if timeout is None else f" WITH (timeout = '{timeout:d}s')"
-        return self._execute(f"FETCH {size:d} FROM {_CURSOR}{wait}")
+        if timeout is not None and not _is_positive(timeout):
+            raise ValueError(f"timeout must be a positive number of seconds or None, not {timeout!r}.")
+        self._opened()
+        until = time.monotonic() + (timeout or 0)
+        while True:
+            with self._lock:
+                if self._is_closing.is_set():
+                    return []
+                changes = self._execute(f"FETCH {size:d} FROM {_CURSOR}")
+            left = until - time.monotonic()
+            if changes or left <= 0 or self._is_closing.wait(min(left, POLL_SECONDS)):
+                return changes
 
     def flush(self) -> None:
         """Wait until all earlier writes can be read, or fetched. Raises django.db.Error."""
-        self._open_connection.flush()
+        with self._lock:
+            self._opened().flush()
 
-    @property
-    def _open_connection(self) -> DatabaseWrapper:
+    def _opened(self) -> DatabaseWrapper:
         if self._connection is None:
             raise ValueError(f"The cursor of subscription {self.subscription!r} is not open. Call open().")
         return self._connection
@@ -146,11 +159,11 @@ class SubscriptionCursor:
             )
 
     def _declare(self, begin: str) -> None:
-        name = self._open_connection.ops.quote_name(self.subscription)
+        name = self._opened().ops.quote_name(self.subscription)
         self._execute(f"DECLARE {_CURSOR} SUBSCRIPTION CURSOR FOR {name} {begin}")
 
     def _execute(self, sql: str) -> list[Change]:
-        with self._open_connection.cursor() as cursor:
+        with self._opened().cursor() as cursor:
             cursor.execute(sql)
             if cursor.description is None:
                 return []
@@ -168,3 +181,8 @@ def _since_sql(since: Since) -> str:
     if isinstance(since, str) and since in _SINCE:
         return _SINCE[since]
     raise ValueError(f'since must be "now", "begin", "full" or milliseconds since 1970, not {since!r}.')
+
+
+def _is_positive(seconds: Any) -> bool:
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    return is_number and math.isfinite(seconds) and seconds > 0

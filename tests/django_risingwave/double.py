@@ -3,8 +3,7 @@
 It is a proxy in front of the stand-in and passes all bytes through, except the simple queries that only
 RisingWave understands. It replaces each of them by a query whose result is the answer that RisingWave 3.0.3
 documents (https://docs.risingwave.com/serve/subscription; the paths below are in its source, under
-src/frontend/src). It delays a FETCH until the stand-in's triggers notify it of a change of the view, or until
-the timeout.
+src/frontend/src). The stand-in's triggers notify it of changes of a view.
 
 It differs from RisingWave: other SQL is PostgreSQL's, and writes are visible at once. An epoch ends with each
 notification and with FLUSH. A change has any row of the view, since a notification doesn't say which row
@@ -42,7 +41,7 @@ _STATEMENTS = {
     "drop": r"DROP SUBSCRIPTION \"(\w+)\"",
     "list_": r".*\brw_catalog\.rw_subscriptions\b.*",
     "declare": r"DECLARE \"(\w+)\" SUBSCRIPTION CURSOR FOR \"(\w+)\" (FULL|SINCE (?:now\(\)|begin\(\)|\d+))",
-    "fetch": r"FETCH (\d+) FROM \"(\w+)\"(?: WITH \(timeout = '(\d+)s'\))?",
+    "fetch": r"FETCH (\d+) FROM \"(\w+)\"",
     "close": r"CLOSE \"(\w+)\"",
 }
 _PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _STATEMENTS.items()}
@@ -202,7 +201,9 @@ class Session:
     # Statements ------------------------------------------------------------------------------------------
 
     def _translate(self, sql: str) -> str:
-        """Return the statement that PostgreSQL is sent instead."""
+        """Return the statements that PostgreSQL is sent instead."""
+        if sql.startswith("FETCH ") and "; " in sql:
+            return "; ".join(map(self._translate, sql.split("; ")))
         self.double.statements.append(sql)
         for name, pattern in _PATTERNS.items():
             if match := pattern.fullmatch(sql):
@@ -246,7 +247,7 @@ class Session:
         self.cursors[name] = Cursor(view, since, is_full=begin == "FULL")
         return NOTHING
 
-    def _fetch(self, size: str, name: str, timeout: str | None) -> str:
+    def _fetch(self, size: str, name: str) -> str:
         # SubscriptionCursor::next() in session/cursor_manager.rs
         if name not in self.cursors:
             return _refuse(f"Cannot find cursor `{name}`")
@@ -256,16 +257,10 @@ class Session:
             cursor.is_full = False
             columns = "*, 'Insert'::varchar AS op, NULL::bigint AS rw_timestamp"
             return f"SELECT {columns} FROM {cursor.view} LIMIT {size}"
-        until = time.monotonic() + int(timeout or 0)
         with double.changed:
-            while True:
-                if cursor.declared_at <= double.expired_at:
-                    return _refuse(EXPIRED)
-                epochs = [epoch for epoch in double.changes[cursor.view] if epoch >= cursor.since]
-                left = until - time.monotonic()
-                if epochs or left <= 0:
-                    break
-                double.changed.wait(left)
+            if cursor.declared_at <= double.expired_at:
+                return _refuse(EXPIRED)
+            epochs = [epoch for epoch in double.changes[cursor.view] if epoch >= cursor.since]
         epochs = epochs[: int(size)]
         if epochs:
             cursor.since = epochs[-1] + 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +10,6 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
 from django_risingwave.base import DatabaseWrapper
-from django_risingwave.streaming import changes
 from django_risingwave.streaming.migration_operations import CreateSubscription
 from live.rankings import RANKINGS
 from tests.conftest import BOTH
@@ -21,17 +19,16 @@ from tests.live.hubs import ITEMS, STATES, Recorder, in_thread, wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.django_risingwave.double import Double
+    from tests.django_risingwave.double import Double, Session
 
 pytestmark = BOTH
 VIEWS = {ranking.model._meta.db_table for ranking in RANKINGS.values()}
 
 
 @pytest.fixture(autouse=True)
-def double(orders, monkeypatch, settings) -> Iterator[Double]:
+def double(orders, settings) -> Iterator[Double]:
     """A double of RisingWave with a subscription for each view, which the shop's migrations create."""
     settings.LIVE_SERVER_CHECK_SECONDS = 0.05
-    monkeypatch.setattr(changes, "FETCH_TIMEOUT_SECONDS", 1)
     connection = connections["risingwave"]
     assert isinstance(connection, DatabaseWrapper)
     if connection.is_risingwave:
@@ -64,8 +61,9 @@ def fetches(double: Double) -> int:
     return sum(sql.startswith("FETCH") for sql in list(double.statements))
 
 
-def followers() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.startswith("changes-of-")]
+def sessions(double: Double) -> list[Session]:
+    """Return the open sessions."""
+    return [session for session in double.sessions if session.is_open]
 
 
 async def quiet(the_hub, double: Double) -> None:
@@ -161,16 +159,16 @@ async def test_all_rankings_are_polled_if_one_subscription_is_missing(the_hub, i
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
     await recorder.next()
-    assert not followers()
     assert not the_hub._feed.is_up_to_date
     await insert((1, 1, 1.0, "Ohio"))
     await next_with(recorder, (("Ohio", 1.0),))
 
 
-async def test_the_feed_leaves_no_thread_and_no_connection(the_hub, double, settings):
+async def test_the_feed_has_one_session_for_hearing_and_one_for_reading_and_leaves_none(
+    the_hub, double, settings
+):
     recorder = await watched(the_hub)
-    assert {thread.name for thread in followers()} == {f"changes-of-{view}" for view in VIEWS}
+    assert sorted(len(session.cursors) for session in sessions(double)) == [0, len(VIEWS)]
     settings.LIVE_IDLE_SECONDS = 0.0
     the_hub.unsubscribe(recorder)
-    await wait_until(lambda: not followers())
-    await wait_until(lambda: not any(session.is_open for session in double.sessions))
+    await wait_until(lambda: not sessions(double))

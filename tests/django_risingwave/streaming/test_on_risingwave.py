@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError
+from django.db import DatabaseError, Error
 
 from demo.shop.models import Order
 from django_risingwave.streaming.changes import ChangeListener
 from django_risingwave.streaming.definitions import SubscriptionDefinition
+from django_risingwave.streaming.polling import PolledSubscriptions
 from django_risingwave.streaming.selectable_event import SelectableEvent
 from django_risingwave.streaming.subscriptions import SubscriptionCursor
 from tests.processes import DEADLINE_SECONDS
@@ -64,7 +65,7 @@ def test_changes_have_their_rows(shop: DatabaseWrapper) -> None:
         Order.objects.all().delete()
         (gone,) = cursor.fetch(timeout=DEADLINE_SECONDS)
         assert (gone.op, gone.row["turnover"]) == ("Delete", Decimal(9))
-        assert cursor.fetch(timeout=1) == cursor.fetch() == []
+        assert cursor.fetch(timeout=1.5) == cursor.fetch() == []
         assert gone.rw_timestamp
         cursor.declare(since=gone.rw_timestamp)
         assert cursor.fetch(timeout=DEADLINE_SECONDS) == [gone]
@@ -121,10 +122,34 @@ def test_a_change_right_after_the_start_is_not_missed(shop: DatabaseWrapper) -> 
             assert received(listener) == VIEWS
 
 
-def test_start_returns_false_without_one_of_the_subscriptions(shop: DatabaseWrapper) -> None:
+def test_a_view_whose_subscription_is_missing_is_not_heard_and_the_others_are(shop: DatabaseWrapper) -> None:
     with shop.schema_editor() as editor:
         editor.delete_streaming_object(
             SubscriptionDefinition("item_quantity_changes", "item_quantity", "1 day")
         )
     with closing(ChangeListener("risingwave", VIEWS)) as listener:
         assert listener.start() is False
+        assert listener.heard == VIEWS - {"item_quantity"}
+
+
+def test_a_dropped_subscription_is_an_error_of_wait(shop: DatabaseWrapper) -> None:
+    with closing(ChangeListener("risingwave", VIEWS)) as listener:
+        assert listener.start()
+        assert received(listener, timeout=1) == set()
+        with shop.schema_editor() as editor:
+            editor.delete_streaming_object(
+                SubscriptionDefinition("item_quantity_changes", "item_quantity", "1 day")
+            )
+        with pytest.raises(Error, match="subscription not found: item_quantity_changes"):
+            received(listener)
+
+
+def test_a_listener_whose_session_ends_reports_all_views_and_goes_on(shop: DatabaseWrapper) -> None:
+    with closing(ChangeListener("risingwave", VIEWS)) as listener:
+        assert listener.start()
+        assert received(listener, timeout=1) == set()
+        assert isinstance(listener._source, PolledSubscriptions)
+        listener._source._session.connection.close()
+        assert received(listener) == VIEWS
+        order(qty=1)
+        assert received(listener) == VIEWS

@@ -1,4 +1,4 @@
-"""On RisingWave a listener follows a subscription of each view. The server is a double of RisingWave."""
+"""On RisingWave a listener polls a subscription of each view. The server is a double of RisingWave."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django.db import Error, connections
 
 from django_risingwave.streaming import changes
 from django_risingwave.streaming.changes import ChangeListener
+from django_risingwave.streaming.polling import FETCH_ROWS
 from tests.django_risingwave.streaming.double_events import insert, notify, sessions_with_cursors
 from tests.django_risingwave.streaming.migrating import VIEWS
 from tests.processes import DEADLINE_SECONDS, wait_until
@@ -25,17 +26,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def listener(double: Double, monkeypatch: pytest.MonkeyPatch) -> Iterator[ChangeListener]:
-    """A listener that has started and whose threads end within a second."""
-    monkeypatch.setattr(changes, "FETCH_TIMEOUT_SECONDS", 1)
-    with closing(ChangeListener("risingwave", VIEWS)) as listener:
+def listener(double: Double) -> Iterator[ChangeListener]:
+    """A listener that has started, and that polls whenever wait() is called."""
+    with closing(ChangeListener("risingwave", VIEWS, interval=0)) as listener:
         assert listener.start() is True
         yield listener
-    wait_until(lambda: not subscription_threads())
-
-
-def subscription_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.startswith("changes-of-")]
 
 
 def next_changes(listener: ChangeListener, wake: SelectableEvent) -> set[str]:
@@ -46,30 +41,56 @@ def next_changes(listener: ChangeListener, wake: SelectableEvent) -> set[str]:
     return names
 
 
-def wait_until_each_has_fetched(double: Double) -> None:
-    """Wait until each cursor has fetched once without an error: only then does its thread reopen it."""
+def changes_of_all(listener: ChangeListener, wake: SelectableEvent) -> None:
+    """Wait until each view has changed."""
+    names: set[str] = set()
+    while names != set(VIEWS):
+        names |= next_changes(listener, wake)
 
-    def have_fetched() -> bool:
-        cursors = [cursor for session in sessions_with_cursors(double) for cursor in session.cursors.values()]
-        return len(cursors) == len(VIEWS) and all(cursor.fetches >= 2 for cursor in cursors)
 
-    wait_until(have_fetched)
+def one_round(listener: ChangeListener, double: Double, wake: SelectableEvent) -> list[str]:
+    """Poll all subscriptions once, and return the statements that this takes."""
+    before = len(double.statements)
+    # An event that is set ends the wait after the round that is due.
+    wake.set()
+    while len(double.statements) == before:
+        assert listener.wait(DEADLINE_SECONDS, wake) == set()
+    wake.clear()
+    return double.statements[before:]
 
 
 def test_wait_returns_the_views_that_changed(listener: ChangeListener, wake: SelectableEvent) -> None:
     notify("kind_total")
     assert next_changes(listener, wake) == {"kind_total"}
     insert()
-    names = next_changes(listener, wake)
-    while names != set(VIEWS):
-        names |= next_changes(listener, wake)
+    changes_of_all(listener, wake)
     assert listener.wait(0, wake) == set()
 
 
-def test_only_the_views_asked_for_are_followed(double: Double, wake: SelectableEvent) -> None:
+def test_only_the_views_asked_for_are_polled(double: Double, wake: SelectableEvent) -> None:
     with closing(ChangeListener("risingwave", ["kind_rows"])) as listener:
         assert listener.start()
-        assert len(sessions_with_cursors(double)) == 1
+        (session,) = sessions_with_cursors(double)
+        assert [cursor.view for cursor in session.cursors.values()] == ["kind_rows"]
+
+
+@pytest.mark.parametrize("number", [4, 50])
+def test_any_number_of_views_is_heard_in_one_session(
+    double: Double, number: int, monkeypatch: pytest.MonkeyPatch, wake: SelectableEvent
+) -> None:
+    views = {f"view_{i}": f"view_{i}_changes" for i in range(number)}
+    monkeypatch.setattr(double, "subscriptions", {views[view]: "kind_total" for view in views})
+    monkeypatch.setattr(
+        "django_risingwave.introspection.DatabaseIntrospection.get_subscriptions", lambda self, cursor: views
+    )
+    with closing(ChangeListener("risingwave", views)) as listener:
+        assert listener.start()
+        notify("kind_total")
+        assert next_changes(listener, wake) == set(views)
+        (hearing,) = sessions_with_cursors(double)
+        assert len(hearing.cursors) == number
+        # The other is the calling thread's, with which it reads.
+        assert sum(session.is_open for session in double.sessions) == 2
 
 
 def test_a_change_right_after_the_start_is_not_missed(double: Double, wake: SelectableEvent) -> None:
@@ -80,16 +101,42 @@ def test_a_change_right_after_the_start_is_not_missed(double: Double, wake: Sele
         assert next_changes(listener, wake) == {"kind_total"}
 
 
-def test_one_change_of_each_epoch_is_fetched_and_the_rest_is_skipped(
+def test_a_round_without_a_change_is_one_fetch_for_each_view_that_does_not_wait(
     double: Double, listener: ChangeListener, wake: SelectableEvent
 ) -> None:
+    for _ in range(3):
+        assert one_round(listener, double, wake) == [
+            'FETCH 100 FROM "changes_1"',
+            'FETCH 100 FROM "changes_2"',
+        ]
+
+
+def test_a_change_is_told_once_and_costs_no_more_statements(
+    double: Double, listener: ChangeListener, wake: SelectableEvent
+) -> None:
+    before = len(double.statements)
     notify("kind_total")
-    next_changes(listener, wake)
-    (epoch,) = double.changes["kind_total"]
-    declare = f'DECLARE "changes" SUBSCRIPTION CURSOR FOR "kind_total_changes" SINCE {epoch + 1}'
-    wait_until(lambda: declare in double.statements)
-    fetches = {sql for sql in double.statements if sql.startswith("FETCH")}
-    assert fetches == {"FETCH 1 FROM \"changes\" WITH (timeout = '1s')"}
+    assert next_changes(listener, wake) == {"kind_total"}
+    assert {sql.split()[0] for sql in double.statements[before:] if "pg_notify" not in sql} == {"FETCH"}
+    one_round(listener, double, wake)
+
+
+def test_an_epoch_with_more_changes_than_a_fetch_returns_is_skipped(
+    double: Double, listener: ChangeListener, wake: SelectableEvent
+) -> None:
+    with double.changed:
+        epoch = double.epoch
+        double.changes["kind_total"] += [epoch] * (FETCH_ROWS + 1)
+        double.next_epoch()
+    before = len(double.statements)
+    assert next_changes(listener, wake) == {"kind_total"}
+    assert [sql for sql in double.statements[before:] if not sql.startswith("FETCH ")] == [
+        'CLOSE "changes_2"',
+        f'DECLARE "changes_2" SUBSCRIPTION CURSOR FOR "kind_total_changes" SINCE {epoch + 1}',
+    ]
+    one_round(listener, double, wake)
+    notify("kind_total")
+    assert next_changes(listener, wake) == {"kind_total"}
 
 
 def test_an_event_ends_the_wait(listener: ChangeListener, wake: SelectableEvent) -> None:
@@ -97,71 +144,80 @@ def test_an_event_ends_the_wait(listener: ChangeListener, wake: SelectableEvent)
     assert listener.wait(DEADLINE_SECONDS, wake) == set()
 
 
-def test_an_expired_cursor_is_reopened_and_its_view_reported(
-    double: Double, listener: ChangeListener, wake: SelectableEvent
+def test_no_round_begins_before_the_interval_is_over(double: Double, wake: SelectableEvent) -> None:
+    with closing(ChangeListener("risingwave", VIEWS, interval=3600)) as listener:
+        listener.start()
+        one_round(listener, double, wake)
+        before = len(double.statements)
+        for _ in range(10):
+            assert listener.wait(0, wake) == set()
+        assert double.statements[before:] == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_when_one_cursor_expires_all_are_declared_again_and_all_views_reported(
+    double: Double, listener: ChangeListener, wake: SelectableEvent, view: str
 ) -> None:
-    wait_until_each_has_fetched(double)
-    double.expire_cursors()
-    names = next_changes(listener, wake)
-    while names != set(VIEWS):
-        names |= next_changes(listener, wake)
+    one_round(listener, double, wake)
+    (session,) = sessions_with_cursors(double)
+    (cursor,) = [cursor for cursor in session.cursors.values() if cursor.view == view]
+    cursor.declared_at = -1.0
+    before = len(double.statements)
+    assert next_changes(listener, wake) == set(VIEWS)
+    reopening = [sql for sql in double.statements[before:] if sql.startswith(("DECLARE", "FLUSH"))]
+    assert reopening == [
+        'DECLARE "changes_1" SUBSCRIPTION CURSOR FOR "kind_rows_changes" SINCE now()',
+        'DECLARE "changes_2" SUBSCRIPTION CURSOR FOR "kind_total_changes" SINCE now()',
+        "FLUSH",
+    ]
+    assert len(sessions_with_cursors(double)) == 1
     notify("kind_total")
     assert next_changes(listener, wake) == {"kind_total"}
 
 
-def test_a_lost_connection_is_reopened_and_its_view_reported(
+def test_a_lost_session_is_opened_again_and_all_views_are_reported(
     double: Double, listener: ChangeListener, wake: SelectableEvent
 ) -> None:
-    wait_until_each_has_fetched(double)
-    lost = next(s for s in sessions_with_cursors(double) if s.cursors["changes"].view == "kind_rows")
-    double.drop(lambda session: session is lost)
-    assert next_changes(listener, wake) == {"kind_rows"}
+    one_round(listener, double, wake)
+    double.drop(lambda session: session.cursors)
+    assert next_changes(listener, wake) == set(VIEWS)
     insert()
-    names = next_changes(listener, wake)
-    while names != set(VIEWS):
-        names |= next_changes(listener, wake)
+    changes_of_all(listener, wake)
 
 
-def test_wait_raises_the_error_of_a_cursor_that_can_not_be_reopened(
+def test_wait_raises_the_error_of_a_cursor_that_can_not_be_declared_again(
     double: Double, listener: ChangeListener, wake: SelectableEvent
 ) -> None:
-    wait_until_each_has_fetched(double)
+    one_round(listener, double, wake)
     double.subscriptions.clear()
     double.expire_cursors()
     with pytest.raises(Error, match="subscription not found"):
         next_changes(listener, wake)
+    wait_until(lambda: not sessions_with_cursors(double))
 
 
-def test_wait_raises_the_error_of_a_cursor_that_fails_again_after_reopening(
+def test_wait_raises_the_error_of_a_cursor_that_fails_again_right_after_it_was_declared_again(
     double: Double, listener: ChangeListener, wake: SelectableEvent
 ) -> None:
-    wait_until_each_has_fetched(double)
+    one_round(listener, double, wake)
     double.expired_at = time.monotonic() + 3600
-    with double.changed:
-        double.changed.notify_all()
-
-    def listen() -> None:
-        while True:
-            next_changes(listener, wake)
-
+    assert next_changes(listener, wake) == set(VIEWS)
     with pytest.raises(Error, match="exceeded its maximum lifetime"):
-        listen()
+        next_changes(listener, wake)
 
 
-def test_closing_the_listener_ends_its_threads_and_connections(
-    double: Double, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(changes, "FETCH_TIMEOUT_SECONDS", 1)
+def test_the_listener_needs_no_thread_and_closing_it_ends_its_session(double: Double) -> None:
+    before = threading.active_count() - len(double.sessions) * 2
     listener = ChangeListener("risingwave", VIEWS)
     listener.start()
-    assert len(subscription_threads()) == len(sessions_with_cursors(double)) == 2
+    # Each session of the double has two threads.
+    assert threading.active_count() - len(double.sessions) * 2 == before
     listener.close()
     connections["risingwave"].close()
-    wait_until(lambda: not subscription_threads())
     wait_until(lambda: not any(session.is_open for session in double.sessions))
 
 
-def test_one_cursor_that_fails_to_open_leaves_none_open(
+def test_one_cursor_that_can_not_be_declared_leaves_no_session(
     double: Double, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -171,21 +227,38 @@ def test_one_cursor_that_fails_to_open_leaves_none_open(
     with pytest.raises(Error, match="subscription not found: nothing"):
         ChangeListener("risingwave", VIEWS).start()
     wait_until(lambda: not sessions_with_cursors(double))
-    assert not subscription_threads()
 
 
-def test_start_returns_false_and_logs_once_which_subscription_is_missing(
-    double: Double, wake: SelectableEvent, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_views_without_a_subscription_are_not_heard_and_the_others_are(
+    double: Double, wake: SelectableEvent
+) -> None:
+    del double.subscriptions["kind_rows_changes"]
+    with closing(ChangeListener("risingwave", VIEWS)) as listener:
+        assert listener.start() is False
+        assert listener.heard == {"kind_total"}
+        insert()
+        assert next_changes(listener, wake) == {"kind_total"}
+
+
+def test_without_any_subscription_nothing_is_heard(double: Double, wake: SelectableEvent) -> None:
+    double.subscriptions.clear()
+    with closing(ChangeListener("risingwave", VIEWS)) as listener:
+        assert listener.start() is False
+        assert listener.heard == set()
+        insert()
+        assert listener.wait(0, wake) == set()
+    assert not sessions_with_cursors(double)
+
+
+def test_a_missing_subscription_is_logged_once(
+    double: Double, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(changes, "_logged_as_missing", set())
     caplog.set_level(logging.INFO, logger=changes.__name__)
     del double.subscriptions["kind_rows_changes"]
     for _ in range(2):
         with closing(ChangeListener("risingwave", VIEWS)) as listener:
-            assert listener.start() is False
-            insert()
-            assert listener.wait(0, wake) == set()
-    assert not subscription_threads()
+            listener.start()
     (record,) = caplog.records
     assert record.levelno == logging.INFO
     assert record.getMessage().startswith("kind_rows: no subscription")
