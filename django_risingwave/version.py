@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db import NotSupportedError
 
-# The oldest version with a blocking FETCH: github.com/risingwavelabs/risingwave/pull/18675.
+# The oldest version that CI runs the tests on: .github/workflows/ci.yml.
 MINIMUM_RISINGWAVE = (2, 1)
 # The oldest version with NULLS NOT DISTINCT, which the stand-in's summary tables need:
 # https://www.postgresql.org/docs/15/release-15.html
