@@ -1,15 +1,36 @@
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError
 from django.db import ProgrammingError
 from django.db.backends.postgresql.creation import DatabaseCreation as PostgreSQLDatabaseCreation
 
+if TYPE_CHECKING:
+    from django_risingwave.base import DatabaseWrapper
+
 
 class DatabaseCreation(PostgreSQLDatabaseCreation):
     """Creates and drops the test database."""
+
+    connection: DatabaseWrapper
+
+    def create_test_db(self, *args: Any, **kwargs: Any) -> str:
+        """Create the views and subscriptions of apps too whose migrations are disabled.
+
+        MIGRATION_MODULES, TEST["MIGRATE"] and pytest-django's --nomigrations disable them.
+        """
+        from django_risingwave.streaming import without_migrations  # noqa: PLC0415 - imports operations
+
+        name: str = super().create_test_db(*args, **kwargs)
+        if self.connection.settings_dict["TEST"]["MIGRATE"]:
+            labels = without_migrations.disabled_apps()
+        else:
+            labels = [config.label for config in apps.get_app_configs()]
+        without_migrations.create_without_migrations(self.connection, labels)
+        return name
 
     def sql_table_creation_suffix(self) -> str:
         """Return nothing: ENCODING and TEMPLATE are syntax errors (src/sqlparser/src/parser.rs at v3.0.3)."""

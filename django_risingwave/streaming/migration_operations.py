@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from django_risingwave.streaming.definitions import Definition
 
 
-class CreateTable(Operation):
+class CreatingOperation(Operation):
+    """An operation that creates something on RisingWave, also where an app's migrations are disabled."""
+
+    category = OperationCategory.ADDITION
+
+    def created_name(self, app_label: str, state: ProjectState) -> str:
+        """Return the name of what the operation creates."""
+        raise NotImplementedError
+
+
+class CreateTable(CreatingOperation):
     """Create the table of an unmanaged model, which CreateModel doesn't.
 
     An earlier CreateModel of the same app must have added the model to the state::
@@ -31,10 +41,12 @@ class CreateTable(Operation):
         CreateTable("Order"),
     """
 
-    category = OperationCategory.ADDITION
-
     def __init__(self, model_name: str) -> None:
         self.model_name = model_name
+
+    def created_name(self, app_label: str, state: ProjectState) -> str:
+        name: str = state.apps.get_model(app_label, self.model_name)._meta.db_table
+        return name
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         """Leave the state as it is: it has the model already."""
@@ -74,12 +86,13 @@ class CreateTable(Operation):
         )
 
 
-class _CreateStreamingObject(Operation):
+class _CreateStreamingObject(CreatingOperation):
     """Create the object of a definition. The router is asked as for RunSQL, since there is no model."""
 
-    category = OperationCategory.ADDITION
-
     definition: Definition
+
+    def created_name(self, app_label: str, state: ProjectState) -> str:
+        return self.definition.name
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         """Leave the state as it is: a CreateModel of its own adds the unmanaged model of a view."""
