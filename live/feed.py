@@ -19,6 +19,7 @@ from django_risingwave.streaming.changes import ChangeListener
 from django_risingwave.streaming.selectable_event import SelectableEvent
 from live.conf import live_settings
 from live.snapshots import Snapshot
+from live.sources import find_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
     from live.outages import Outage
     from live.rankings import Ranking
+    from live.sources import Source
 
 
 class Feed(threading.Thread):
@@ -52,7 +54,8 @@ class Feed(threading.Thread):
         #: May have begun under an earlier feed.
         self.outage = outage
         self.alias = router.db_for_read(self.rankings[0].model)
-        self.views = {ranking.model._meta.db_table for ranking in self.rankings}
+        #: What each ranking is read from, by slug. Found again after each reconnect.
+        self.sources: dict[str, Source] = {}
         #: Whether the database announces changes, and all announced ones have been read.
         self.is_up_to_date = False
         self._is_stopping = False
@@ -75,7 +78,9 @@ class Feed(threading.Thread):
         with closing(self._wake_up):
             while not self._is_stopping:
                 try:
-                    with closing(ChangeListener(self.alias, self.views)) as listener:
+                    self.sources = find_sources(self.alias, self.rankings)
+                    relations = {source.relation for source in self.sources.values()}
+                    with closing(ChangeListener(self.alias, relations)) as listener:
                         self._watch(listener)
                 except Error as error:
                     delay = self.outage.fail(error)
@@ -91,23 +96,23 @@ class Feed(threading.Thread):
         announces = listener.start()
         listener.connection.limit_queries(live_settings.QUERY_TIMEOUT_SECONDS)
         # A check before the first read would call the snapshots of an earlier feed up to date.
-        dirty, may_read_at, check_at = self.views, 0.0, math.inf
+        dirty, may_read_at, check_at = listener.relations, 0.0, math.inf
         while not self._is_stopping:
             now = time.monotonic()
             if self._is_read_requested or (now >= check_at and not announces):
-                dirty = self.views
+                dirty = listener.relations
             elif now >= check_at:
                 self._check()
                 check_at = now + live_settings.SERVER_CHECK_SECONDS
             if dirty and now >= may_read_at:
-                if dirty == self.views:
+                if dirty == listener.relations:
                     # Before the read, so that a request during it causes another one.
                     self._is_read_requested = False
                     check_at = now + (
                         live_settings.SERVER_CHECK_SECONDS if announces else live_settings.REFRESH_SECONDS
                     )
-                self._read([ranking for ranking in self.rankings if ranking.model._meta.db_table in dirty])
-                dirty, may_read_at = set(), now + live_settings.UPDATE_SECONDS
+                self._read([source for source in self.sources.values() if source.relation in dirty])
+                dirty, may_read_at = frozenset(), now + live_settings.UPDATE_SECONDS
                 self.is_up_to_date = announces
             until = may_read_at if dirty or self._is_read_requested else check_at
             dirty = dirty | listener.wait(until - time.monotonic(), self._wake_up)
@@ -121,14 +126,15 @@ class Feed(threading.Thread):
         if not self._is_stopping:
             self.on_read([], {ranking.slug: now for ranking in self.rankings})
 
-    def _read(self, rankings: list[Ranking]) -> None:
+    def _read(self, sources: Iterable[Source]) -> None:
         """Read these rankings and hand on what has changed. Raises django.db.Error."""
-        source = cast("DatabaseWrapper", connections[self.alias]).server_name
+        server = cast("DatabaseWrapper", connections[self.alias]).server_name
         changed, read_at = [], {}
-        for ranking in rankings:
-            values = tuple(ranking.queryset().using(self.alias))
+        for source in sources:
+            ranking = source.ranking
+            values, totals = source.rows(), source.totals()
             now = datetime.now(UTC)
-            snapshot = Snapshot(ranking, values, changed_at=now, source=source)
+            snapshot = Snapshot(ranking, values, changed_at=now, source=server, totals=totals)
             last = self.last.get(ranking.slug)
             if last is None or last.etag != snapshot.etag:
                 self.last[ranking.slug] = snapshot

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from live.rankings import Ranking
 
+    #: Pairs of (key, value), in a ranking's order.
+    Values = tuple[tuple[Any, float | None], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -29,18 +32,27 @@ class Row:
     share: float
 
 
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The number of a ranking's keys, and the sum of all their values, None if it means nothing."""
+
+    keys: int
+    sum: float | None
+
+
 # Compared by identity, which is quicker: each change of the rows makes one snapshot.
 @dataclass(frozen=True, eq=False)
 class Snapshot:
     """One ranking's rows at one moment."""
 
     ranking: Ranking
-    #: Pairs of (key, value), in the ranking's order.
-    values: tuple[tuple[Any, float | None], ...]
+    values: Values
     #: When these rows were read for the first time.
     changed_at: datetime
     #: The server that the rows were read from: "RisingWave 3.0.3".
     source: str
+    #: As they were when they were last read; None if the database doesn't keep them. Not part of the etag.
+    totals: Totals | None = None
     #: Its rendered texts, by the name of the function in live.rendering.
     rendered: dict[str, str] = field(default_factory=dict, repr=False)
 

@@ -40,6 +40,7 @@ _STATEMENTS = {
     "create": r"CREATE SUBSCRIPTION \"(\w+)\" FROM \"(\w+)\" WITH \(retention = '[^']+'\)",
     "drop": r"DROP SUBSCRIPTION \"(\w+)\"",
     "list_": r".*\brw_catalog\.rw_subscriptions\b.*",
+    "relations": r"\s*SELECT relation\.name, relation\.relation_type\s+FROM rw_catalog\.rw_relations\b.*",
     "declare": r"DECLARE \"(\w+)\" SUBSCRIPTION CURSOR FOR \"(\w+)\" (FULL|SINCE (?:now\(\)|begin\(\)|\d+))",
     "fetch": r"FETCH (\d+) FROM \"(\w+)\"",
     "close": r"CLOSE \"(\w+)\"",
@@ -233,6 +234,12 @@ class Session:
     def _list_(self) -> str:
         names, sources = list(self.double.subscriptions), list(self.double.subscriptions.values())
         return f"SELECT * FROM unnest(ARRAY{sources}::varchar[], ARRAY{names}::varchar[])"
+
+    def _relations(self) -> str:
+        return """
+            SELECT relname, CASE relkind WHEN 'v' THEN 'materialized view' ELSE 'table' END FROM pg_class
+            WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'v')
+        """
 
     def _declare(self, name: str, subscription: str, begin: str) -> str:
         # handler/declare_cursor.rs, session/cursor_manager.rs

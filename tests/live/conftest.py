@@ -51,10 +51,10 @@ def reads(monkeypatch) -> dict[str, int]:
     counts = dict.fromkeys(RANKINGS, 0)
     read = Feed._read
 
-    def counting(self, rankings):
-        for ranking in rankings:
-            counts[ranking.slug] += 1
-        read(self, rankings)
+    def counting(self, sources):
+        for source in sources:
+            counts[source.ranking.slug] += 1
+        read(self, sources)
 
     monkeypatch.setattr(Feed, "_read", counting)
     return counts
