@@ -114,6 +114,20 @@ def _check_meta(model: type[RisingWaveModel]) -> Iterator[CheckMessage]:
             obj=model,
             id="django_risingwave.E002",
         )
+    if issubclass(model, ReadOnlyModel) and not model._meta.managed and _has_automatic_key(model):
+        yield Error(
+            "The model declares no primary key, so each query would select the column id, which Django adds "
+            "to such a model.",
+            hint="Set primary_key=True on the column that identifies a row, such as the grouping key, or "
+            "declare a CompositePrimaryKey.",
+            obj=model,
+            id="django_risingwave.E007",
+        )
+
+
+def _has_automatic_key(model: type[Model]) -> bool:
+    key = model._meta.pk
+    return key is not None and key.auto_created and not key.is_relation
 
 
 def _check_constraints(model: type[Model]) -> Iterator[CheckMessage]:

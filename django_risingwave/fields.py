@@ -1,16 +1,41 @@
+"""Fields for columns that Django's own fields don't describe."""
+
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from django import forms
+from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# The types of values that a field accepts and returns, which django-stubs sets for each use of a field.
+_Set_contra = TypeVar("_Set_contra", contravariant=True)
+_Get_co = TypeVar("_Get_co", covariant=True)
 
-class RowIdField(models.BigAutoField):
+if TYPE_CHECKING:
+    _BigAutoField = models.BigAutoField
+    _DateTimeField = models.DateTimeField
+    _FloatField = models.FloatField
+else:
+    # Only the stubs of Django's fields are generic.
+    class _BigAutoField(models.BigAutoField, Generic[_Set_contra, _Get_co]):
+        pass
+
+    class _DateTimeField(models.DateTimeField, Generic[_Set_contra, _Get_co]):
+        pass
+
+    class _FloatField(models.FloatField, Generic[_Set_contra, _Get_co]):
+        pass
+
+
+class RowIdField(_BigAutoField[_Set_contra, _Get_co]):
     """`_row_id`, the primary key that RisingWave adds to a table without one of its own.
 
     RisingWave generates the values and hides the column from `SELECT *`; queries can select it, filter by it
@@ -56,7 +81,7 @@ def validate_finite(value: float) -> None:
         raise ValidationError("Enter a finite number.", code="finite")
 
 
-class FiniteFloatField(models.FloatField):
+class FiniteFloatField(_FloatField[_Set_contra, _Get_co]):
     """A FloatField that refuses NaN and infinities, from which a running sum never recovers.
 
     Saving and lookups raise ValueError, as FloatField does for values that aren't floats; full_clean() and
@@ -80,3 +105,79 @@ class FiniteFloatField(models.FloatField):
         ):
             return f"\"{self.column}\" > '-Infinity' AND \"{self.column}\" < 'Infinity'"
         return super().db_check(connection)
+
+
+def validate_naive(value: datetime) -> None:
+    """Raise ValidationError for a datetime with a time zone."""
+    if timezone.is_aware(value):
+        raise ValidationError("Enter a date and time without a time zone.", code="naive")
+
+
+class NaiveDateTimeFormField(forms.DateTimeField):
+    """A form field for a datetime without a time zone, whatever the current one is."""
+
+    default_validators = [validate_naive]  # noqa: RUF012 - Django's
+
+    def to_python(self, value: Any) -> datetime | None:
+        # The form field makes a value without an offset aware, in the current time zone.
+        with timezone.override(UTC):
+            entered = super().to_python(value)
+        return entered.replace(tzinfo=None) if entered and entered.tzinfo is UTC else entered
+
+
+class NaiveDateTimeField(_DateTimeField[_Set_contra, _Get_co]):
+    """A `timestamp without time zone`: a naive datetime, which no time zone changes.
+
+    With DateTimeField, whose column is a `timestamp with time zone`, such a column would give and find the
+    wrong hours wherever a time zone is set. Saving and lookups raise ValueError for datetimes with a time
+    zone; full_clean() and forms raise ValidationError. The parts of a date and Trunc() are those of the value
+    as it is stored: expressions/datetimes.py.
+    """
+
+    description = "Date and time without a time zone"
+    default_validators = [validate_naive]  # noqa: RUF012 - Django's
+
+    def db_type(self, connection: Any) -> str | None:
+        return (
+            "timestamp" if connection.vendor in ("postgresql", "risingwave") else super().db_type(connection)
+        )
+
+    def check(self, **kwargs: Any) -> list[CheckMessage]:
+        return [*super().check(**kwargs), *self._check_auto_now()]
+
+    def _check_auto_now(self) -> list[CheckMessage]:
+        if not (self.auto_now or self.auto_now_add):
+            return []
+        return [
+            Error(
+                "A NaiveDateTimeField has no time zone in which auto_now and auto_now_add could be the time.",
+                hint="Use a DateTimeField, or default= with a function that returns a naive datetime.",
+                obj=self,
+                id="django_risingwave.E009",
+            )
+        ]
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, date) and not isinstance(value, datetime):
+            # DateTimeField makes midnight aware.
+            return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - naive on purpose
+        return super().to_python(value)
+
+    def from_db_value(self, value: datetime | None, expression: Any, connection: Any) -> datetime | None:
+        """Remove the time zone that Trunc() has added."""
+        return None if value is None else value.replace(tzinfo=None)
+
+    def get_prep_value(self, value: Any) -> Any:
+        """Raise ValueError for datetimes with a time zone."""
+        # Not DateTimeField's method, which makes naive datetimes aware.
+        value = self.to_python(models.Field.get_prep_value(self, value))
+        if isinstance(value, datetime) and timezone.is_aware(value):
+            raise ValueError(
+                f"Field '{self.name}' expected a datetime without a time zone but got {value!r}. Convert it "
+                "to the time zone that the column's values are in: "
+                "value.astimezone(zone).replace(tzinfo=None)."
+            )
+        return value
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return super().formfield(**{"form_class": NaiveDateTimeFormField, **kwargs})

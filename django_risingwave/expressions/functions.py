@@ -18,13 +18,15 @@ from django.db.models import Aggregate, Value, functions
 from django.db.models.expressions import Col, Subquery, Window, WindowFrame, WindowFrameExclusion
 from django.db.models.fields.json import HasKeyLookup, KeyTransform
 from django.db.models.fields.tuple_lookups import TupleExact, TupleIn, TupleIsNull, TupleLookupMixin
+from django.db.models.functions.datetime import Extract, TruncBase
 from django.db.models.functions.mixins import FixDecimalInputMixin
 from django.db.models.functions.text import ConcatPair, PostgreSQLSHAMixin
 from django.db.models.functions.window import LagLeadFunction
-from django.db.models.lookups import IntegerFieldOverflow, PostgresOperatorLookup
+from django.db.models.lookups import IntegerFieldOverflow, PostgresOperatorLookup, YearLookup
 from django.db.models.sql import Query
 
 from django_risingwave.columns.keys import holds_keys
+from django_risingwave.expressions.datetimes import part_as_risingwave, year_as_risingwave
 from django_risingwave.expressions.subqueries import aggregate_as_risingwave
 from django_risingwave.expressions.text import CASE_INSENSITIVE, ignore_case
 
@@ -80,13 +82,16 @@ def register_functions() -> None:
     )
     written: dict[Any, Any] = {
         Aggregate: aggregate_as_risingwave,
+        Extract: part_as_risingwave,
         IntegerFieldOverflow: _integer_lookup,
         TupleLookupMixin: _tuple_lookup,
+        TruncBase: part_as_risingwave,
         TupleIsNull: TupleIsNull.as_sql,
         PostgreSQLSHAMixin: _sha,
         LagLeadFunction: _lag_or_lead,
         Window: _window,
         WindowFrame: _window_frame,
+        YearLookup: year_as_risingwave,
         functions.Cast: _cast,
         functions.Collate: _collate,
         functions.Log: _log,

@@ -16,7 +16,7 @@ from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
 
 from django_risingwave import checks
-from django_risingwave.models import MaterializedView, RisingWaveModel
+from django_risingwave.models import MaterializedView, ReadOnlyModel, RisingWaveModel
 
 
 def check(model: type[models.Model]) -> list[CheckMessage]:
@@ -26,6 +26,8 @@ def check(model: type[models.Model]) -> list[CheckMessage]:
 @isolate_apps("django_risingwave")
 def test_a_view_whose_meta_does_not_inherit_its_bases_is_refused() -> None:
     class Lost(MaterializedView):
+        kind = models.TextField(primary_key=True)
+
         class Meta:
             app_label = "django_risingwave"
 
@@ -65,6 +67,8 @@ def test_models_that_inherit_their_bases_meta_pass() -> None:
             app_label = "django_risingwave"
 
     class View(MaterializedView):
+        kind = models.TextField(primary_key=True)
+
         class Meta(MaterializedView.Meta):
             app_label = "django_risingwave"
 
@@ -74,6 +78,34 @@ def test_models_that_inherit_their_bases_meta_pass() -> None:
             proxy = True
 
     assert [error for model in (Table, View, Proxy, User) for error in check(model)] == []
+
+
+@isolate_apps("django_risingwave")
+@pytest.mark.parametrize("base", [MaterializedView, ReadOnlyModel])
+def test_a_view_without_a_primary_key_is_refused(base: type[ReadOnlyModel]) -> None:
+    members = {"__module__": __name__, "total": models.IntegerField()}
+
+    def view(name: str, **more: Any) -> Any:
+        meta = type("Meta", (base.Meta,), {"app_label": "django_risingwave", "managed": False})
+        return type(name, (base,), members | more | {"Meta": meta})
+
+    (error,) = check(view("Keyless"))
+    assert error.id == "django_risingwave.E007"
+    assert error.is_serious()
+    assert error.msg.startswith("The model declares no primary key, so each query would select the column id")
+    assert "primary_key=True" in (error.hint or "")
+    key = {"a": models.TextField(), "b": models.TextField(), "pk": models.CompositePrimaryKey("a", "b")}
+    assert check(view("Composite", **key)) == []
+    assert check(view("Keyed", id=models.IntegerField(primary_key=True))) == []
+
+
+@isolate_apps("django_risingwave")
+def test_a_managed_table_may_have_djangos_automatic_key() -> None:
+    class Archive(ReadOnlyModel):
+        class Meta(ReadOnlyModel.Meta):
+            app_label = "django_risingwave"
+
+    assert check(Archive) == []
 
 
 # Databases -----------------------------------------------------------------------------------------------

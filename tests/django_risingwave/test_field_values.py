@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +129,7 @@ def check_values(connection: DatabaseWrapper, model: Any, case: Case, values: li
     assert not kept.filter(value__isnull=True).exists()
 
     # Python considers the two hours of a fold equal, so __in finds one of them.
-    wanted_in = [in_utc(value) if isinstance(value, dt.datetime) else value for value in values]
+    wanted_in = [in_utc(value) if getattr(value, "tzinfo", None) else value for value in values]
     assert set(kept.filter(value__in=wanted_in).values_list("pk", flat=True)) == set(expected)
     for value in values[:3]:
         found = set(kept.filter(value=value).values_list("pk", flat=True))

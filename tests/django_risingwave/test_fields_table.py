@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django.db import connections, models
 from django.test.utils import isolate_apps
 
-from django_risingwave import checks
+from django_risingwave import checks, fields
 from django_risingwave.columns.limits import NUMERIC_DIGITS
 
 if TYPE_CHECKING:
@@ -54,9 +55,18 @@ def test_the_table_gives_the_column_type_of_each_field() -> None:
     assert types == written
 
 
+def test_the_page_lists_each_field_of_this_package() -> None:
+    section = PAGE.read_text().split("## Fields of this package")[1].split("\n## ")[0]
+    own = {
+        name
+        for name, member in vars(fields).items()
+        if isinstance(member, type) and issubclass(member, models.Field) and not name.startswith("_")
+    }
+    assert set(re.findall(r"^- \*\*`(\w+)`\*\*", section, re.MULTILINE)) == own
+
+
 def test_the_limits_agree_with_the_code() -> None:
     text = PAGE.read_text()
     assert f"`max_digits` of {NUMERIC_DIGITS} at most" in text
-    assert set(re.findall(r"[EW]00\d", text)) <= set(
-        re.findall(r"[EW]00\d", Path(checks.__file__).read_text())
-    )
+    code = inspect.getsource(checks) + inspect.getsource(fields)
+    assert set(re.findall(r"[EW]00\d", text)) <= set(re.findall(r"[EW]00\d", code))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tests.django_risingwave.conftest import Disguise
 
 MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
+LOCAL = datetime(2026, 1, 2, 0, 30)  # noqa: DTZ001 - without a time zone on purpose
 
 
 @pytest.fixture
@@ -53,11 +54,12 @@ def tables(
         cursor.execute("INSERT INTO visits VALUES ('2026-01-02', '/', 3)")
         cursor.execute(
             "CREATE TABLE source_clicks (tags varchar[], sums numeric[], class jsonb, price numeric,"
-            " at timestamptz, wait interval, raw bytea)"
+            " at timestamptz, wait interval, raw bytea, local timestamp, locals timestamp[])"
         )
         cursor.execute(
             "INSERT INTO source_clicks VALUES (ARRAY['a', 'b'], ARRAY[1.5], '{\"a\": 1}',"
-            " 1234567890.123456789, '2026-01-02T00:00:00+00:00', '1 day', '\\x00ff')"
+            " 1234567890.123456789, '2026-01-02T00:00:00+00:00', '1 day', '\\x00ff', '2026-01-02 00:30',"
+            " ARRAY['2026-01-02 00:30'::timestamp])"
         )
         cursor.execute("CREATE INDEX events_kind ON events (kind)")
     with standin.schema_editor() as editor:
@@ -120,10 +122,23 @@ def test_the_models_can_be_queried(written: dict[str, Any], tables: DatabaseWrap
     assert (click.tags, click.sums, click.class_field) == (["a", "b"], [Decimal("1.5")], {"a": 1})
     assert click.pk == click.price
     assert (click.price, click.at) == (Decimal("1234567890.123456789"), MOMENT)
+    assert click.local == LOCAL
+    assert click.locals == [LOCAL]
     if not tables.is_risingwave:
         # The row was written before the disguise, and PostgreSQL doesn't refresh materialized views.
         kind = written["Kinds"].objects.get()
         assert (kind.pk, kind.number) == ("x", 1)
+
+
+def test_a_timestamp_without_a_time_zone_is_the_same_in_every_zone(
+    written: dict[str, Any], settings: Any
+) -> None:
+    settings.TIME_ZONE = "Asia/Kathmandu"
+    clicks = written["SourceClicks"].objects
+    assert clicks.get(local=LOCAL, local__hour=0, local__date=LOCAL.date()).local == LOCAL
+    assert "    local = NaiveDateTimeField(blank=True, null=True)\n" in written["text"]
+    assert "    locals = ArrayField(base_field=NaiveDateTimeField(), blank=True" in written["text"]
+    assert "from django_risingwave.fields import NaiveDateTimeField, RowIdField\n" in written["text"]
 
 
 def test_views_and_sources_refuse_writes(written: dict[str, Any]) -> None:

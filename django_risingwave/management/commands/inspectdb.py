@@ -34,7 +34,7 @@ _ARRAYS = {
     1016: "BigIntegerField()",
     1021: "FloatField()",
     1022: "FloatField()",
-    1115: "DateTimeField()",
+    1115: "NaiveDateTimeField()",
     1182: "DateField()",
     1183: "TimeField()",
     1185: "DateTimeField()",
@@ -42,12 +42,13 @@ _ARRAYS = {
     1231: "DecimalField(max_digits=28, decimal_places=10)",
     3807: "JSONField()",
 }
-_BYTEA, _JSONB = 17, 3802
+_BYTEA, _JSONB, _TIMESTAMP = 17, 3802, 1114
 _UNHASHABLE = _ARRAYS.keys() | {_BYTEA, _JSONB}
 # precision of a numeric without arguments: None in psycopg 3, 65535 in psycopg2.
 _NO_PRECISION = (None, 65535)
 _IMPORTS = {
     "ArrayField": "django.contrib.postgres.fields",
+    "NaiveDateTimeField": "django_risingwave.fields",
     "RowIdField": "django_risingwave.fields",
     "MaterializedView": "django_risingwave.models",
     "ReadOnlyModel": "django_risingwave.models",
@@ -112,7 +113,7 @@ class Command(InspectCommand):
             # Keys of materialized views may be NULL, which Django's system checks refuse.
             if "primary_key=True" in line:
                 line = line.replace(", blank=True, null=True", "")
-            yield line.replace("models.ArrayField(", "ArrayField(")
+            yield re.sub(rf"models\.({'|'.join(_IMPORTS)})\(", r"\1(", line)
 
     def get_field_type(
         self, connection: Any, table_name: str, row: Any
@@ -120,7 +121,10 @@ class Command(InspectCommand):
         """Return the field's type, its arguments and its comments."""
         field_type, params, notes = super().get_field_type(connection, table_name, row)
         if array := _ARRAYS.get(row.type_code):
+            # _rewrite() removes the module of fields that aren't Django's own.
             field_type, params, notes = "ArrayField", {"base_field": _Code(f"models.{array}")}, []
+        elif row.type_code == _TIMESTAMP:
+            field_type = "NaiveDateTimeField"
         elif field_type == "CharField" and "max_length" not in params:
             # RisingWave's varchar has no length, and is the same type as text.
             field_type = "TextField"
