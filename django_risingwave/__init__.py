@@ -2,8 +2,8 @@
 
 The modules are those of any Django backend (base, client, compiler, creation, features, introspection,
 operations, schema), the connection's errors, options and version, the app and its system checks (apps,
-checks), and what a project imports (fields, models, queries, routers, visibility). The subpackages hold the
-rest:
+checks), and what a project imports (connections, fields, models, queries, routers, visibility). The
+subpackages hold the rest:
 
 columns      what PostgreSQL's columns do and RisingWave's can't: keys, limits on values
 drivers      what psycopg2 and psycopg 3 must do differently

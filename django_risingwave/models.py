@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import Any, ClassVar, NoReturn, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from django.db import NotSupportedError, models
+from django.db.models.base import ModelBase
 
 from django_risingwave.queries import RisingWaveQuerySet
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _Model_co = TypeVar("_Model_co", bound=models.Model, covariant=True)
-_Method = TypeVar("_Method")
 
 
 class ReadOnlyError(NotSupportedError):
@@ -23,19 +26,19 @@ class ReadOnlyError(NotSupportedError):
         )
 
 
-def _refuse(method: _Method) -> _Method:
+def _refuse(method: Callable[..., object]) -> Callable[..., NoReturn]:
     """Return a method of the same name that raises ReadOnlyError.
 
     It keeps the attributes that templates and managers look at, alters_data and queryset_only.
     """
-    original = cast("Any", method)
+    name = method.__name__
 
-    @wraps(original)
+    @wraps(method)
     def refuse(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
         model = type(self) if isinstance(self, models.Model) else self.model
-        raise ReadOnlyError(model, f"{original.__name__}()")
+        raise ReadOnlyError(model, f"{name}()")
 
-    return cast("_Method", refuse)
+    return refuse
 
 
 class RisingWaveModel(models.Model):
@@ -47,8 +50,8 @@ class RisingWaveModel(models.Model):
         required_db_vendor = "risingwave"
 
 
-class ReadOnlyQuerySet(RisingWaveQuerySet[_Model_co]):
-    """A QuerySet that refuses every write with ReadOnlyError."""
+class _RefusedWrites:
+    """The writes that a QuerySet and its Manager have in common."""
 
     create = _refuse(models.QuerySet.create)
     acreate = _refuse(models.QuerySet.acreate)
@@ -62,6 +65,11 @@ class ReadOnlyQuerySet(RisingWaveQuerySet[_Model_co]):
     aupdate_or_create = _refuse(models.QuerySet.aupdate_or_create)
     update = _refuse(models.QuerySet.update)
     aupdate = _refuse(models.QuerySet.aupdate)
+
+
+class ReadOnlyQuerySet(_RefusedWrites, RisingWaveQuerySet[_Model_co]):
+    """A QuerySet that refuses every write with ReadOnlyError."""
+
     delete = _refuse(models.QuerySet.delete)
     adelete = _refuse(models.QuerySet.adelete)
     _insert = _refuse(models.QuerySet._insert)  # type: ignore[attr-defined]  # not in the stubs
@@ -69,17 +77,21 @@ class ReadOnlyQuerySet(RisingWaveQuerySet[_Model_co]):
     _raw_delete = _refuse(models.QuerySet._raw_delete)
 
 
-ReadOnlyManager = models.Manager.from_queryset(ReadOnlyQuerySet, class_name="ReadOnlyManager")
+_ReadOnlyManager = models.Manager.from_queryset(ReadOnlyQuerySet)
+
+
+# from_queryset() copies the refusals, but type checkers see Manager's own methods, which return instances.
+class ReadOnlyManager(_RefusedWrites, _ReadOnlyManager[_Model_co]):
+    """A Manager that refuses every write with ReadOnlyError."""
 
 
 class ReadOnlyModel(RisingWaveModel):
     """A model that refuses every write with ReadOnlyError.
 
-    Writes that bypass the model and its manager, such as a cascade or those of a plain Manager on a subclass,
-    are refused by compiler.py, which compiles all SQL of the alias.
+    Its default manager is a ReadOnlyManager. Writes that bypass the model and its manager, such as a
+    cascade or those of a plain Manager on a subclass, are refused by compiler.py, which compiles all SQL of
+    the alias.
     """
-
-    objects: ClassVar[ReadOnlyManager[Self]] = ReadOnlyManager()
 
     class Meta(RisingWaveModel.Meta):
         abstract = True
@@ -89,6 +101,17 @@ class ReadOnlyModel(RisingWaveModel):
     save_base = _refuse(models.Model.save_base)
     delete = _refuse(models.Model.delete)
     adelete = _refuse(models.Model.adelete)
+
+    @classmethod
+    def _prepare(cls) -> None:
+        """Add `objects` to a concrete model that declares no manager, as Django does.
+
+        An `objects` on this abstract class would keep subclasses from declaring one of another type:
+        django-stubs makes it a class variable of one type.
+        """
+        if not cls._meta.managers:
+            cls.add_to_class("objects", ReadOnlyManager())
+        ModelBase._prepare(cls)  # type: ignore[attr-defined]  # not in the stubs
 
 
 class MaterializedView(ReadOnlyModel):

@@ -7,18 +7,15 @@ that wrote it. FLUSH forces a checkpoint and waits for it: https://docs.risingwa
 from __future__ import annotations
 
 from contextlib import ContextDecorator, suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from asgiref.sync import sync_to_async
-from django.core.exceptions import ImproperlyConfigured
-from django.db import Error, connections
+from django.db import Error
 
-from django_risingwave.routers import VENDOR, first_risingwave_alias
+from django_risingwave.connections import get_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from django_risingwave.base import DatabaseWrapper
 
 
 class Flushed(ContextDecorator):
@@ -29,16 +26,16 @@ class Flushed(ContextDecorator):
 
     def __enter__(self) -> None:
         # Raise for a wrong alias before anything is written.
-        self._connection()
+        get_connection(self.using)
 
     def __exit__(self, exc_type: type[BaseException] | None, *args: object) -> None:
         if exc_type is None:
-            self._connection().flush()
+            get_connection(self.using).flush()
         elif issubclass(exc_type, Exception):
             # Nothing rolls back, so whoever handles the exception may look for the earlier writes. A second
             # error, such as a lost connection, must not hide the first.
             with suppress(Error):
-                self._connection().flush()
+                get_connection(self.using).flush()
 
     async def __aenter__(self) -> None:
         await sync_to_async(self.__enter__)()
@@ -47,20 +44,15 @@ class Flushed(ContextDecorator):
         # The ORM's asynchronous methods run in this thread, which has a connection of its own.
         await sync_to_async(self.__exit__)(exc_type, *args)
 
-    def _connection(self) -> DatabaseWrapper:
-        alias = self.using or first_risingwave_alias()
-        if alias is None:
-            raise ImproperlyConfigured('No database in DATABASES has ENGINE "django_risingwave". Add one.')
-        connection = connections[alias]
-        if connection.vendor != VENDOR:
-            raise ImproperlyConfigured(
-                f'The ENGINE of DATABASES[{alias!r}] must be "django_risingwave" for flushed(). Pass another '
-                "alias."
-            )
-        return cast("DatabaseWrapper", connection)
+
+_Function = TypeVar("_Function", bound="Callable[..., object]")
 
 
-def flushed(using: Any = None) -> Any:
+@overload
+def flushed(using: _Function) -> _Function: ...
+@overload
+def flushed(using: str | None = None) -> Flushed: ...
+def flushed(using: Callable[..., object] | str | None = None) -> Callable[..., object]:
     """Wait at the end of the block until all earlier writes are visible to every session.
 
     Use it like transaction.atomic(): `with flushed():`, `async with flushed():` or `@flushed`. `using` is an
@@ -69,6 +61,5 @@ def flushed(using: Any = None) -> Any:
     visible at once.
     """
     if callable(using):
-        function: Callable[..., Any] = using
-        return Flushed(None)(function)
+        return Flushed(None)(using)
     return Flushed(using)

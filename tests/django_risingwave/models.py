@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models.functions import Concat
 from django.test.utils import isolate_apps
 
 from django_risingwave.fields import FiniteFloatField, RowIdField
-from django_risingwave.models import MaterializedView, ReadOnlyModel, RisingWaveModel
+from django_risingwave.models import MaterializedView, ReadOnlyManager, ReadOnlyModel, RisingWaveModel
 
 with isolate_apps("django_risingwave"):
 
@@ -102,6 +102,8 @@ with isolate_apps("django_risingwave"):
             db_table = "events"
 
     class KindTotal(MaterializedView):
+        objects: ClassVar[ReadOnlyManager[Any]]
+
         kind = models.CharField(max_length=10, primary_key=True)
         total = models.BigIntegerField(null=True)
 
@@ -114,18 +116,20 @@ with isolate_apps("django_risingwave"):
 
         kind = models.CharField(max_length=10, primary_key=True)
         total = models.BigIntegerField(null=True)
-        objects = models.Manager()  # type: ignore[assignment]  # a plain manager on purpose
+        objects: ClassVar[models.Manager[Any]] = models.Manager()
 
         class Meta(MaterializedView.Meta):
             app_label = "django_risingwave"
             db_table = "kind_total"
 
-        save = models.Model.save
-        save_base = models.Model.save_base
-        delete = models.Model.delete
+        save: Any = models.Model.save
+        save_base: Any = models.Model.save_base
+        delete: Any = models.Model.delete
 
     class Number(ReadOnlyModel):
         """A view with as many rows as the test chooses."""
+
+        objects: ClassVar[ReadOnlyManager[Any]]
 
         id = models.BigIntegerField(primary_key=True)
         text = models.TextField()
@@ -143,6 +147,8 @@ with isolate_apps("django_risingwave"):
 
     class ShelfTotal(ReadOnlyModel):
         """A read-only model within reach of a cascade and a related manager."""
+
+        objects: ClassVar[ReadOnlyManager[Any]]
 
         id = models.BigIntegerField(primary_key=True)
         shelf = models.ForeignKey(Shelf, models.CASCADE, related_name="totals", null=True)

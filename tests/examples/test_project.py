@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -39,12 +40,19 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """Copy the example into a folder of its own, with a database of its own."""
     folder = tmp_path_factory.mktemp("example")
     shutil.copytree(ROOT / "examples" / "project", folder / "project")
+    data = folder / "postgres"
     package = f"risingwave-django[live,psycopg2] @ {build_wheel(folder).as_uri()}"
-    python = create_environment(folder / "venv", package, "django-csp", "django-environ")
+    python = create_environment(folder / "venv", package, "django-csp")
     project = Project(folder / "project", python, environ())
-    server = postgres.start(folder / "postgres")
+    server = postgres.start(data)
     try:
-        project.environment["RISINGWAVE_URL"] = postgres.url("risingwave", folder / "postgres")
+        address = urlsplit(postgres.url("risingwave", data))
+        project.environment |= {
+            "RISINGWAVE_HOST": parse_qs(address.query)["host"][0],
+            "RISINGWAVE_PORT": "",
+            "RISINGWAVE_USER": address.username or "",
+            "RISINGWAVE_NAME": "risingwave",
+        }
         project.manage("migrate", "--verbosity", "0")
         project.manage("migrate", "--database", "risingwave", "--verbosity", "0")
         yield project

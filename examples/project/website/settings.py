@@ -1,8 +1,6 @@
 import os
 from pathlib import Path
 
-import environ
-
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 SECRET_KEY = os.environ.get("SECRET_KEY", "only-for-this-example")
@@ -44,7 +42,13 @@ TEMPLATES = [
 
 DATABASES = {
     "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"},
-    "risingwave": environ.Env().db_url("RISINGWAVE_URL", engine="django_risingwave"),
+    "risingwave": {
+        "ENGINE": "django_risingwave",
+        "HOST": os.environ.get("RISINGWAVE_HOST", "127.0.0.1"),
+        "PORT": os.environ.get("RISINGWAVE_PORT", "4566"),
+        "USER": os.environ.get("RISINGWAVE_USER", "root"),
+        "NAME": os.environ.get("RISINGWAVE_NAME", "dev"),
+    },
 }
 DATABASE_ROUTERS = ["django_risingwave.routers.RisingWaveRouter"]
 USE_TZ = True
