@@ -48,7 +48,7 @@ class Source:
         if self._totals_model is None:
             return None
         columns = (KEYS, TOTAL) if self.ranking.summed else (KEYS,)
-        ((keys, *total),) = self._totals_model.objects.using(self.alias).values_list(*columns)
+        ((keys, *total),) = self._totals_model._default_manager.using(self.alias).values_list(*columns)
         return Totals(keys, float(total[0]) if total and total[0] is not None else None)
 
 
