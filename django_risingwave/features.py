@@ -50,6 +50,8 @@ class DatabaseFeatures(PostgreSQLDatabaseFeatures):
     # CREATE INDEX has no WHERE (frontend/src/handler/create_index.rs).
     supports_partial_indexes = False
     supports_functions_in_partial_indexes = False
+    # An index is a streaming job that stores its columns again: tables/indexes.py creates those asked for.
+    indexes_foreign_keys = False
     # TABLESPACE is a syntax error.
     supports_tablespaces = False
     # One action per ALTER TABLE; a comma is a syntax error.
@@ -268,6 +270,10 @@ _DJANGO_TEST_SKIPS = {
         annotations.tests.NonAggregateAnnotationTestCase
         test_annotation_subquery_and_aggregate_values_chaining
         expressions_case.tests.CaseExpressionTests test_annotate_with_in_clause
+    """),
+    "A foreign key has no index unless Meta.indexes has one.": _tests("""
+        migrations.test_commands.MigrateTests test_migrate_syncdb_app_label
+        migrations.test_commands.MigrateTests test_migrate_syncdb_deferred_sql_executed_with_schemaeditor
     """),
     "RisingWave has no partial indexes.": _tests("""
         indexes.tests.CoveringIndexTests test_covering_partial_index

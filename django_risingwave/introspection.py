@@ -48,6 +48,25 @@ _INDEXES = """
     WHERE schema.name = current_schema() AND relation.name = %s
     ORDER BY idx.name
 """
+_INDEX_DEFINITIONS = """
+    SELECT idx.name, idx.definition
+    FROM rw_catalog.rw_indexes AS idx
+    JOIN rw_catalog.rw_relations AS relation ON relation.id = idx.primary_table_id
+    JOIN rw_catalog.rw_schemas AS schema ON schema.id = relation.schema_id
+    WHERE schema.name = current_schema() AND relation.name = %s
+    ORDER BY idx.name
+"""
+# Indexes aren't among them: they are dropped with their table.
+_DEPENDENTS = """
+    SELECT dependent.name, dependent.relation_type
+    FROM rw_catalog.rw_depend AS dependency
+    JOIN rw_catalog.rw_relations AS dependent ON dependent.id = dependency.objid
+    JOIN rw_catalog.rw_relations AS relation ON relation.id = dependency.refobjid
+    JOIN rw_catalog.rw_schemas AS schema ON schema.id = relation.schema_id
+    WHERE schema.name = current_schema() AND relation.name = %s AND relation.relation_type = 'table'
+        AND dependent.relation_type <> 'index'
+    ORDER BY dependent.relation_type, dependent.name
+"""
 # A subscription depends on one relation, its source. The catalog lists those that the user may read:
 # rw_subscriptions.rs and rw_depend.rs in src/frontend/src/catalog/system_catalog/rw_catalog at v3.0.3.
 _SUBSCRIPTIONS = """
@@ -80,6 +99,21 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
         if not self.connection.is_risingwave:
             return {}
         cursor.execute(_SUBSCRIPTIONS, [])
+        return dict(cursor.fetchall())
+
+    def get_dependents(self, cursor: Any, table_name: str) -> dict[str, str]:
+        """Return the kind of each object that uses a table, by name: "materialized view", "sink" and so on.
+
+        Only those that use it directly; indexes aren't counted.
+        """
+        if standin := self.connection.standin:
+            return standin.get_dependents(cursor, table_name)
+        cursor.execute(_DEPENDENTS, [table_name])
+        return dict(cursor.fetchall())
+
+    def get_index_definitions(self, cursor: Any, table_name: str) -> dict[str, str]:
+        """Return the CREATE INDEX of each index of a table or materialized view, by name. RisingWave only."""
+        cursor.execute(_INDEX_DEFINITIONS, [table_name])
         return dict(cursor.fetchall())
 
     def get_table_list(self, cursor: Any) -> Any:

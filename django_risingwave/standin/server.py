@@ -24,6 +24,22 @@ _RELATION_KINDS = """
     FROM pg_catalog.pg_class AS c
     WHERE c.relkind IN ('f', 'm', 'p', 'r', 'v') AND pg_catalog.pg_table_is_visible(c.oid)
 """
+# A summary is found by its triggers on the table, any other view by its rewrite rule. The views in the schema
+# `standin` are parts of summaries.
+_DEPENDENTS = """
+    SELECT proname, 'materialized view'
+    FROM pg_catalog.pg_trigger JOIN pg_catalog.pg_proc ON pg_proc.oid = tgfoid
+    WHERE tgrelid = to_regclass(%s) AND pronamespace = to_regnamespace('standin')
+        AND proname NOT IN ('lock_writers', 'refuse_write')
+    UNION
+    SELECT relname, CASE relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END
+    FROM pg_catalog.pg_depend
+    JOIN pg_catalog.pg_rewrite ON pg_rewrite.oid = objid
+    JOIN pg_catalog.pg_class ON pg_class.oid = ev_class
+    WHERE classid = to_regclass('pg_rewrite') AND refobjid = to_regclass(%s)
+        AND relnamespace IS DISTINCT FROM to_regnamespace('standin')
+    ORDER BY 2, 1
+"""
 
 
 class StandIn:
@@ -75,6 +91,12 @@ class StandIn:
     def get_relation_kinds(self, cursor: Any) -> dict[str, str]:
         """Return "table", "materialized view" or "view" by name."""
         cursor.execute(_RELATION_KINDS, [])
+        return dict(cursor.fetchall())
+
+    def get_dependents(self, cursor: Any, table_name: str) -> dict[str, str]:
+        """Return the kind of each view that reads a table, by name."""
+        table = self.connection.ops.quote_name(table_name)
+        cursor.execute(_DEPENDENTS, [table, table])
         return dict(cursor.fetchall())
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db import router
+from django.db import connections, router
+from django.db.migrations import operations
 from django.db.migrations.operations.base import Operation, OperationCategory
 
 from django_risingwave.streaming.definitions import MaterializedViewDefinition, SubscriptionDefinition
@@ -30,7 +31,18 @@ class CreatingOperation(Operation):
         raise NotImplementedError
 
 
-class CreateTable(CreatingOperation):
+class _ForUnmanagedModel(Operation):
+    """An operation that runs for unmanaged models too, unlike Django's."""
+
+    def allow_migrate_model(self, connection_alias: Any, model: type[Model]) -> bool:
+        """Decide as Django's Options.can_migrate() does, without its refusal of unmanaged models."""
+        vendor = connections[connection_alias].vendor
+        return model._meta.required_db_vendor in (None, vendor) and router.allow_migrate_model(
+            connection_alias, model
+        )
+
+
+class CreateTable(_ForUnmanagedModel, CreatingOperation):
     """Create the table of an unmanaged model, which CreateModel doesn't.
 
     An earlier CreateModel of the same app must have added the model to the state::
@@ -56,7 +68,7 @@ class CreateTable(CreatingOperation):
     ) -> None:
         """Create the table."""
         model = to_state.apps.get_model(app_label, self.model_name)
-        if self._is_allowed(schema_editor, model):
+        if self.allow_migrate_model(schema_editor.connection.alias, model):
             schema_editor.create_model(model)
 
     def database_backwards(
@@ -64,7 +76,7 @@ class CreateTable(CreatingOperation):
     ) -> None:
         """Drop the table."""
         model = from_state.apps.get_model(app_label, self.model_name)
-        if self._is_allowed(schema_editor, model):
+        if self.allow_migrate_model(schema_editor.connection.alias, model):
             schema_editor.delete_model(model)
 
     def references_model(self, name: str, app_label: str) -> bool:
@@ -78,12 +90,24 @@ class CreateTable(CreatingOperation):
     def migration_name_fragment(self) -> str:
         return f"{self.model_name.lower()}_table"
 
-    def _is_allowed(self, schema_editor: Any, model: type[Model]) -> bool:
-        connection = schema_editor.connection
-        # As Django's Options.can_migrate(), without its refusal of unmanaged models.
-        return model._meta.required_db_vendor in (None, connection.vendor) and router.allow_migrate_model(
-            connection.alias, model
-        )
+
+class AddIndex(_ForUnmanagedModel, operations.AddIndex):
+    """Create an index on a materialized view, or on a table of an unmanaged model.
+
+    Django's AddIndex silently does nothing for unmanaged models. An example::
+
+        AddIndex("StateTurnover", models.Index(fields=["-turnover"], name="by_turnover"))
+
+    The stand-in of a materialized view can't have indexes: there it logs a warning.
+    """
+
+
+class RemoveIndex(_ForUnmanagedModel, operations.RemoveIndex):
+    """Drop what AddIndex created."""
+
+
+class RenameIndex(_ForUnmanagedModel, operations.RenameIndex):
+    """Rename what AddIndex created."""
 
 
 class _CreateStreamingObject(CreatingOperation):

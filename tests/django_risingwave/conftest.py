@@ -165,8 +165,12 @@ CREATE VIEW rw_catalog.rw_columns AS
     FROM pg_attribute WHERE attnum > 0;
 CREATE VIEW rw_catalog.rw_indexes AS
     SELECT oid AS id, relname AS name, indrelid AS primary_table_id,
-        ARRAY(SELECT unnest(indkey)) AS key_columns
+        ARRAY(SELECT unnest(indkey)) AS key_columns,
+        replace(pg_get_indexdef(indexrelid), ' USING btree', '') AS definition
     FROM pg_index JOIN pg_class ON oid = indexrelid WHERE NOT indisprimary;
+CREATE VIEW rw_catalog.rw_depend AS
+    SELECT DISTINCT ev_class AS objid, refobjid FROM pg_depend JOIN pg_rewrite ON pg_rewrite.oid = objid
+    WHERE classid = 'pg_rewrite'::regclass AND refclassid = 'pg_class'::regclass;
 """
 
 

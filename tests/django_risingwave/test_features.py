@@ -48,7 +48,6 @@ AS_POSTGRESQL = {
     "ignores_table_name_case",
     "ignores_unnecessary_order_by_in_subqueries",
     "implied_column_null",
-    "indexes_foreign_keys",
     "interprets_empty_strings_as_nulls",
     "is_postgresql_15",
     "is_postgresql_16",

@@ -83,6 +83,7 @@ def test_a_subscription_is_found_by_its_source(standin: DatabaseWrapper, disguis
             FROM (VALUES ('s', 'public.names'), ('other', 'elsewhere.names')) AS subscription (name, relation)
             JOIN pg_class ON oid = relation::regclass"""
         )
+        cursor.execute("DROP VIEW rw_catalog.rw_depend")
         cursor.execute(
             "CREATE VIEW rw_catalog.rw_depend AS "
             "SELECT id AS objid, relation::oid AS refobjid FROM rw_catalog.rw_subscriptions"

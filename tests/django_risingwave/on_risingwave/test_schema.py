@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError, models
+from django.db import DatabaseError, NotSupportedError, models
 from django.db.migrations import operations
 from django.db.models import F
 from django.test.utils import isolate_apps
@@ -117,6 +117,59 @@ def test_generated_columns_are_added_and_removed(connection: DatabaseWrapper) ->
         table.apply(operations.RemoveField("Thing", "amount"))
     table.apply(operations.RemoveField("Thing", "double"))
     table.apply(operations.RemoveField("Thing", "amount"))
+
+
+def test_a_refused_removal_keeps_the_indexes(risingwave: DatabaseWrapper) -> None:
+    table = Table(risingwave, THING)
+    table.apply(operations.AddField("Thing", "more", models.IntegerField(null=True, db_index=True)))
+    before = table.constraints().keys()
+    with risingwave.cursor() as cursor:
+        cursor.execute("CREATE MATERIALIZED VIEW more AS SELECT more FROM django_risingwave_thing")
+    with pytest.raises(DatabaseError, match="unable to drop the column"):
+        table.apply(operations.RemoveField("Thing", "more"))
+    assert table.constraints().keys() == before
+    with risingwave.cursor() as cursor:
+        cursor.execute("DROP MATERIALIZED VIEW more")
+    table.apply(operations.RemoveField("Thing", "more"))
+    assert ["name"] in [c["columns"] for c in table.constraints().values()]
+
+
+def test_a_table_that_others_use_is_not_copied(risingwave: DatabaseWrapper) -> None:
+    table = Table(risingwave, THING)
+    with risingwave.cursor() as cursor:
+        cursor.execute("CREATE MATERIALIZED VIEW names AS SELECT name FROM django_risingwave_thing")
+        cursor.execute("CREATE VIEW amounts AS SELECT amount FROM django_risingwave_thing")
+        cursor.execute("CREATE SUBSCRIPTION changes FROM django_risingwave_thing WITH (retention = '1 day')")
+        cursor.execute("CREATE SINK out FROM django_risingwave_thing WITH (connector = 'blackhole')")
+    before = risingwave.introspection.table_names(include_views=True)
+    with pytest.raises(NotSupportedError) as caught:
+        table.apply(operations.AlterField("Thing", "amount", models.TextField(null=True)))
+    for used_by in (
+        'materialized view "names"',
+        'view "amounts"',
+        'subscription "changes"',
+        'sink "out"',
+    ):
+        assert used_by in str(caught.value)
+    assert risingwave.introspection.table_names(include_views=True) == before
+
+
+def test_a_materialized_view_gets_an_index(risingwave: DatabaseWrapper, tables: DatabaseWrapper) -> None:
+    with tables.cursor() as cursor:
+        cursor.execute(
+            "CREATE MATERIALIZED VIEW kind_total AS SELECT kind, count(*) AS total FROM events GROUP BY kind"
+        )
+    by_total = models.Index(models.F("total").desc(nulls_last=True), "kind", name="by_total")
+    with tables.schema_editor() as editor:
+        editor.add_index(KindTotal, by_total)
+    with tables.cursor() as cursor:
+        assert "by_total" in tables.introspection.get_constraints(cursor, "kind_total")
+    renamed = models.Index(fields=["total"], name="by_total_and_kind")
+    with tables.schema_editor() as editor:
+        editor.rename_index(KindTotal, by_total, renamed)
+        editor.remove_index(KindTotal, renamed)
+    with tables.cursor() as cursor:
+        assert "by_total_and_kind" not in tables.introspection.get_constraints(cursor, "kind_total")
 
 
 def test_all_apps_migrate_forwards_and_backwards(connection: DatabaseWrapper) -> None:

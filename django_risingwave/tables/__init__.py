@@ -1,0 +1,1 @@
+"""What schema.py consists of: the definition, the indexes and the copies of tables."""
