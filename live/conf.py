@@ -111,12 +111,15 @@ class LiveSettings:
 
     #: Time between two polls of a page. A snapshot older than this is read again before it answers a request.
     POLL_SECONDS = Seconds(2)
-    #: Least time between two reads. Faster changes are sent together: nobody could follow them.
+    #: Least time between two reads of a ranking. Faster changes are sent together: nobody could follow them.
     UPDATE_SECONDS = Seconds(0.25)
-    #: Time between two reads of all rankings on a server without subscriptions. By default RisingWave makes
-    #: changes visible once a second.
+    #: Time between two polls of RisingWave's subscriptions, which tell what has changed. Longer if a poll
+    #: takes more than a tenth of it.
+    SUBSCRIPTION_POLL_SECONDS = Seconds(0.1)
+    #: Time between two reads of a ranking without a subscription. By default RisingWave makes changes visible
+    #: once a second.
     REFRESH_SECONDS = Seconds(1)
-    #: Time between two checks that a server with subscriptions is alive. They read no table.
+    #: Time between two checks that the server is alive, which read no table, and between two reads of totals.
     SERVER_CHECK_SECONDS = Seconds(5)
     #: How long a query may run. A server that takes longer counts as lost.
     QUERY_TIMEOUT_SECONDS = Seconds(5)
@@ -156,6 +159,11 @@ ORDERINGS: tuple[tuple[Setting[float], Setting[float], str], ...] = (
     (LiveSettings.POLL_SECONDS, LiveSettings.STALE_SECONDS, "a page learns from polls what is fresh"),
     (LiveSettings.PING_SECONDS, LiveSettings.STALE_SECONDS, "a page learns from pings what is fresh"),
     (LiveSettings.REFRESH_SECONDS, LiveSettings.STALE_SECONDS, "rows are fresh until the next read"),
+    (
+        LiveSettings.SUBSCRIPTION_POLL_SECONDS,
+        LiveSettings.STALE_SECONDS,
+        "rows are fresh until the next poll",
+    ),
     (LiveSettings.SERVER_CHECK_SECONDS, LiveSettings.STALE_SECONDS, "rows are fresh until the next check"),
     (LiveSettings.LOGIN_CACHE_SECONDS, LiveSettings.LOGIN_CHECK_SECONDS, "a check must not hit the cache"),
 )

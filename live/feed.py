@@ -10,6 +10,7 @@ import math
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
@@ -18,6 +19,7 @@ from django.db import Error, connections, router
 from django_risingwave.streaming.changes import ChangeListener
 from django_risingwave.streaming.selectable_event import SelectableEvent
 from live.conf import live_settings
+from live.gathering import Gathering
 from live.snapshots import Snapshot
 from live.sources import find_sources
 
@@ -33,8 +35,9 @@ if TYPE_CHECKING:
 class Feed(threading.Thread):
     """Reads rankings and calls back, from its own thread.
 
-    Calls `on_read(changed, read_at)` after each read, with the snapshots whose rows differ from the last ones
-    and the time of the read by slug. Calls `on_failure()` after each failed attempt to read.
+    Calls `on_read(changed, read_at)` after each read, with the snapshots whose rows or totals differ from the
+    last ones, and the time of the read by slug, unless only totals were read. Calls `on_failure()` after each
+    failed attempt to read.
     """
 
     def __init__(
@@ -54,10 +57,8 @@ class Feed(threading.Thread):
         #: May have begun under an earlier feed.
         self.outage = outage
         self.alias = router.db_for_read(self.rankings[0].model)
-        #: What each ranking is read from, by slug. Found again after each reconnect.
-        self.sources: dict[str, Source] = {}
-        #: Whether the database announces changes, and all announced ones have been read.
-        self.is_up_to_date = False
+        #: The slugs of the rankings that have been read since the database announces their changes.
+        self.up_to_date: frozenset[str] = frozenset()
         self._is_stopping = False
         self._is_read_requested = False
         #: Set whenever one of these two becomes True.
@@ -78,69 +79,85 @@ class Feed(threading.Thread):
         with closing(self._wake_up):
             while not self._is_stopping:
                 try:
-                    self.sources = find_sources(self.alias, self.rankings)
-                    relations = {source.relation for source in self.sources.values()}
-                    with closing(ChangeListener(self.alias, relations)) as listener:
-                        self._watch(listener)
+                    self._watch()
                 except Error as error:
                     delay = self.outage.fail(error)
                     if not self._is_stopping:
                         self.on_failure()
                     self._sleep(delay)
                 finally:
-                    self.is_up_to_date = False
+                    self.up_to_date = frozenset()
                     connections[self.alias].close()
 
-    def _watch(self, listener: ChangeListener) -> None:
-        """Read what changes until stopped. Raises django.db.Error when the database is lost."""
-        announces = listener.start()
-        listener.connection.limit_queries(live_settings.QUERY_TIMEOUT_SECONDS)
-        # A check before the first read would call the snapshots of an earlier feed up to date.
-        dirty, may_read_at, check_at = listener.relations, 0.0, math.inf
+    def _watch(self) -> None:
+        """Connect, and read what changes until stopped. Raises django.db.Error when the database is lost."""
+        sources = find_sources(self.alias, self.rankings)
+        relations = {source.relation for source in sources.values()}
+        interval = live_settings.SUBSCRIPTION_POLL_SECONDS
+        with closing(ChangeListener(self.alias, relations, interval=interval)) as listener:
+            listener.start()
+            listener.connection.limit_queries(live_settings.QUERY_TIMEOUT_SECONDS)
+            self._follow(listener, sources)
+
+    def _follow(self, listener: ChangeListener, sources: Mapping[str, Source]) -> None:
+        """Read each ranking once, then what changes: one at a time, and listen after each read."""
+        unheard = {slug for slug, source in sources.items() if source.relation not in listener.heard}
+        gathering = Gathering()
+        gathering.add(sources)
+        check_at = time.monotonic() + live_settings.SERVER_CHECK_SECONDS
+        refresh_at = 0.0
+        totals_due: list[str] = []
         while not self._is_stopping:
             now = time.monotonic()
-            if self._is_read_requested or (now >= check_at and not announces):
-                dirty = listener.relations
-            elif now >= check_at:
+            if self._is_read_requested:
+                self._is_read_requested = False
+                gathering.add(sources)
+            if now >= refresh_at:
+                gathering.add(unheard)
+                refresh_at = now + live_settings.REFRESH_SECONDS if unheard else math.inf
+            if now >= check_at:
                 self._check()
+                totals_due = list(sources)
                 check_at = now + live_settings.SERVER_CHECK_SECONDS
-            if dirty and now >= may_read_at:
-                if dirty == listener.relations:
-                    # Before the read, so that a request during it causes another one.
-                    self._is_read_requested = False
-                    check_at = now + (
-                        live_settings.SERVER_CHECK_SECONDS if announces else live_settings.REFRESH_SECONDS
-                    )
-                self._read([source for source in self.sources.values() if source.relation in dirty])
-                dirty, may_read_at = frozenset(), now + live_settings.UPDATE_SECONDS
-                self.is_up_to_date = announces
-            until = may_read_at if dirty or self._is_read_requested else check_at
-            dirty = dirty | listener.wait(until - time.monotonic(), self._wake_up)
+            if slug := gathering.take(now, live_settings.UPDATE_SECONDS):
+                self._read(sources[slug])
+                self.up_to_date |= {slug} - unheard
+            elif totals_due:
+                self._read_totals(sources[totals_due.pop()])
+            until = now if totals_due else min(check_at, refresh_at, gathering.next_at)
+            changed = listener.wait(until - time.monotonic(), self._wake_up)
+            gathering.add(slug for slug, source in sources.items() if source.relation in changed)
             self._wake_up.clear()
 
     def _check(self) -> None:
         """Make sure that the server is alive: a lost one announces no change. Raises django.db.Error."""
         with connections[self.alias].cursor() as cursor:
             cursor.execute("SELECT 1")
-        now = datetime.now(UTC)
-        if not self._is_stopping:
-            self.on_read([], {ranking.slug: now for ranking in self.rankings})
+        self._hand_on([], dict.fromkeys(self.up_to_date, datetime.now(UTC)))
 
-    def _read(self, sources: Iterable[Source]) -> None:
-        """Read these rankings and hand on what has changed. Raises django.db.Error."""
+    def _read(self, source: Source) -> None:
+        """Read a ranking and hand it on if its rows have changed. Raises django.db.Error."""
+        slug, values = source.ranking.slug, source.rows()
+        now = datetime.now(UTC)
         server = cast("DatabaseWrapper", connections[self.alias]).server_name
-        changed, read_at = [], {}
-        for source in sources:
-            ranking = source.ranking
-            values, totals = source.rows(), source.totals()
-            now = datetime.now(UTC)
-            snapshot = Snapshot(ranking, values, changed_at=now, source=server, totals=totals)
-            last = self.last.get(ranking.slug)
-            if last is None or last.etag != snapshot.etag:
-                self.last[ranking.slug] = snapshot
-                changed.append(snapshot)
-            read_at[ranking.slug] = now
+        snapshot = Snapshot(source.ranking, values, changed_at=now, source=server)
+        last = self.last.get(slug)
+        changed = []
+        if last is None or last.etag != snapshot.etag:
+            self.last[slug] = replace(snapshot, totals=source.totals())
+            changed = [self.last[slug]]
         self.outage.succeed()
+        self._hand_on(changed, {slug: now})
+
+    def _read_totals(self, source: Source) -> None:
+        """Read a ranking's totals alone: most of what changes them isn't among the rows that are heard of."""
+        totals = source.totals()
+        last = self.last.get(source.ranking.slug)
+        if last is not None and last.totals != totals:
+            self.last[source.ranking.slug] = replace(last, totals=totals, rendered={})
+            self._hand_on([self.last[source.ranking.slug]], {})
+
+    def _hand_on(self, changed: list[Snapshot], read_at: dict[str, datetime]) -> None:
         if not self._is_stopping:
             self.on_read(changed, read_at)
 

@@ -76,8 +76,10 @@ class Hub:
         self._outage = Outage("rankings", "be read", MAX_FEED_RETRY_SECONDS)
         #: Whether the last attempt to read failed, so that requests don't wait for the next one.
         self._is_failing = False
-        #: Done with the next read of all rankings, or its failure; None while no request waits.
+        #: Done when all rankings have been read again, or can't be read; None while no request waits.
         self._next_read: asyncio.Future[None] | None = None
+        #: The slugs that haven't been read since then.
+        self._awaited: set[str] = set()
         #: Times of the event loop's clock.
         self._last_used_at = 0.0
         self._last_ping_at = 0.0
@@ -135,7 +137,7 @@ class Hub:
         return Ping(datetime.now(UTC), dict(self.checked_at))
 
     def _is_fresh(self, slug: str) -> bool:
-        if self._feed is not None and self._feed.is_up_to_date and slug in self.snapshots:
+        if self._feed is not None and slug in self._feed.up_to_date and slug in self.snapshots:
             return True
         checked_at = self.checked_at.get(slug)
         return checked_at is not None and _age_seconds(checked_at) <= live_settings.POLL_SECONDS
@@ -143,6 +145,7 @@ class Hub:
     async def _wait_for_read(self) -> None:
         if self._next_read is None:
             self._next_read = asyncio.get_running_loop().create_future()
+            self._awaited = set(RANKINGS)
             if self._feed is not None:
                 self._feed.request_read()
         # Not wait_for, which would cancel the read that other requests wait for.
@@ -203,7 +206,8 @@ class Hub:
             slug = snapshot.ranking.slug
             self.snapshots[slug] = snapshot
             self._hand_out(snapshot, self._subscribers_of[slug])
-        if len(read_at) == len(RANKINGS):
+        self._awaited -= read_at.keys()
+        if not self._awaited:
             self._end_wait_for_read()
 
     def _on_failure(self) -> None:

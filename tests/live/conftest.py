@@ -51,10 +51,9 @@ def reads(monkeypatch) -> dict[str, int]:
     counts = dict.fromkeys(RANKINGS, 0)
     read = Feed._read
 
-    def counting(self, sources):
-        for source in sources:
-            counts[source.ranking.slug] += 1
-        read(self, sources)
+    def counting(self, source):
+        counts[source.ranking.slug] += 1
+        read(self, source)
 
     monkeypatch.setattr(Feed, "_read", counting)
     return counts

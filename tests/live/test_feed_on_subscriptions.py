@@ -14,11 +14,13 @@ from django_risingwave.streaming.migration_operations import CreateSubscription
 from live.rankings import RANKINGS
 from tests.conftest import BOTH
 from tests.django_risingwave.conftest import doubled
+from tests.django_risingwave.streaming.double_events import notify
 from tests.live.hubs import ITEMS, STATES, Recorder, in_thread, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from live.snapshots import Values
     from tests.django_risingwave.double import Double, Session
 
 pytestmark = BOTH
@@ -77,11 +79,11 @@ async def watched(the_hub) -> Recorder:
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
     await recorder.next()
-    await wait_until(lambda: the_hub._feed.is_up_to_date)
+    await wait_until(lambda: the_hub._feed.up_to_date == set(RANKINGS))
     return recorder
 
 
-async def next_with(recorder: Recorder, values: tuple[tuple[str, float], ...]) -> None:
+async def next_with(recorder: Recorder, values: Values) -> None:
     while (await recorder.next()).values != values:
         pass
 
@@ -103,11 +105,7 @@ async def test_only_the_view_that_changed_is_read_and_only_once(the_hub, double)
     before = selects(double)
     view = STATES.model._meta.db_table
 
-    def notify() -> None:
-        with connections["risingwave"].cursor() as cursor:
-            cursor.execute("SELECT pg_notify('risingwave_changes', %s)", [view])
-
-    await in_thread(notify)()
+    await in_thread(notify)(view)
     await wait_until(lambda: len(selects(double)) > len(before))
     await quiet(the_hub, double)
     (read,) = selects(double)[len(before) :]
@@ -153,15 +151,45 @@ async def test_no_change_is_missed_when_the_cursors_expire(the_hub, insert, doub
     assert "can't be read" not in caplog.text
 
 
-async def test_all_rankings_are_polled_if_one_subscription_is_missing(the_hub, insert, double, settings):
+async def test_a_ranking_whose_subscription_is_missing_is_polled_and_the_others_are_not(
+    the_hub, insert, double, settings, reads
+):
+    settings.LIVE_REFRESH_SECONDS = 0.02
+    del double.subscriptions[f"{ITEMS.model._meta.db_table}_changes"]
+    recorder = Recorder()
+    the_hub.subscribe(recorder, [ITEMS])
+    await wait_until(lambda: the_hub._feed.up_to_date == set(RANKINGS) - {ITEMS.slug})
+    before = dict(reads)
+    await wait_until(lambda: reads[ITEMS.slug] > before[ITEMS.slug] + 3)
+    assert reads == before | {ITEMS.slug: reads[ITEMS.slug]}
+    await insert((1, 1, 1.0, "Ohio"))
+    await next_with(recorder, ((1, 1.0),))
+    await wait_until(lambda: reads[STATES.slug] > before[STATES.slug])
+
+
+async def test_without_any_subscription_all_rankings_are_polled(the_hub, insert, double, settings):
     settings.LIVE_REFRESH_SECONDS = 0.1
-    del double.subscriptions["item_quantity_changes"]
+    double.subscriptions.clear()
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
-    await recorder.next()
-    assert not the_hub._feed.is_up_to_date
     await insert((1, 1, 1.0, "Ohio"))
     await next_with(recorder, (("Ohio", 1.0),))
+    assert not the_hub._feed.up_to_date
+    assert [len(session.cursors) for session in sessions(double)] == [0]
+
+
+async def test_changes_that_are_told_in_different_rounds_are_each_read_at_once(
+    the_hub, double, settings, reads
+):
+    settings.LIVE_UPDATE_SECONDS = 0.0
+    await watched(the_hub)
+    # From now on, a ranking that is read isn't read again.
+    settings.LIVE_UPDATE_SECONDS = 3600.0
+    before = dict(reads)
+    for number, ranking in enumerate(RANKINGS.values(), start=1):
+        await in_thread(notify)(ranking.model._meta.db_table)
+        await wait_until(lambda: sum(reads.values()) == sum(before.values()) + number)  # noqa: B023
+        assert reads[ranking.slug] == before[ranking.slug] + 1
 
 
 async def test_the_feed_has_one_session_for_hearing_and_one_for_reading_and_leaves_none(

@@ -5,32 +5,18 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import threading
-from queue import SimpleQueue
-from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connections
 from django.template.loader import render_to_string
 
 from django_risingwave.streaming.changes import ChangeListener
-from live import feed, hub, rendering
-from live.outages import Outage
-from live.rankings import RANKINGS
+from live import hub, rendering
 from live.snapshots import Snapshot
 from tests.conftest import BOTH
 from tests.live.hubs import ITEMS, STATES, Recorder, in_thread, wait_until
 
-if TYPE_CHECKING:
-    from live.rankings import Ranking
-
 pytestmark = BOTH
-
-
-def notify(ranking: Ranking) -> None:
-    """Announce that the ranking's view has changed."""
-    with connections["risingwave"].cursor() as cursor:
-        cursor.execute("SELECT pg_notify('risingwave_changes', %s)", [ranking.model._meta.db_table])
 
 
 async def test_a_request_gets_what_is_in_the_database_now(the_hub, insert):
@@ -43,18 +29,6 @@ async def test_a_request_gets_what_is_in_the_database_now(the_hub, insert):
 async def test_concurrent_requests_share_one_read(the_hub, insert, reads):
     await asyncio.gather(*(the_hub.current([STATES, ITEMS]) for _ in range(50)))
     assert reads[STATES.slug] == 1
-
-
-def test_a_new_feed_reports_no_check_before_it_has_read_all_rankings(orders):
-    """A request to a new process must not be told that there is no data."""
-    read: SimpleQueue[set[str]] = SimpleQueue()
-
-    def on_read(changed: list[Snapshot], _read_at: object) -> None:
-        read.put({snapshot.ranking.slug for snapshot in changed})
-
-    thread = feed.Feed(RANKINGS.values(), {}, on_read, print, Outage("rankings", "be read", 2))
-    thread.start()
-    assert read.get(timeout=60) == set(RANKINGS)
 
 
 async def test_a_subscriber_gets_each_change_and_nothing_else(the_hub, insert, reads):
@@ -83,52 +57,6 @@ async def test_a_change_is_read_once_for_any_number_of_subscribers(the_hub, inse
     assert reads[STATES.slug] == before + 1
 
 
-async def test_only_the_ranking_that_changed_is_read(the_hub, reads, settings):
-    settings.LIVE_SERVER_CHECK_SECONDS = 3600.0
-    recorder = Recorder()
-    the_hub.subscribe(recorder, [STATES])
-    await recorder.next()
-    before = dict(reads)
-    await in_thread(notify)(STATES)
-    await wait_until(lambda: reads[STATES.slug] == before[STATES.slug] + 1)
-    assert reads[ITEMS.slug] == before[ITEMS.slug]
-
-
-async def test_the_server_is_checked_while_another_ranking_changes_all_the_time(the_hub, reads, settings):
-    settings.LIVE_SERVER_CHECK_SECONDS = 0.2
-    recorder = Recorder()
-    the_hub.subscribe(recorder, [STATES])
-    await recorder.next()
-    over = threading.Event()
-
-    def notify_all_the_time() -> None:
-        while not over.is_set():
-            notify(STATES)
-
-    notifying = asyncio.ensure_future(in_thread(notify_all_the_time)())
-    try:
-        await wait_until(lambda: reads[STATES.slug] > 2)
-        before, checked_at = reads[ITEMS.slug], the_hub.checked_at[ITEMS.slug]
-        await wait_until(lambda: the_hub.checked_at[ITEMS.slug] > checked_at)
-        assert reads[ITEMS.slug] == before
-    finally:
-        over.set()
-        await notifying
-
-
-async def test_frequent_changes_are_read_together(the_hub, insert, reads):
-    recorder = Recorder()
-    the_hub.subscribe(recorder, [STATES])
-    await recorder.next()
-    before = reads[STATES.slug]
-    for _ in range(20):
-        await insert((1, 1, 1.0, "Ohio"))
-    snapshot = await recorder.next()
-    while snapshot.values != (("Ohio", 20.0),):
-        snapshot = await recorder.next()
-    assert reads[STATES.slug] - before < 20
-
-
 async def test_a_subscriber_gets_no_other_rankings(the_hub, insert):
     recorder = Recorder()
     the_hub.subscribe(recorder, [ITEMS])
@@ -152,23 +80,6 @@ async def test_a_subscriber_that_raises_is_unsubscribed_and_the_others_are_serve
     await insert((1, 1, 1.0, "Ohio"))
     assert await recorder.next()
     assert caplog.text.count("failed and is unsubscribed") == 1
-
-
-async def test_neither_checks_nor_requests_read_a_ranking_while_nothing_changes(the_hub, reads, settings):
-    settings.LIVE_SERVER_CHECK_SECONDS = 0.05
-    settings.LIVE_POLL_SECONDS = 0.0
-    recorder = Recorder()
-    the_hub.subscribe(recorder, [STATES])
-    await recorder.next()
-    await wait_until(lambda: the_hub._feed.is_up_to_date)
-    before = dict(reads)
-    # Ten checks of the server, and a hundred requests.
-    for _ in range(10):
-        checked_at = the_hub.checked_at[STATES.slug]
-        await wait_until(lambda: the_hub.checked_at[STATES.slug] > checked_at)  # noqa: B023
-        for _ in range(10):
-            await the_hub.current([STATES, ITEMS])
-    assert reads == before
 
 
 async def test_a_change_is_rendered_once_per_format_for_all_subscribers(the_hub, insert, monkeypatch):
@@ -240,16 +151,6 @@ async def test_the_feed_runs_while_there_is_a_subscriber(the_hub, settings):
     assert the_hub._feed.is_alive()
 
 
-async def test_a_check_without_a_change_updates_checked_at_alone(the_hub, settings):
-    settings.LIVE_SERVER_CHECK_SECONDS = 0.1
-    recorder = Recorder()
-    the_hub.subscribe(recorder, [STATES])
-    snapshot = await recorder.next()
-    checked_at = the_hub.checked_at[STATES.slug]
-    await wait_until(lambda: the_hub.checked_at[STATES.slug] > checked_at)
-    assert the_hub.snapshots[STATES.slug] is snapshot
-
-
 async def test_the_feed_reconnects_and_misses_no_change(the_hub, insert, sessions, caplog):
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
@@ -265,17 +166,6 @@ async def test_the_feed_reconnects_and_misses_no_change(the_hub, insert, session
         pass
     assert caplog.text.count("can't be read") == 1
     assert caplog.text.count("can be read again") == 1
-
-
-async def test_rankings_are_polled_where_changes_are_not_announced(the_hub, insert, monkeypatch, settings):
-    """As on a RisingWave without subscriptions."""
-    monkeypatch.setattr(ChangeListener, "start", lambda self: False)
-    settings.LIVE_REFRESH_SECONDS = 0.1
-    recorder = Recorder()
-    the_hub.subscribe(recorder, [STATES])
-    await recorder.next()
-    await insert((1, 1, 1.0, "Ohio"))
-    assert (await recorder.next()).values == (("Ohio", 1.0),)
 
 
 async def test_no_more_than_the_maximum_of_subscribers_are_accepted(the_hub, settings):

@@ -1,0 +1,43 @@
+"""Decides when a ranking that may have changed is read. Gets the time passed in, and so needs no clock."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Gathering:
+    """The rankings that may have changed since they were read, by slug, each with a time of its own.
+
+    A change of a quiet ranking is read at once. Changes that follow are gathered, and read together when the
+    least time between two reads of this ranking is over. No ranking waits for another's time.
+    """
+
+    def __init__(self) -> None:
+        #: In the order in which they were told. A dictionary keeps it.
+        self._changed: dict[str, None] = {}
+        self._may_read_at: dict[str, float] = {}
+
+    def add(self, slugs: Iterable[str]) -> None:
+        """Note that these rankings may have changed."""
+        self._changed |= dict.fromkeys(slugs)
+
+    def take(self, now: float, seconds: float) -> str | None:
+        """Return the ranking to read now, or None. It isn't returned again for `seconds`.
+
+        If there are several, it is the one that has been waiting longest, so that none is left out.
+        """
+        for slug in self._changed:
+            if self._may_read_at.get(slug, -math.inf) <= now:
+                del self._changed[slug]
+                self._may_read_at[slug] = now + seconds
+                return slug
+        return None
+
+    @property
+    def next_at(self) -> float:
+        """When a ranking can be read next: in the past if one can be now, infinity if none has changed."""
+        return min((self._may_read_at.get(slug, -math.inf) for slug in self._changed), default=math.inf)
