@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,9 @@ from django.db import (
     ProgrammingError,
     connections,
 )
+
+from django_risingwave.errors import exception_class_for
+from tests.django_risingwave import transcripts
 
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
@@ -207,6 +211,47 @@ def test_an_error_report_without_sqlstate_raises_the_matching_django_exception(
 ) -> None:
     with pytest.raises(kind), standin.wrap_database_errors:
         raise driver.DatabaseError(report)
+
+
+# As sent by RisingWave 2.8.0.
+RECORDED = sorted({transcript.error["M"] for transcript in transcripts.load() if transcript.error})
+
+
+@pytest.mark.parametrize("report", RECORDED)
+def test_each_recorded_error_says_its_cause_in_the_first_line(standin: DatabaseWrapper, report: str) -> None:
+    first, *_ = raised_for(standin, driver.InternalError(report)).splitlines()
+    before, found, after = report.rpartition(first)
+    assert re.search(r"^  (\d+: )?$", before.splitlines()[-1])
+    assert found
+    # No other cause follows.
+    assert not re.search(r"^  \d+: ", after, re.MULTILINE)
+    assert "Failed to run the query" not in first
+
+
+@pytest.mark.parametrize("report", RECORDED)
+def test_no_recorded_error_is_internal(standin: DatabaseWrapper, report: str) -> None:
+    assert exception_class_for(report) is not None
+
+
+@pytest.mark.parametrize(
+    ("sql", "kind"),
+    [
+        ("FETCH 10 FROM nowhere", ProgrammingError),
+        ('ALTER TABLE "django_risingwave_thing" DROP COLUMN "double"', ProgrammingError),
+        ("ALTER TABLE h2 DROP COLUMN amount", ProgrammingError),
+        ("SELECT id, (SELECT sum(i.n) FROM j i WHERE i.k = j.k GROUP BY i.k) FROM j", NotSupportedError),
+        ("ALTER TABLE w_renamed ALTER COLUMN v TYPE bigint", NotSupportedError),
+        ("UPDATE p_types SET id = 99 WHERE id = 1", NotSupportedError),
+        ("SET statement_timeout = 5000", ProgrammingError),
+        ("INSERT INTO p_types (id, d) VALUES (6, '1e+300'::float8), (7, 1e308)", DataError),
+        ("FETCH 100 FROM \"changes\" WITH (timeout = '1s')", OperationalError),
+        ("SELECT count(*) FROM big x, big y WHERE x.a < y.a", OperationalError),
+    ],
+)
+def test_a_recorded_error_raises_the_matching_exception(sql: str, kind: type[DatabaseError]) -> None:
+    reports = [t.error["M"] for t in transcripts.load() if t.sql == sql and t.error]
+    assert reports
+    assert {exception_class_for(report) for report in reports} == {kind}
 
 
 @pytest.mark.parametrize(
