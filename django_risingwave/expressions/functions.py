@@ -15,7 +15,7 @@ from django.contrib.postgres.functions import RandomUUID
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import NotSupportedError
 from django.db.models import Aggregate, Value, functions
-from django.db.models.expressions import Col, Subquery, Window, WindowFrame, WindowFrameExclusion
+from django.db.models.expressions import Col, Subquery, Window, WindowFrame
 from django.db.models.fields.json import HasKeyLookup, KeyTransform
 from django.db.models.fields.tuple_lookups import TupleExact, TupleIn, TupleIsNull, TupleLookupMixin
 from django.db.models.functions.datetime import Extract, TruncBase
@@ -29,6 +29,7 @@ from django_risingwave.columns.keys import holds_keys
 from django_risingwave.expressions.datetimes import part_as_risingwave, year_as_risingwave
 from django_risingwave.expressions.subqueries import aggregate_as_risingwave
 from django_risingwave.expressions.text import CASE_INSENSITIVE, ignore_case
+from django_risingwave.expressions.windows import lag_or_lead, window, window_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,9 +89,9 @@ def register_functions() -> None:
         TruncBase: part_as_risingwave,
         TupleIsNull: TupleIsNull.as_sql,
         PostgreSQLSHAMixin: _sha,
-        LagLeadFunction: _lag_or_lead,
-        Window: _window,
-        WindowFrame: _window_frame,
+        LagLeadFunction: lag_or_lead,
+        Window: window,
+        WindowFrame: window_frame,
         YearLookup: year_as_risingwave,
         functions.Cast: _cast,
         functions.Collate: _collate,
@@ -139,15 +140,6 @@ def _integer_lookup(node: Any, compiler: SQLCompiler, connection: DatabaseWrappe
             raise
     node = copy(node)
     node.rhs = Value(node.rhs)
-    return node.as_sql(compiler, connection, **context)
-
-
-def _lag_or_lead(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
-    """Refuse a default, which RisingWave lacks: src/frontend/src/expr/window_function.rs."""
-    if len(node.get_source_expressions()) > 2:  # the expression and the offset
-        raise NotSupportedError(
-            f"RisingWave doesn't support a default in {node.function}(). Wrap the window in Coalesce()."
-        )
     return node.as_sql(compiler, connection, **context)
 
 
@@ -202,22 +194,3 @@ def _column(table: str, number: int, field: Any) -> Col:
     column = copy(field)
     column.column = f"column{number}"
     return Col(table, column, field)
-
-
-def _window(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
-    """Refuse FILTER, which RisingWave lacks in windows: src/frontend/src/binder/expr/function/mod.rs."""
-    if getattr(node.source_expression, "filter", None) is not None:
-        raise NotSupportedError(
-            "RisingWave doesn't support filter= in a window function. Put the condition into the aggregate: "
-            "Sum(Case(When(condition, then=...)))."
-        )
-    return node.as_sql(compiler, connection, **context)
-
-
-def _window_frame(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
-    """Refuse EXCLUDE GROUP and TIES: src/frontend/src/binder/expr/function/window.rs."""
-    if node.exclusion in (WindowFrameExclusion.GROUP, WindowFrameExclusion.TIES):
-        raise NotSupportedError(
-            f"RisingWave doesn't support EXCLUDE {node.exclusion.value}, only CURRENT ROW and NO OTHERS."
-        )
-    return node.as_sql(compiler, connection, **context)

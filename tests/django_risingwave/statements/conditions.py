@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.django_risingwave.statements.tokens import words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.django_risingwave.statements.tokens import Statement
 
@@ -223,12 +223,37 @@ def correlated_next_to_aggregate(statement: Statement) -> bool:
     return False
 
 
-def rank_without_order(statement: Statement) -> bool:
+def _windows(statement: Statement) -> Iterator[tuple[str, range]]:
+    """Yield each window function and the places of the words in its window."""
+    for over in statement.places("OVER", "("):
+        if statement.word(over - 1) == ")":
+            function = statement.word(statement.opening(over - 1) - 1)
+            yield function, range(over + 2, statement.closing(over + 1))
+
+
+def numbering_without_order(statement: Statement) -> bool:
     return any(
-        "ORDER" not in statement.words[over : statement.closing(over + 1)]
-        for over in statement.places("OVER", "(")
-        if statement.words[max(over - 3, 0) : over] in {("RANK", "(", ")"), ("DENSE_RANK", "(", ")")}
+        function in {"RANK", "DENSE_RANK", "ROW_NUMBER"} and not statement.places_in(window, "ORDER")
+        for function, window in _windows(statement)
     )
+
+
+def default_frame(statement: Statement) -> bool:
+    return any(
+        function in _AGGREGATES | {"LAST_VALUE"}
+        and statement.places_in(window, "ORDER")
+        and not statement.places_in(window, "ROWS", "RANGE", "GROUPS")
+        for function, window in _windows(statement)
+    )
+
+
+def range_of_other_orders(statement: Statement) -> bool:
+    for _, window in _windows(statement):
+        if units := statement.places_in(window, "RANGE"):
+            order = statement.places_in(window, "ORDER")
+            if not order or len(statement.parts(range(order[0] + 2, units[0]))) > 1:
+                return True
+    return False
 
 
 def row_in_subquery(statement: Statement) -> bool:

@@ -318,9 +318,17 @@ EXAMPLES = {
         "SELECT COUNT(*), (SELECT U0.a FROM u U0 WHERE U0.b = t.b LIMIT 1) AS c FROM t GROUP BY t.b",
         "SELECT COUNT(*) FROM (SELECT (SELECT U0.a FROM u U0 WHERE U0.b = t.b LIMIT 1) FROM t) s",
     ),
-    "rank() and dense_rank() need ORDER BY": (
-        "SELECT RANK() OVER (PARTITION BY a) FROM t ORDER BY b",
+    "rank(), dense_rank() and row_number() need ORDER BY": (
+        "SELECT ROW_NUMBER() OVER (PARTITION BY a) FROM t ORDER BY b",
         "SELECT RANK() OVER (ORDER BY a) FROM t",
+    ),
+    "the default frame with ORDER BY ends at the row": (
+        "SELECT SUM(a) OVER (PARTITION BY b ORDER BY c) FROM t",
+        "SELECT FIRST_VALUE(a) OVER (ORDER BY c), SUM(a) OVER (ORDER BY c RANGE UNBOUNDED PRECEDING) FROM t",
+    ),
+    "there should be exactly one ordering column for a RANGE frame": (
+        "SELECT SUM(a) OVER (PARTITION BY a ORDER BY b, c RANGE UNBOUNDED PRECEDING) FROM t",
+        "SELECT SUM(a) OVER (ORDER BY f(b, c) RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), a FROM t",
     ),
     "frames in GROUPS are not implemented": (
         "SELECT SUM(a) OVER (ORDER BY b GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM t",

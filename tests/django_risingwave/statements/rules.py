@@ -297,7 +297,10 @@ UNSUPPORTED: tuple[Rule, ...] = (
         "a correlated subquery next to an aggregate is not implemented",
         conditions.correlated_next_to_aggregate,
     ),
-    Rule("rank() and dense_rank() need ORDER BY", conditions.rank_without_order),
+    Rule("rank(), dense_rank() and row_number() need ORDER BY", conditions.numbering_without_order),
+    # Not refused: the figures are others than PostgreSQL's where rows are equal in the order.
+    Rule("the default frame with ORDER BY ends at the row", conditions.default_frame),
+    Rule("there should be exactly one ordering column for a RANGE frame", conditions.range_of_other_orders),
     _text("frames in GROUPS are not implemented", r" GROUPS (?:BETWEEN|UNBOUNDED|CURRENT|0) "),
     _text("EXCLUDE GROUP, EXCLUDE TIES are not implemented", r" EXCLUDE (?:GROUP|TIES)\b"),
 )

@@ -82,6 +82,11 @@ class Statement:
             if self.words[index : index + len(sequence)] == sequence:
                 yield index
 
+    def places_in(self, part: range, *words: str) -> list[int]:
+        """Return the indexes of these words in a part of the statement, outside of inner parentheses."""
+        depth = min((self._depths[i] for i in part), default=0)
+        return [i for i in part if self.words[i] in words and self._depths[i] == depth]
+
     def closing(self, index: int) -> int:
         """Return the index of the closing parenthesis for the one at `index`."""
         depth = self._depths[index]
