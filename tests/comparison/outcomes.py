@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Digits that both servers compute alike: PostgreSQL gives at least 16 digits of an average, RisingWave 28.
 _DIGITS = 12
-# Django's PostgreSQL backend has no other than these either.
+#: The kinds of comparisons; expected.toml explains them.
 SAME, DIFFERS, REFUSED, FAILS = "same", "differs", "refused", "fails"
 BOTH_REFUSE, ONLY_HERE = "both refuse", "only here"
 
@@ -95,4 +95,7 @@ def comparable(value: Any) -> Any:
 def _rounded(number: Decimal | float) -> str:
     if not math.isfinite(number):
         return str(number).lower()
+    if isinstance(number, Decimal):
+        # RisingWave's numerics have no trailing zeros.
+        number = number.normalize()
     return f"{number:.{_DIGITS}g}" if number else "0"
