@@ -52,6 +52,7 @@ bench: $(VENV)/dev
 	$(VENV)/bin/python -m benchmarks.load
 	$(VENV)/bin/python -m benchmarks.cost
 	$(VENV)/bin/python -m benchmarks.latency
+	$(VENV)/bin/python -m benchmarks.hearing
 	$(VENV)/bin/python -m benchmarks.fanout
 	$(VENV)/bin/python -m benchmarks.frames
 	$(VENV)/bin/python -m benchmarks.polling
