@@ -52,11 +52,13 @@ class RowIdField(_BigAutoField[_Set_contra, _Get_co]):
         kwargs["primary_key"] = True
         kwargs["db_column"] = "_row_id"
         kwargs["editable"] = False
+        # As Django sets it on any primary key of a model.
+        kwargs["serialize"] = False
         super().__init__(*args, **kwargs)
 
     def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         name, path, args, kwargs = super().deconstruct()
-        for fixed in ("primary_key", "db_column", "editable"):
+        for fixed in ("primary_key", "db_column", "editable", "serialize"):
             del kwargs[fixed]
         return name, path, args, kwargs
 

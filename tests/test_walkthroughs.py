@@ -120,10 +120,9 @@ def quick_start_settings(database: dict[str, Any]) -> str:
     return settings
 
 
-@BOTH
-def test_the_quick_start_of_the_backend_ends_with_the_turnover_of_the_page(
-    database: dict[str, Any], tmp_path: Path
-) -> None:
+@pytest.fixture
+def quick_start(database: dict[str, Any], tmp_path: Path) -> Project:
+    """A project made by the steps of the page, up to `makemigrations` and the operation for the view."""
     call_command("startproject", "website", tmp_path)
     project = Project(tmp_path, Path(sys.executable), environ() | {"PYTHONPATH": str(ROOT)})
     (tmp_path / "shop" / "migrations").mkdir(parents=True)
@@ -138,9 +137,51 @@ def test_the_quick_start_of_the_backend_ends_with_the_turnover_of_the_page(
     written = migration.read_text().rstrip()
     assert written.endswith("]")
     migration.write_text(f"{imports}\n{written[:-1]}{operations}]\n")
+    return project
+
+
+@BOTH
+def test_the_quick_start_of_the_backend_ends_with_the_turnover_of_the_page(quick_start: Project) -> None:
+    project = quick_start
     project.manage("migrate")
     project.manage("migrate", "--database", "risingwave")
     lines = re.findall(r"^>>> (.*)$", SESSION, re.MULTILINE)
     expected = SESSION.splitlines()[-1]
     code = "\n".join(["from shop.models import *", *lines[:-1], f"print(repr({lines[-1]}))"])
     assert project.manage("shell", "--verbosity", "0", "--command", code).splitlines()[-1] == expected
+
+
+#: Each test finds only its own order, in the table and in the view.
+ORDERS_OF_TESTS = """
+from django.test import TestCase
+from shop.models import Order, StateTurnover
+
+class First(TestCase):
+    databases = {"default", "risingwave"}
+
+    def test_finds_its_own_order_only(self):
+        Order.objects.create(qty=2, price=1.5, state="CA")
+        self.assertEqual(Order.objects.count(), 1)
+        self.assertEqual(StateTurnover.objects.get(state="CA").turnover, 3)
+
+class Second(First):
+    pass
+"""
+
+
+@BOTH
+def test_a_test_of_the_quick_start_does_not_see_the_rows_of_another(quick_start: Project) -> None:
+    (quick_start.folder / "shop" / "tests.py").write_text(ORDERS_OF_TESTS)
+    quick_start.manage("test")
+
+
+@BOTH
+def test_a_field_added_to_the_model_of_the_quick_start_is_added_to_its_table(quick_start: Project) -> None:
+    quick_start.manage("migrate", "--database", "risingwave")
+    models = quick_start.folder / "shop" / "models.py"
+    field = "    state = models.CharField(max_length=255, null=True)\n"
+    models.write_text(models.read_text().replace(field, f"{field}    note = models.TextField(null=True)\n"))
+    quick_start.manage("makemigrations", "shop")
+    quick_start.manage("migrate", "--database", "risingwave")
+    code = "from shop.models import Order; Order.objects.create(note='a'); print(Order.objects.get().note)"
+    assert quick_start.manage("shell", "--verbosity", "0", "--command", code).split() == ["a"]

@@ -1,6 +1,6 @@
 """The table of orders and the materialized views in RisingWave, one per ranking.
 
-The models are unmanaged: the migrations of this app create the table and the views; see docs/rankings.md.
+Migrations create the table from its model, and the views by operations of their own; see docs/rankings.md.
 """
 
 from django.db import models
@@ -21,7 +21,6 @@ class Order(RisingWaveModel):
     state = models.CharField(max_length=255, null=True)
 
     class Meta(RisingWaveModel.Meta):
-        managed = False
         db_table = "orders"
 
     def __str__(self) -> str:

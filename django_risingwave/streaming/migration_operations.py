@@ -45,7 +45,8 @@ class _ForUnmanagedModel(Operation):
 class CreateTable(_ForUnmanagedModel, CreatingOperation):
     """Create the table of an unmanaged model, which CreateModel doesn't.
 
-    An earlier CreateModel of the same app must have added the model to the state::
+    It is there for migrations that use it already. A new table is a managed model's: Django alters and
+    empties only those. An earlier CreateModel of the same app must have added the model to the state::
 
         migrations.CreateModel("Order", fields=[…], options={
             "managed": False, "required_db_vendor": "risingwave", "db_table": "orders",

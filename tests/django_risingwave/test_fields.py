@@ -200,7 +200,8 @@ def test_a_row_id_is_compared_with_an_untyped_literal(standin: DatabaseWrapper) 
 
 
 def test_migrations_write_only_the_fields_own_arguments() -> None:
-    assert MigrationWriter.serialize(RowIdField())[0] == "django_risingwave.fields.RowIdField()"
+    for field in (RowIdField(), RowIdField(serialize=False), Event._meta.pk):
+        assert MigrationWriter.serialize(field)[0] == "django_risingwave.fields.RowIdField()"
     text, imports = MigrationWriter.serialize(FiniteFloatField(null=True))
     assert text == "django_risingwave.fields.FiniteFloatField(null=True)"
     assert imports == {"import django_risingwave.fields"}

@@ -64,6 +64,7 @@ def test_the_project_runs_on_the_wheel_and_gets_nothing_of_the_demo(project):
     where = project.manage("shell", "--command", "import live; print(live.__file__)")
     assert str(project.python.parent.parent) in where
     assert "no issues" in project.manage("check", "--database", "default", "--database", "risingwave")
+    assert "No changes detected" in project.manage("makemigrations", "--check", "--dry-run")
     tables = project.manage("shell", "--command", TABLES)
     assert "book_loans" in tables
     assert "orders" not in tables

@@ -1,7 +1,6 @@
 from django.db import migrations, models
 
 from django_risingwave.fields import FiniteFloatField, RowIdField
-from django_risingwave.streaming.migration_operations import CreateTable
 
 
 class Migration(migrations.Migration):
@@ -21,7 +20,6 @@ class Migration(migrations.Migration):
                 ("dt", models.DateField(null=True, verbose_name="date")),
                 ("state", models.CharField(max_length=255, null=True)),
             ],
-            options={"db_table": "orders", "managed": False, "required_db_vendor": "risingwave"},
+            options={"db_table": "orders", "required_db_vendor": "risingwave"},
         ),
-        CreateTable("Order"),
     ]

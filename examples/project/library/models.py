@@ -11,7 +11,6 @@ class Loan(RisingWaveModel):
     book = models.CharField(max_length=200)
 
     class Meta(RisingWaveModel.Meta):
-        managed = False
         db_table = "loans"
 
     def __str__(self) -> str:

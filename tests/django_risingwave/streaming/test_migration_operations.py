@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connections, migrations
-from django.db.migrations.operations import CreateModel, RunPython
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.graph import MigrationGraph
+from django.db.migrations.operations import AlterModelOptions, CreateModel, RunPython
 from django.db.migrations.optimizer import MigrationOptimizer
-from django.db.migrations.state import ProjectState
+from django.db.migrations.questioner import MigrationQuestioner
+from django.db.migrations.state import ModelState, ProjectState
 from django.db.migrations.writer import MigrationWriter, OperationWriter
 from django.test.utils import CaptureQueriesContext
 
@@ -32,6 +35,23 @@ def test_a_table_and_a_view_over_it_are_created_and_dropped(connection: Database
         assert cursor.fetchall() == [("a", 5, 2), (None, None, 1)]
     migrate(connection, *operations, backwards=True)
     assert connection.introspection.table_names(include_views=True) == []
+
+
+def test_the_model_of_a_created_table_becomes_managed_without_sql(standin: DatabaseWrapper) -> None:
+    """docs/backend/migrations.md: from then on Django alters the table."""
+    before = ProjectState()
+    before.add_model(ModelState.from_model(Event))
+    migrate(standin, CreateTable("Event"))
+    after = before.clone()
+    del after.models[LABEL, "event"].options["managed"]
+    detector = MigrationAutodetector(before, after, MigrationQuestioner(specified_apps={LABEL}))
+    (migration,) = detector.changes(MigrationGraph())[LABEL]
+    (operation,) = migration.operations
+    assert isinstance(operation, AlterModelOptions)
+    with CaptureQueriesContext(standin) as queries, standin.schema_editor() as editor:
+        operation.database_forwards(LABEL, editor, before, after)
+    assert not queries
+    assert after.apps.get_model(LABEL, "event")._meta.can_migrate(standin)
 
 
 @pytest.mark.parametrize("routers", [["django_risingwave.routers.RisingWaveRouter"], []])
