@@ -255,6 +255,11 @@ _DJANGO_TEST_SKIPS = {
         expressions_window.tests.WindowFunctionTests test_key_transform test_min_department
         expressions_window.tests.WindowFunctionTests test_multiple_ordering
     """),
+    "RisingWave orders JSON as text.": _tests("""
+        model_fields.test_jsonfield.TestQuerying test_order_grouping_custom_decoder
+        model_fields.test_jsonfield.TestQuerying test_ordering_by_transform
+        model_fields.test_jsonfield.TestQuerying test_ordering_grouping_by_key_transform
+    """),
     "RisingWave has no ROW_NUMBER() or RANK() without an order.": _tests("""
         expressions_window.tests.WindowFunctionTests test_invalid_filter test_row_number_no_ordering
     """),

@@ -26,6 +26,7 @@ from django.db.models.lookups import IntegerFieldOverflow, PostgresOperatorLooku
 from django.db.models.sql import Query
 
 from django_risingwave.columns.keys import holds_keys
+from django_risingwave.expressions import jsonb
 from django_risingwave.expressions.datetimes import part_as_risingwave, year_as_risingwave
 from django_risingwave.expressions.subqueries import aggregate_as_risingwave
 from django_risingwave.expressions.text import CASE_INSENSITIVE, ignore_case
@@ -99,6 +100,8 @@ def register_functions() -> None:
         functions.Now: _now,
     }
     written |= dict.fromkeys(CASE_INSENSITIVE, ignore_case)
+    written |= dict.fromkeys(jsonb.COMPARISONS, jsonb.compare)
+    written |= dict.fromkeys(jsonb.ORDERS, jsonb.order)
     for function, method in written.items():
         setattr(function, _METHOD, method)
 

@@ -31,6 +31,8 @@ from django.db.models.expressions import Col, OrderBy, OrderByList, WindowFrameE
 from django.db.models.fields.reverse_related import ForeignObjectRel
 from django.db.models.functions import DenseRank, FirstValue, LastValue, Rank, RowNumber
 
+from django_risingwave.expressions.types import field_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -161,9 +163,7 @@ def _comparable(item: Any) -> Any:
     2.8.0 compares numbers and timestamps, and asks for a cast of dates to timestamp.
     """
     expression = _ordered(item)
-    field: Any = getattr(expression, "_output_field_or_none", None)
-    while hasattr(field, "target_field"):
-        field = field.target_field
+    field = field_of(expression)
     if isinstance(field, DateTimeField | DecimalField | FloatField | IntegerField):
         return item
     if not isinstance(field, DateField):

@@ -1,0 +1,18 @@
+"""The types of expressions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import FieldError
+
+
+def field_of(expression: Any) -> Any:
+    """Return the field whose type the expression has, or None: for a foreign key that of the key."""
+    try:
+        field: Any = getattr(expression, "output_field", None)
+    except FieldError:
+        return None
+    while hasattr(field, "target_field"):
+        field = field.target_field
+    return field
