@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.core import checks
 
 
@@ -14,3 +14,7 @@ class RisingWaveConfig(AppConfig):
         # Without Tags.database, whose checks run only with `check --database`: this one sends no query.
         checks.register(check_databases)
         checks.register(check_models, checks.Tags.models)
+        if apps.is_installed("django.contrib.admin"):
+            from django_risingwave.admin import check_admin  # noqa: PLC0415 - imports the admin
+
+            checks.register(check_admin, checks.Tags.admin)

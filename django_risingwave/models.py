@@ -95,6 +95,7 @@ class ReadOnlyModel(RisingWaveModel):
 
     class Meta(RisingWaveModel.Meta):
         abstract = True
+        default_permissions = ("view",)
 
     save = _refuse(models.Model.save)
     asave = _refuse(models.Model.asave)

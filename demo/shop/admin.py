@@ -1,17 +1,11 @@
 """The admin shows orders; it changes nothing."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.utils.functional import cached_property
 
 from demo.shop.models import Order
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
+from django_risingwave.admin import ReadOnlyAdmin
 
 
 class NewestPaginator(Paginator):
@@ -25,7 +19,7 @@ class NewestPaginator(Paginator):
 
 
 @admin.register(Order)
-class OrderAdmin(admin.ModelAdmin):
+class OrderAdmin(ReadOnlyAdmin):
     """Order lines, newest first, for users who may view them."""
 
     list_display = ("orderid", "itemid", "qty", "price", "dt", "state")
@@ -35,12 +29,3 @@ class OrderAdmin(admin.ModelAdmin):
     ordering = ("-row_id",)
     paginator = NewestPaginator
     show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
-        return False

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from demo import postgres
 from tests.environments import Project, build_wheel, create_environment, environ, read
 from tests.processes import ROOT
+from tests.test_docs import blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +43,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     shutil.copytree(ROOT / "examples" / "project", folder / "project")
     data = folder / "postgres"
     package = f"risingwave-django[live,psycopg2] @ {build_wheel(folder).as_uri()}"
-    python = create_environment(folder / "venv", package, "django-csp")
+    python = create_environment(folder / "venv", package, "django-csp", "djangorestframework>=3.16,<4")
     project = Project(folder / "project", python, environ())
     server = postgres.start(data)
     try:
@@ -101,6 +102,55 @@ def test_under_wsgi_the_page_polls_and_is_answered_from_memory(project, page: Pa
         borrow(project, *["Middlemarch"] * 5)
         expect(page.locator(f"{RANKING} .live-row").first).to_contain_text("Middlemarch")
         assert "Middlemarch</span>" in read(url)
+
+
+#: The view set of docs/backend/models.md, and one that offers to change what it shows.
+API = """
+class Writable(viewsets.ModelViewSet):
+    queryset = BookLoans.objects.all()
+    serializer_class = BookLoansSerializer
+
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+router = SimpleRouter()
+router.register("loans", BookLoansViewSet)
+router.register("writable", Writable, basename="writable")
+urlpatterns = [path("", include(router.urls))]
+"""
+REQUESTS = """
+from django.test import Client
+from library.models import Loan
+
+Loan.objects.create(book="Emma")
+client = Client(HTTP_HOST="localhost")
+print(client.get("/loans/Emma/").json())
+for request in (client.post, client.put, client.patch, client.delete):
+    print(request("/loans/", {"book": "X", "loans": 1}, content_type="application/json").status_code)
+try:
+    client.post("/writable/", {"book": "X", "loans": 1}, content_type="application/json")
+except Exception as error:
+    print(error)
+"""
+
+
+def test_django_rest_framework_shows_a_view_and_changes_nothing(project):
+    (shown,) = [code for code in blocks("docs/backend/models.md", "python") if "rest_framework" in code]
+    for here, there in (
+        ("shop.models", "library.models"),
+        ("StateTurnover", "BookLoans"),
+        ('"state", "turnover"', '"book", "loans"'),
+        ('"-turnover"', '"-loans"'),
+    ):
+        assert here in shown
+        shown = shown.replace(here, there)
+    (project.folder / "library" / "api.py").write_text(shown + API)
+    settings = "from website.settings import *\nROOT_URLCONF = 'library.api'\n"
+    (project.folder / "website" / "api_settings.py").write_text(settings)
+    printed = project.manage("shell", "--settings", "website.api_settings", "--command", REQUESTS)
+    *answers, refusal = printed.splitlines()[-6:]
+    assert answers == ["{'book': 'Emma', 'loans': 1}", *["405"] * 4]
+    assert refusal.startswith("library.BookLoans is read-only: create() would change rows")
 
 
 def borrow(project: Project, *books: str) -> None:

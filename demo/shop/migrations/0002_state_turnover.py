@@ -14,7 +14,12 @@ class Migration(migrations.Migration):
                 ("state", models.CharField(max_length=255, primary_key=True, serialize=False)),
                 ("turnover", models.DecimalField(decimal_places=10, max_digits=28)),
             ],
-            options={"db_table": "state_turnover", "managed": False, "required_db_vendor": "risingwave"},
+            options={
+                "db_table": "state_turnover",
+                "managed": False,
+                "required_db_vendor": "risingwave",
+                "default_permissions": ("view",),
+            },
         ),
         CreateMaterializedView(
             "state_turnover",

@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
                 "db_table": "item_average_quantity",
                 "managed": False,
                 "required_db_vendor": "risingwave",
+                "default_permissions": ("view",),
             },
         ),
         CreateMaterializedView(

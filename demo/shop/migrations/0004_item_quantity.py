@@ -14,7 +14,12 @@ class Migration(migrations.Migration):
                 ("itemid", models.IntegerField(primary_key=True, serialize=False, verbose_name="item")),
                 ("quantity", models.BigIntegerField()),
             ],
-            options={"db_table": "item_quantity", "managed": False, "required_db_vendor": "risingwave"},
+            options={
+                "db_table": "item_quantity",
+                "managed": False,
+                "required_db_vendor": "risingwave",
+                "default_permissions": ("view",),
+            },
         ),
         CreateMaterializedView(
             "item_quantity",

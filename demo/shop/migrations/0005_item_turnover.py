@@ -14,7 +14,12 @@ class Migration(migrations.Migration):
                 ("itemid", models.IntegerField(primary_key=True, serialize=False, verbose_name="item")),
                 ("turnover", models.DecimalField(decimal_places=10, max_digits=28)),
             ],
-            options={"db_table": "item_turnover", "managed": False, "required_db_vendor": "risingwave"},
+            options={
+                "db_table": "item_turnover",
+                "managed": False,
+                "required_db_vendor": "risingwave",
+                "default_permissions": ("view",),
+            },
         ),
         CreateMaterializedView(
             "item_turnover",

@@ -14,7 +14,12 @@ class Migration(migrations.Migration):
                 ("book", models.CharField(max_length=200, primary_key=True, serialize=False)),
                 ("loans", models.BigIntegerField()),
             ],
-            options={"db_table": "book_loans", "managed": False, "required_db_vendor": "risingwave"},
+            options={
+                "db_table": "book_loans",
+                "managed": False,
+                "required_db_vendor": "risingwave",
+                "default_permissions": ("view",),
+            },
         ),
         CreateMaterializedView("book_loans", source="loans", group_by=["book"], measures={"loans": Count()}),
     ]

@@ -1,0 +1,65 @@
+"""The admin of models that nobody may change there.
+
+@admin.register(StateTurnover)
+class StateTurnoverAdmin(ReadOnlyAdmin):
+list_display = ["state", "turnover"]
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.admin.sites import all_sites
+from django.core.checks import CheckMessage
+from django.core.checks import Warning as CheckWarning
+
+from django_risingwave.models import ReadOnlyModel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.apps import AppConfig
+    from django.db.models import Model
+    from django.http import HttpRequest
+
+    _ModelAdmin = admin.ModelAdmin[Model]
+else:
+    # Only the stubs' class is generic.
+    _ModelAdmin = admin.ModelAdmin
+
+_PERMISSIONS = ("has_add_permission", "has_change_permission", "has_delete_permission")
+
+
+class ReadOnlyAdmin(_ModelAdmin):
+    """Lists and shows instances to users with the permission to view them, and refuses every change.
+
+    There is neither an Add, a Save nor a Delete button, also for superusers, and no action to delete.
+    """
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def check_admin(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Warn about read-only models whose admin offers to change them."""
+    return [
+        CheckWarning(
+            f"{model._meta.label} is read-only, but {type(model_admin).__name__} offers to change it, which "
+            "would raise ReadOnlyError.",
+            hint="Derive the class from django_risingwave.admin.ReadOnlyAdmin.",
+            obj=type(model_admin),
+            id="django_risingwave.W002",
+        )
+        for site in all_sites
+        for model, model_admin in site._registry.items()
+        if issubclass(model, ReadOnlyModel)
+        and (app_configs is None or model._meta.app_config in app_configs)
+        and any(getattr(type(model_admin), name) is getattr(admin.ModelAdmin, name) for name in _PERMISSIONS)
+    ]

@@ -1,0 +1,137 @@
+"""The admin of read-only models shows rows and offers no change, also to superusers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Permission, User
+from django.core.checks import registry
+from django.core.management import call_command
+from django.urls import path
+
+from demo.shop.models import Order, StateTurnover
+from django_risingwave.admin import ReadOnlyAdmin, check_admin
+from django_risingwave.models import MaterializedView, ReadOnlyModel
+from tests.conftest import BOTH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.test import Client
+
+site = admin.AdminSite("read-only")
+
+
+@admin.register(StateTurnover, site=site)
+class StateTurnoverAdmin(ReadOnlyAdmin):
+    list_display = ("state", "turnover")
+
+
+urlpatterns = [path("admin/", site.urls)]
+LIST = "/admin/demo_shop/stateturnover/"
+UTAH = f"{LIST}Utah/"
+
+
+@BOTH
+@pytest.mark.urls(__name__)
+@pytest.mark.usefixtures("site_environment")  # the admin's static files
+def test_a_superuser_sees_rows_and_nothing_to_change(
+    client: Client, admin_user: User, orders: Callable[..., None]
+) -> None:
+    orders((1, 2, 3.0, "Utah"))
+    client.force_login(admin_user)
+    listing = client.get(LIST).content.decode()
+    assert "Utah" in listing
+    assert "delete_selected" not in listing
+    assert "Add state turnover" not in listing
+    row = client.get(f"{UTAH}change/").content.decode()
+    assert "Utah" in row
+    for button in ('name="_save"', "deletelink", "/delete/"):
+        assert button not in row
+
+
+@BOTH
+@pytest.mark.urls(__name__)
+@pytest.mark.usefixtures("site_environment")  # the admin's static files
+def test_each_request_to_change_a_row_is_refused(
+    client: Client, admin_user: User, orders: Callable[..., None]
+) -> None:
+    orders((1, 2, 3.0, "Utah"))
+    client.force_login(admin_user)
+    assert client.get(f"{LIST}add/").status_code == 403
+    assert client.post(f"{LIST}add/", {"state": "Ohio", "turnover": "1"}).status_code == 403
+    assert client.post(f"{UTAH}change/", {"state": "Utah", "turnover": "1"}).status_code == 403
+    assert client.post(f"{UTAH}delete/", {"post": "yes"}).status_code == 403
+    action = {"action": "delete_selected", "_selected_action": "Utah", "post": "yes"}
+    client.post(LIST, action)
+    assert StateTurnover.objects.get().turnover == 6
+
+
+@BOTH
+@pytest.mark.urls(__name__)
+@pytest.mark.usefixtures("site_environment")  # the admin's static files
+def test_rows_are_shown_to_users_with_the_permission_to_view_them(
+    client: Client, orders: Callable[..., None]
+) -> None:
+    orders((1, 2, 3.0, "Utah"))
+    user = User.objects.create(username="reader", is_staff=True)
+    client.force_login(user)
+    assert client.get(LIST).status_code == 403
+    user.user_permissions.add(Permission.objects.get(codename="view_stateturnover"))
+    assert client.get(LIST).status_code == 200
+    assert client.get(f"{UTAH}change/").status_code == 200
+
+
+# Permissions ---------------------------------------------------------------------------------------------
+
+
+def codenames(model: str) -> set[str]:
+    found = Permission.objects.filter(content_type__app_label="demo_shop", content_type__model=model)
+    return set(found.values_list("codename", flat=True))
+
+
+def test_models_inherit_that_only_viewing_can_be_permitted() -> None:
+    for model in apps.get_models():
+        if issubclass(model, ReadOnlyModel):
+            assert model._meta.default_permissions == ("view",)
+    assert ReadOnlyModel._meta.default_permissions == MaterializedView._meta.default_permissions == ("view",)
+    assert Order._meta.default_permissions == ("add", "change", "delete", "view")
+
+
+@BOTH
+def test_the_permissions_of_earlier_databases_are_left_alone() -> None:
+    content_type = Permission.objects.get(codename="view_stateturnover").content_type
+    earlier = Permission.objects.create(codename="change_stateturnover", content_type=content_type, name="x")
+    assert codenames("stateturnover") == {"view_stateturnover", "change_stateturnover"}
+    call_command("migrate", verbosity=0)
+    assert codenames("stateturnover") == {"view_stateturnover", "change_stateturnover"}
+    assert codenames("order") == {"add_order", "change_order", "delete_order", "view_order"}
+    earlier.delete()
+
+
+# The system check ----------------------------------------------------------------------------------------
+
+
+def test_an_admin_that_offers_to_change_a_read_only_model_is_warned_about() -> None:
+    other = admin.AdminSite("other")
+    other.register(StateTurnover)
+    (warning,) = check_admin()
+    assert warning.id == "django_risingwave.W002"
+    assert warning.msg == (
+        "demo_shop.StateTurnover is read-only, but ModelAdmin offers to change it, which would raise "
+        "ReadOnlyError."
+    )
+    assert "ReadOnlyAdmin" in (warning.hint or "")
+    assert check_admin([apps.get_app_config("auth")]) == []
+    other.unregister(StateTurnover)
+    other.register(StateTurnover, ReadOnlyAdmin)
+    assert check_admin() == []
+
+
+def test_the_check_is_registered_and_the_admin_of_this_repository_passes() -> None:
+    registered: set[Any] = set(registry.registry.get_checks())
+    assert check_admin in registered
+    assert check_admin() == []
