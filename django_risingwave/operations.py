@@ -8,6 +8,7 @@ from django.db import DataError, NotSupportedError
 from django.db.backends.postgresql.operations import DatabaseOperations as PostgreSQLDatabaseOperations
 from django.db.backends.postgresql.operations import get_json_dumps
 from django.db.backends.postgresql.psycopg_any import Jsonb
+from django.db.backends.utils import split_tzname_delta
 
 from django_risingwave.columns.limits import checked_dumps
 
@@ -85,6 +86,19 @@ class DatabaseOperations(PostgreSQLDatabaseOperations):
         prefix: str = super(PostgreSQLDatabaseOperations, self).explain_query_prefix(format)
         words = sorted(wanted) + ([f"FORMAT {format}"] if format else [])
         return f"{prefix} ({', '.join(words)})" if words else prefix
+
+    def _prepare_tzname_delta(self, tzname: str) -> str:
+        """Return the name of a time zone, which Extract, Trunc and lookups of dates write after AT TIME ZONE.
+
+        Raises NotSupportedError for a fixed offset such as UTC+05:30, which isn't a time zone in RisingWave
+        2.8.0. The names of Etc/GMT-5 and the like are such offsets too.
+        """
+        if split_tzname_delta(tzname)[1]:
+            raise NotSupportedError(
+                f"RisingWave only knows time zones by their names, not the fixed offset {tzname!r}. Use a "
+                'zone with a name, such as zoneinfo.ZoneInfo("Asia/Kolkata").'
+            )
+        return tzname
 
     # UUIDs and IP addresses are stored as text: RisingWave has neither type.
 

@@ -66,6 +66,7 @@ def test_refusals_after_the_parser_are_counted() -> None:
         "a subquery in an aggregate is not implemented": 1,
         "a subquery in GROUP BY is not implemented": 10,
         "a correlated subquery next to an aggregate is not implemented": 6,
+        "function less_than(jsonb, jsonb) does not exist": 2,
         "rank(), dense_rank() and row_number() need ORDER BY": 2,
         "the default frame with ORDER BY ends at the row": 9,
         "EXCLUDE GROUP, EXCLUDE TIES are not implemented": 2,

@@ -256,6 +256,13 @@ def range_of_other_orders(statement: Statement) -> bool:
     return False
 
 
+def offset_as_time_zone(statement: Statement) -> bool:
+    return any(
+        re.search(r"[-+]\d\d(:?\d\d)*'$", statement.written[index + 3])
+        for index in statement.places("AT", "TIME", "ZONE", "'s'")
+    )
+
+
 def row_in_subquery(statement: Statement) -> bool:
     for index in statement.places(")", "IN", "(", "SELECT"):
         start = statement.opening(index)

@@ -318,6 +318,14 @@ EXAMPLES = {
         "SELECT COUNT(*), (SELECT U0.a FROM u U0 WHERE U0.b = t.b LIMIT 1) AS c FROM t GROUP BY t.b",
         "SELECT COUNT(*) FROM (SELECT (SELECT U0.a FROM u U0 WHERE U0.b = t.b LIMIT 1) FROM t) s",
     ),
+    "not a valid timezone: an offset": (
+        "SELECT a AT TIME ZONE 'UTC-05:30' FROM t",
+        "SELECT a AT TIME ZONE 'America/Port-au-Prince', '+05:30' FROM t",
+    ),
+    "function less_than(jsonb, jsonb) does not exist": (
+        "SELECT a FROM t WHERE (a -> 'n') >= '2'::jsonb",
+        "SELECT a FROM t WHERE (a -> 'n') = '2'::jsonb AND a @> '{}'::jsonb AND b > '2'",
+    ),
     "rank(), dense_rank() and row_number() need ORDER BY": (
         "SELECT ROW_NUMBER() OVER (PARTITION BY a) FROM t ORDER BY b",
         "SELECT RANK() OVER (ORDER BY a) FROM t",

@@ -297,6 +297,11 @@ UNSUPPORTED: tuple[Rule, ...] = (
         "a correlated subquery next to an aggregate is not implemented",
         conditions.correlated_next_to_aggregate,
     ),
+    Rule("not a valid timezone: an offset", conditions.offset_as_time_zone),
+    _text(
+        "function less_than(jsonb, jsonb) does not exist",
+        r" (?:[<>]=?|BETWEEN(?: SYMMETRIC)?) 's' :: JSONB\b",
+    ),
     Rule("rank(), dense_rank() and row_number() need ORDER BY", conditions.numbering_without_order),
     # Not refused: the figures are others than PostgreSQL's where rows are equal in the order.
     Rule("the default frame with ORDER BY ends at the row", conditions.default_frame),
