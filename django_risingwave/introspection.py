@@ -96,10 +96,14 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
 
     def get_subscriptions(self, cursor: Any) -> dict[str, str]:
         """Return a subscription's name by its table or materialized view. The stand-in has none."""
+        return {source: name for name, source in self.get_subscription_sources(cursor).items()}
+
+    def get_subscription_sources(self, cursor: Any) -> dict[str, str]:
+        """Return the table or materialized view of each subscription, by the subscription's name."""
         if not self.connection.is_risingwave:
             return {}
         cursor.execute(_SUBSCRIPTIONS, [])
-        return dict(cursor.fetchall())
+        return {name: source for source, name in cursor.fetchall()}
 
     def get_dependents(self, cursor: Any, table_name: str) -> dict[str, str]:
         """Return the kind of each object that uses a table, by name: "materialized view", "sink" and so on.

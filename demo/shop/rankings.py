@@ -31,6 +31,7 @@ register(
         measure="average_quantity",
         name=product_name,
         display=formats.average,
+        summed=False,
     ),
     Ranking(
         slug="products-by-quantity",

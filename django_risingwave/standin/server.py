@@ -4,8 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError
 
+from django_risingwave.standin.leading import LeadingRows, Totals
 from django_risingwave.standin.summaries import CHANNEL, Summary
-from django_risingwave.streaming.definitions import MaterializedViewDefinition, SubscriptionDefinition
+from django_risingwave.streaming.definitions import (
+    LeadingRowsDefinition,
+    MaterializedViewDefinition,
+    SubscriptionDefinition,
+    TotalsDefinition,
+)
 from django_risingwave.streaming.notifications import Notifications
 
 if TYPE_CHECKING:
@@ -60,6 +66,11 @@ class StandIn:
                     with self.connection.cursor() as cursor:
                         summary.check(cursor)
                 editor.execute(summary.create_sql(), None)
+            case LeadingRowsDefinition() | TotalsDefinition():
+                over_summary = self._over_summary(definition)
+                with self.connection.cursor() as cursor:
+                    measure = over_summary.measure_sql(cursor)
+                editor.execute(over_summary.create_sql(measure), None)
             case SubscriptionDefinition():
                 # A summary's triggers notify listeners without one.
                 pass
@@ -71,10 +82,17 @@ class StandIn:
         match definition:
             case MaterializedViewDefinition():
                 editor.execute(Summary(definition, self._schema()).drop_sql(), None)
+            case LeadingRowsDefinition() | TotalsDefinition():
+                editor.execute(self._over_summary(definition).drop_sql(), None)
             case SubscriptionDefinition():
                 pass
             case _:
                 raise _unsupported(definition)
+
+    def _over_summary(self, definition: LeadingRowsDefinition | TotalsDefinition) -> LeadingRows | Totals:
+        if isinstance(definition, LeadingRowsDefinition):
+            return LeadingRows(definition, self._schema())
+        return Totals(definition, self._schema())
 
     def _schema(self) -> str:
         """Return the schema in which the session creates tables: the first of its search_path that exists."""

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from django.db import NotSupportedError
 
+from django_risingwave.standin.sql import MAX_NAME_BYTES, join, literal, quote
 from django_risingwave.streaming.aggregates import Average, Sum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any
 
+    from django_risingwave.streaming.aggregates import Aggregate
     from django_risingwave.streaming.definitions import MaterializedViewDefinition
 
 #: The channel of pg_notify(): the payload is the name of a view whose rows changed.
@@ -31,10 +32,8 @@ CHANNEL = "risingwave_changes"
 # lock: with one each, transactions that write to two sources in different orders would deadlock.
 _LOCK_KEY = 0x52495349
 
-# PostgreSQL cuts longer names. https://www.postgresql.org/docs/18/limits.html
-_MAX_NAME_BYTES = 63
 # The longest name made from a view's name is that of its trigger for TRUNCATE.
-_MAX_VIEW_NAME_BYTES = _MAX_NAME_BYTES - len("_truncate")
+_MAX_VIEW_NAME_BYTES = MAX_NAME_BYTES - len("_truncate")
 
 # The types that sum() of integers and of numerics returns. They add up exactly, in any order.
 _EXACT_OIDS = {20: "bigint", 1700: "numeric"}
@@ -75,7 +74,7 @@ class Summary:
                 f"at most {_MAX_VIEW_NAME_BYTES}. Choose a shorter name, or use a RisingWave server."
             )
         self.view = view
-        self.schema = _quote(schema)
+        self.schema = quote(schema)
 
     def check(self, cursor: Any) -> None:
         """Raise NotSupportedError if the source isn't a table, or a measure adds floats."""
@@ -100,7 +99,7 @@ class Summary:
         summed = {name: m for name, m in self.view.measures.items() if isinstance(m, Sum | Average)}
         if not summed:
             return
-        cursor.execute(f"SELECT {_join(summed.values())} FROM {self._source} LIMIT 0")
+        cursor.execute(f"SELECT {join(summed.values())} FROM {self._source} LIMIT 0")
         for (name, measure), column in zip(summed.items(), cursor.description, strict=True):
             if column[1] not in _EXACT_OIDS:
                 aggregate = type(measure).__name__
@@ -112,11 +111,11 @@ class Summary:
 
     def create_sql(self) -> str:
         """Return the SQL that creates the view, with the rows of the source, and the triggers."""
-        name, source = _quote(self.view.name), self._source
+        name, source = quote(self.view.name), self._source
         return f"""{_SETUP}
 LOCK TABLE {source} IN SHARE ROW EXCLUSIVE MODE;
 
-CREATE VIEW standin.{_quote(self.view.name + ".query")} AS {self.view.query(_quote, source)};
+CREATE VIEW standin.{quote(self.view.name + ".query")} AS {self.view.query(quote, source)};
 
 -- Rows change often: half of each page stays free for their new versions.
 CREATE TABLE standin.{name} WITH (fillfactor = 50) AS {self._totals(source)};
@@ -141,7 +140,7 @@ CREATE OR REPLACE TRIGGER standin_lock BEFORE INSERT OR UPDATE OR DELETE ON {sou
 
         It drops the lock trigger with the last view over a source, and the schema with the last view of all.
         """
-        name, source = _quote(self.view.name), self._source
+        name, source = quote(self.view.name), self._source
         drop_triggers = "\n".join(
             f"DROP TRIGGER {self._trigger(event)} ON {source};"
             for event in ("insert", "update", "delete", "truncate")
@@ -151,13 +150,13 @@ LOCK TABLE {source} IN ACCESS EXCLUSIVE MODE;
 DROP VIEW {self._name};
 {drop_triggers}
 DROP FUNCTION standin.{name}();
-DROP VIEW standin.{_quote(self.view.name + ".query")};
+DROP VIEW standin.{quote(self.view.name + ".query")};
 DROP TABLE standin.{name};
 DO $do$
 BEGIN
     IF NOT EXISTS (
         SELECT FROM pg_catalog.pg_trigger JOIN pg_catalog.pg_proc ON pg_proc.oid = tgfoid
-        WHERE tgrelid = {_literal(source)}::regclass
+        WHERE tgrelid = {literal(source)}::regclass
             AND pronamespace = 'standin'::regnamespace AND proname <> 'lock_writers'
     ) THEN
         DROP TRIGGER standin_lock ON {source};
@@ -177,22 +176,22 @@ $do$;
 
     @property
     def _name(self) -> str:
-        return f"{self.schema}.{_quote(self.view.name)}"
+        return f"{self.schema}.{quote(self.view.name)}"
 
     @property
     def _source(self) -> str:
-        return f"{self.schema}.{_quote(self.view.source)}"
+        return f"{self.schema}.{quote(self.view.source)}"
 
     @property
     def _keys(self) -> str:
-        return _join(map(_quote, self.view.group_by))
+        return join(map(quote, self.view.group_by))
 
     @property
     def _accumulators(self) -> dict[str, str]:
         """The columns of the table in `standin` besides the keys, and their SQL over rows of the source."""
-        columns = {_quote("*.count"): "count(*)"}
+        columns = {quote("*.count"): "count(*)"}
         for name, measure in self.view.measures.items():
-            total, count = _quote(f"{name}.sum"), _quote(f"{name}.count")
+            total, count = quote(f"{name}.sum"), quote(f"{name}.count")
             if isinstance(measure, Sum | Average):
                 columns[total] = f"coalesce(sum({measure.expression}), 0)"
                 columns[count] = f"count({measure.expression})"
@@ -203,34 +202,27 @@ $do$;
     @property
     def _columns(self) -> str:
         """The columns of the view, as SQL over those of the table in `standin`."""
-        columns = [_quote(key) for key in self.view.group_by]
-        for name, measure in self.view.measures.items():
-            total, count = _quote(f"{name}.sum"), _quote(f"{name}.count")
-            if isinstance(measure, Sum):
-                value = f"CASE WHEN {count} > 0 THEN {total} END"
-            elif isinstance(measure, Average):
-                # As PostgreSQL's own avg() does it: int8_avg() and numeric_avg() in numeric.c.
-                value = f"{total}::numeric / NULLIF({count}, 0)"
-            else:
-                value = count if measure.expression != "*" else _quote("*.count")
-            columns.append(f"{value} AS {_quote(name)}")
-        return _join(columns)
+        columns = [quote(key) for key in self.view.group_by]
+        columns += [
+            f"{value_sql(name, measure)} AS {quote(name)}" for name, measure in self.view.measures.items()
+        ]
+        return join(columns)
 
     def _totals(self, rows: str, sign: str = "") -> str:
         totals = (f"{sign}{value} AS {column}" for column, value in self._accumulators.items())
         # The alias is the source's name, so that an expression can use "orders.qty".
-        alias = _quote(self.view.source)
-        return f"SELECT {self._keys}, {_join(totals)} FROM {rows} AS {alias} GROUP BY {self._keys}"
+        alias = quote(self.view.source)
+        return f"SELECT {self._keys}, {join(totals)} FROM {rows} AS {alias} GROUP BY {self._keys}"
 
     def _trigger_function(self) -> str:
         inserted, deleted = self._totals("new_rows"), self._totals("old_rows", "-")
-        sums = _join(f"sum({column}) AS {column}" for column in self._accumulators)
+        sums = join(f"sum({column}) AS {column}" for column in self._accumulators)
         changes = " OR ".join(f"sum({column}) <> 0" for column in self._accumulators)
         updated = (
             f"SELECT {self._keys}, {sums} FROM ({inserted} UNION ALL {deleted}) AS changes "
             f"GROUP BY {self._keys} HAVING {changes}"
         )
-        name = _quote(self.view.name)
+        name = quote(self.view.name)
         # A user who may write to the source needs no rights in `standin`, whatever the session's search_path.
         return f"""CREATE FUNCTION standin.{name}() RETURNS trigger LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = pg_catalog, {self.schema}, pg_temp AS $function$
@@ -254,7 +246,7 @@ BEGIN
         DELETE FROM standin.{name} WHERE ctid = ANY (standin_emptied);
     END IF;
     IF standin_changed > 0 THEN
-        PERFORM pg_notify({_literal(CHANNEL)}, {_literal(self.view.name)});
+        PERFORM pg_notify({literal(CHANNEL)}, {literal(self.view.name)});
     END IF;
     RETURN NULL;
 END
@@ -263,9 +255,9 @@ $function$;"""
     def _add(self, changes: str) -> str:
         """Return the statement that adds changes, which may be negative, to the totals of their groups."""
         columns = self._accumulators
-        additions = _join(f"{column} = summary.{column} + excluded.{column}" for column in columns)
+        additions = join(f"{column} = summary.{column} + excluded.{column}" for column in columns)
         return f"""WITH changed AS (
-            INSERT INTO standin.{_quote(self.view.name)} AS summary ({self._keys}, {_join(columns)})
+            INSERT INTO standin.{quote(self.view.name)} AS summary ({self._keys}, {join(columns)})
             {changes}
             ON CONFLICT ({self._keys}) DO UPDATE SET {additions}
             RETURNING summary.ctid AS place, summary."*.count" AS row_count
@@ -274,22 +266,21 @@ $function$;"""
         INTO standin_changed, standin_emptied FROM changed"""
 
     def _trigger(self, event: str) -> str:
-        return _quote(f"{self.view.name}_{event}")
+        return quote(f"{self.view.name}_{event}")
 
     def _create_trigger(self, event: str, transition_tables: str) -> str:
         return (
             f"CREATE TRIGGER {self._trigger(event)} AFTER {event.upper()} ON {self._source} "
-            f"{transition_tables} FOR EACH STATEMENT EXECUTE FUNCTION standin.{_quote(self.view.name)}();"
+            f"{transition_tables} FOR EACH STATEMENT EXECUTE FUNCTION standin.{quote(self.view.name)}();"
         )
 
 
-def _quote(name: str) -> str:
-    return '"{}"'.format(name.replace('"', '""'))
-
-
-def _literal(text: str) -> str:
-    return "'{}'".format(text.replace("'", "''"))
-
-
-def _join(parts: Iterable[object]) -> str:
-    return ", ".join(map(str, parts))
+def value_sql(name: str, measure: Aggregate) -> str:
+    """Return the measure `name` of a view, as SQL over the columns of the table in `standin`."""
+    total, count = quote(f"{name}.sum"), quote(f"{name}.count")
+    if isinstance(measure, Sum):
+        return f"CASE WHEN {count} > 0 THEN {total} END"
+    if isinstance(measure, Average):
+        # As PostgreSQL's own avg() does it: int8_avg() and numeric_avg() in numeric.c.
+        return f"{total}::numeric / NULLIF({count}, 0)"
+    return count if measure.expression != "*" else quote("*.count")

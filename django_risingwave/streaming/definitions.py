@@ -75,6 +75,72 @@ class MaterializedViewDefinition(Definition):
 
 
 @dataclass(frozen=True)
+class LeadingRowsDefinition(Definition):
+    """A materialized view of the `rows` rows of another one that have the largest measure.
+
+    Its columns are `key` and `measure`. Ties are ordered by key, and NULL comes last. RisingWave 2.8.0 reads
+    it without a scan of the other view, and tells its subscription only of changes among these rows.
+
+    Raises ValueError unless `rows` is positive and the columns differ.
+    """
+
+    kind = "MATERIALIZED VIEW"
+
+    source: str
+    key: str
+    measure: str
+    rows: int
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.rows, int) or self.rows < 1:
+            raise ValueError(
+                f"Materialized view {self.name!r} must have a positive number of rows, not {self.rows!r}."
+            )
+        if self.key == self.measure:
+            raise ValueError(
+                f"Materialized view {self.name!r} has {self.key!r} as its key and as its measure. Use two "
+                "columns."
+            )
+
+    def create_sql(self, quote_name: Callable[[str], str]) -> str:
+        query = self.query(quote_name, quote_name(self.source))
+        return f"CREATE MATERIALIZED VIEW {quote_name(self.name)} AS {query}"
+
+    def query(self, quote_name: Callable[[str], str], source: str) -> str:
+        """Return the view's SELECT. `source` is quoted already, and may have a schema."""
+        key, measure = quote_name(self.key), quote_name(self.measure)
+        order = self.order(key, measure)
+        return f"SELECT {key}, {measure} FROM {source} ORDER BY {order} LIMIT {self.rows}"  # noqa: S608 - quoted
+
+    @staticmethod
+    def order(key: str, measure: str) -> str:
+        """Return what follows ORDER BY, for SQL expressions of the key and the measure."""
+        return f"{measure} DESC NULLS LAST, {key} ASC NULLS LAST"
+
+
+@dataclass(frozen=True)
+class TotalsDefinition(Definition):
+    """A materialized view of one row: the number of rows of another view, and the sum of its measure.
+
+    The columns are `keys` and `total`. Without a measure there is no `total`.
+    """
+
+    kind = "MATERIALIZED VIEW"
+
+    source: str
+    measure: str | None
+
+    def create_sql(self, quote_name: Callable[[str], str]) -> str:
+        query = self.query(quote_name, quote_name(self.source))
+        return f"CREATE MATERIALIZED VIEW {quote_name(self.name)} AS {query}"
+
+    def query(self, quote_name: Callable[[str], str], source: str) -> str:
+        """Return the view's SELECT. `source` is quoted already, and may have a schema."""
+        total = f", sum({quote_name(self.measure)}) AS {quote_name('total')}" if self.measure else ""
+        return f"SELECT count(*) AS {quote_name('keys')}{total} FROM {source}"  # noqa: S608 - quoted
+
+
+@dataclass(frozen=True)
 class SubscriptionDefinition(Definition):
     """A subscription to the changes of a table or a materialized view, which keeps them for `retention`.
 

@@ -111,6 +111,25 @@ class RenameIndex(_ForUnmanagedModel, operations.RenameIndex):
     """Rename what AddIndex created."""
 
 
+def runs_on_risingwave(schema_editor: DatabaseSchemaEditor, app_label: str) -> bool:
+    """Return whether the project's routers have the app create on this database what is on RisingWave."""
+    connection = schema_editor.connection
+    return connection.vendor == "risingwave" and router.allow_migrate(
+        connection.alias, app_label, required_db_vendor="risingwave"
+    )
+
+
+def existing_objects(schema_editor: DatabaseSchemaEditor) -> set[str]:
+    """Return the names of all tables, views and subscriptions, after two queries.
+
+    Operations that can be run again after an interruption need them: RisingWave rolls nothing back.
+    """
+    connection = schema_editor.connection
+    with connection.cursor() as cursor:
+        relations = connection.introspection.get_relation_kinds(cursor)
+        return {*relations, *connection.introspection.get_subscription_sources(cursor)}
+
+
 class _CreateStreamingObject(CreatingOperation):
     """Create the object of a definition. The router is asked as for RunSQL, since there is no model."""
 
@@ -126,14 +145,14 @@ class _CreateStreamingObject(CreatingOperation):
         self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
     ) -> None:
         """Create the object."""
-        if self._is_allowed(schema_editor, app_label):
+        if runs_on_risingwave(schema_editor, app_label):
             schema_editor.create_streaming_object(self.definition)
 
     def database_backwards(
         self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
     ) -> None:
         """Drop the object."""
-        if self._is_allowed(schema_editor, app_label):
+        if runs_on_risingwave(schema_editor, app_label):
             schema_editor.delete_streaming_object(self.definition)
 
     def describe(self) -> str:
@@ -142,12 +161,6 @@ class _CreateStreamingObject(CreatingOperation):
     @property
     def migration_name_fragment(self) -> str:
         return self.definition.name.lower()
-
-    def _is_allowed(self, schema_editor: DatabaseSchemaEditor, app_label: str) -> bool:
-        connection = schema_editor.connection
-        return connection.vendor == "risingwave" and router.allow_migrate(
-            connection.alias, app_label, required_db_vendor="risingwave"
-        )
 
 
 class CreateMaterializedView(_CreateStreamingObject):
@@ -187,3 +200,43 @@ class CreateSubscription(_CreateStreamingObject):
 
     def __init__(self, name: str, *, source: str, retention: str = "1 day") -> None:
         self.definition = SubscriptionDefinition(name, source, retention)
+
+
+class DropSubscription(Operation):
+    """Drop a subscription that an earlier CreateSubscription with the same arguments has created.
+
+    It does nothing if there is none, so that it can be run again, and nothing on the stand-in.
+    """
+
+    category = OperationCategory.REMOVAL
+
+    def __init__(self, name: str, *, source: str, retention: str = "1 day") -> None:
+        self.definition = SubscriptionDefinition(name, source, retention)
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Leave the state as it is: it has no subscriptions."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Drop the subscription if there is one."""
+        if runs_on_risingwave(schema_editor, app_label) and (
+            schema_editor.collect_sql or self.definition.name in existing_objects(schema_editor)
+        ):
+            schema_editor.delete_streaming_object(self.definition)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Create the subscription if there is none."""
+        if runs_on_risingwave(schema_editor, app_label) and (
+            schema_editor.collect_sql or self.definition.name not in existing_objects(schema_editor)
+        ):
+            schema_editor.create_streaming_object(self.definition)
+
+    def describe(self) -> str:
+        return f"Drop subscription {self.definition.name}"
+
+    @property
+    def migration_name_fragment(self) -> str:
+        return f"drop_{self.definition.name.lower()}"

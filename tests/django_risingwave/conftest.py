@@ -168,9 +168,11 @@ CREATE VIEW rw_catalog.rw_indexes AS
         ARRAY(SELECT unnest(indkey)) AS key_columns,
         replace(pg_get_indexdef(indexrelid), ' USING btree', '') AS definition
     FROM pg_index JOIN pg_class ON oid = indexrelid WHERE NOT indisprimary;
+CREATE TABLE rw_catalog.rw_subscriptions (id serial, name text, schema_id oid, source_id oid);
 CREATE VIEW rw_catalog.rw_depend AS
     SELECT DISTINCT ev_class AS objid, refobjid FROM pg_depend JOIN pg_rewrite ON pg_rewrite.oid = objid
-    WHERE classid = 'pg_rewrite'::regclass AND refclassid = 'pg_class'::regclass;
+    WHERE classid = 'pg_rewrite'::regclass AND refclassid = 'pg_class'::regclass
+    UNION ALL SELECT id::oid, source_id FROM rw_catalog.rw_subscriptions;
 """
 
 
@@ -205,9 +207,14 @@ class Disguise:
 
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         self.statements.append(sql)
-        if sql == "FLUSH" or re.match("(CREATE|DROP) SUBSCRIPTION ", sql):
-            # PostgreSQL has no FLUSH and doesn't need it, and its subscriptions are something else.
+        # PostgreSQL has no FLUSH and doesn't need it, and its subscriptions are something else.
+        if sql == "FLUSH":
             sql = "SELECT 1"
+        elif match := re.match(r"CREATE SUBSCRIPTION \"(\w+)\" FROM \"(\w+)\" ", sql):
+            sql = f"""INSERT INTO rw_catalog.rw_subscriptions (name, schema_id, source_id)
+                VALUES ('{match[1]}', current_schema()::regnamespace, to_regclass('{match[2]}'))"""
+        elif match := re.match(r"DROP SUBSCRIPTION \"(\w+)\"", sql):
+            sql = f"DELETE FROM rw_catalog.rw_subscriptions WHERE name = '{match[1]}'"
         elif sql.startswith("CREATE TABLE "):
             sql = _GENERATED.sub(r" GENERATED ALWAYS AS \1 STORED", sql)
         return execute(sql, params, many, context)

@@ -76,19 +76,14 @@ def test_a_subscription_is_found_by_its_source(standin: DatabaseWrapper, disguis
             cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
             cursor.execute(f"CREATE MATERIALIZED VIEW {schema}.names AS SELECT 'a'::varchar AS name")
         cursor.execute("CREATE TABLE titles (title varchar)")
-        # RisingWave's catalog of subscriptions, as views in PostgreSQL.
         cursor.execute(
-            """CREATE VIEW rw_catalog.rw_subscriptions AS
-            SELECT name, row_number() OVER () AS id, relation::regclass AS relation, relnamespace AS schema_id
-            FROM (VALUES ('s', 'public.names'), ('other', 'elsewhere.names')) AS subscription (name, relation)
-            JOIN pg_class ON oid = relation::regclass"""
-        )
-        cursor.execute("DROP VIEW rw_catalog.rw_depend")
-        cursor.execute(
-            "CREATE VIEW rw_catalog.rw_depend AS "
-            "SELECT id AS objid, relation::oid AS refobjid FROM rw_catalog.rw_subscriptions"
+            "INSERT INTO rw_catalog.rw_subscriptions (name, schema_id, source_id)"
+            " SELECT name, relnamespace, oid FROM pg_class"
+            " JOIN (VALUES ('r', 'public.names'), ('s', 'public.names'), ('other', 'elsewhere.names'))"
+            " AS subscription (name, relation) ON oid = relation::regclass"
         )
         assert standin.introspection.get_subscriptions(cursor) == {"names": "s"}
+        assert standin.introspection.get_subscription_sources(cursor) == {"r": "names", "s": "names"}
 
 
 def test_the_stand_in_has_no_subscriptions(standin: DatabaseWrapper) -> None:

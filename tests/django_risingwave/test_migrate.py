@@ -8,6 +8,8 @@ import pytest
 from django.core.management import call_command
 from django.db.migrations.recorder import MigrationRecorder
 
+from live.rankings import RANKINGS
+
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
     from tests.django_risingwave.conftest import Disguise
@@ -57,13 +59,27 @@ def test_no_statement_is_sent_that_risingwave_rejects(disguise: Disguise, routin
     assert disguise.rejected() == []
 
 
-def test_risingwave_gets_a_subscription_for_each_view(disguise: Disguise) -> None:
+def test_risingwave_gets_leading_rows_with_a_subscription_and_totals_of_each_ranking(
+    disguise: Disguise,
+) -> None:
     call_command("migrate", "demo_shop", database="risingwave", verbosity=0)
+    with disguise.connection.cursor() as cursor:
+        subscriptions = disguise.connection.introspection.get_subscription_sources(cursor)
+    names = [slug.replace("-", "_") for slug in RANKINGS]
+    assert subscriptions == {f"{name}_leading_changes": f"{name}_leading" for name in names}
     call_command("migrate", "demo_shop", "zero", database="risingwave", verbosity=0)
-    for view in ("state_turnover", "item_average_quantity", "item_quantity", "item_turnover"):
-        create = f"""CREATE SUBSCRIPTION "{view}_changes" FROM "{view}" WITH (retention = '1 day')"""
-        drop = f'DROP SUBSCRIPTION "{view}_changes"'
-        order = [disguise.statements.index(sql) for sql in (create, drop, f'DROP MATERIALIZED VIEW "{view}"')]
+    for name in names:
+        order = [
+            next(i for i, statement in enumerate(disguise.statements) if statement.startswith(sql))
+            for sql in (
+                f'CREATE MATERIALIZED VIEW "{name}_leading" AS SELECT ',
+                f'CREATE SUBSCRIPTION "{name}_leading_changes" FROM "{name}_leading" ',
+                f'CREATE MATERIALIZED VIEW "{name}_totals" AS SELECT count(*) ',
+                f'DROP MATERIALIZED VIEW "{name}_totals"',
+                f'DROP SUBSCRIPTION "{name}_leading_changes"',
+                f'DROP MATERIALIZED VIEW "{name}_leading"',
+            )
+        ]
         assert order == sorted(order)
 
 

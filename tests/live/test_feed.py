@@ -12,6 +12,7 @@ from django.db import connections
 
 from django_risingwave.streaming.changes import ChangeListener
 from live import feed
+from live.leading import leading_name
 from live.outages import Outage
 from live.rankings import RANKINGS
 from live.snapshots import Totals
@@ -30,9 +31,9 @@ pytestmark = BOTH
 
 
 def notify(ranking: Ranking) -> None:
-    """Announce that the ranking's view has changed."""
+    """Announce that the ranking's leading rows have changed."""
     with connections["risingwave"].cursor() as cursor:
-        cursor.execute("SELECT pg_notify('risingwave_changes', %s)", [ranking.model._meta.db_table])
+        cursor.execute("SELECT pg_notify('risingwave_changes', %s)", [leading_name(ranking.slug)])
 
 
 def test_a_new_feed_reports_no_ranking_as_read_before_it_has_read_it(orders, settings):

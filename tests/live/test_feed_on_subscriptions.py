@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.state import ProjectState
 
 from django_risingwave.base import DatabaseWrapper
-from django_risingwave.streaming.migration_operations import CreateSubscription
+from live.leading import leading_name
+from live.migration_operations import CreateLeadingRows
 from live.rankings import RANKINGS
 from tests.conftest import BOTH
 from tests.django_risingwave.conftest import doubled
@@ -24,34 +24,34 @@ if TYPE_CHECKING:
     from tests.django_risingwave.double import Double, Session
 
 pytestmark = BOTH
-VIEWS = {ranking.model._meta.db_table for ranking in RANKINGS.values()}
+VIEWS = {leading_name(slug) for slug in RANKINGS}
 
 
 @pytest.fixture(autouse=True)
 def double(orders, settings) -> Iterator[Double]:
-    """A double of RisingWave with a subscription for each view, which the shop's migrations create."""
+    """A double of RisingWave with a subscription to the leading rows of each ranking."""
     settings.LIVE_SERVER_CHECK_SECONDS = 0.05
     connection = connections["risingwave"]
     assert isinstance(connection, DatabaseWrapper)
     if connection.is_risingwave:
         pytest.skip("needs a double in front of the stand-in")
     subscriptions = [
-        operation
+        operation.subscription
         for migration in MigrationLoader(None).disk_migrations.values()
         for operation in migration.operations
-        if isinstance(operation, CreateSubscription)
+        if isinstance(operation, CreateLeadingRows)
     ]
     with doubled(connection) as double:
         with connection.schema_editor() as editor:
-            for operation in subscriptions:
-                operation.database_forwards("demo_shop", editor, ProjectState(), ProjectState())
+            for subscription in subscriptions:
+                editor.create_streaming_object(subscription)
         connection.close()
         assert set(double.subscriptions.values()) == VIEWS
         yield double
 
 
 def selects(double: Double) -> list[str]:
-    """Return the queries on the views."""
+    """Return the queries on the leading rows."""
     return [
         sql
         for sql in list(double.statements)
@@ -103,7 +103,7 @@ async def test_only_the_view_that_changed_is_read_and_only_once(the_hub, double)
     await watched(the_hub)
     await quiet(the_hub, double)
     before = selects(double)
-    view = STATES.model._meta.db_table
+    view = leading_name(STATES.slug)
 
     await in_thread(notify)(view)
     await wait_until(lambda: len(selects(double)) > len(before))
@@ -155,7 +155,7 @@ async def test_a_ranking_whose_subscription_is_missing_is_polled_and_the_others_
     the_hub, insert, double, settings, reads
 ):
     settings.LIVE_REFRESH_SECONDS = 0.02
-    del double.subscriptions[f"{ITEMS.model._meta.db_table}_changes"]
+    del double.subscriptions[f"{leading_name(ITEMS.slug)}_changes"]
     recorder = Recorder()
     the_hub.subscribe(recorder, [ITEMS])
     await wait_until(lambda: the_hub._feed.up_to_date == set(RANKINGS) - {ITEMS.slug})
@@ -187,7 +187,7 @@ async def test_changes_that_are_told_in_different_rounds_are_each_read_at_once(
     settings.LIVE_UPDATE_SECONDS = 3600.0
     before = dict(reads)
     for number, ranking in enumerate(RANKINGS.values(), start=1):
-        await in_thread(notify)(ranking.model._meta.db_table)
+        await in_thread(notify)(leading_name(ranking.slug))
         await wait_until(lambda: sum(reads.values()) == sum(before.values()) + number)  # noqa: B023
         assert reads[ranking.slug] == before[ranking.slug] + 1
 

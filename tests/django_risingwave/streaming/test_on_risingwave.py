@@ -23,12 +23,25 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.risingwave
 
-VIEWS = {"state_turnover", "item_average_quantity", "item_quantity", "item_turnover"}
+#: The leading rows of the shop's rankings.
+VIEWS = {
+    "states_by_turnover_leading",
+    "products_by_average_quantity_leading",
+    "products_by_quantity_leading",
+    "products_by_turnover_leading",
+}
+LEADING_ITEMS = SubscriptionDefinition(
+    "products_by_quantity_leading_changes", "products_by_quantity_leading", "1 day"
+)
+STATES = SubscriptionDefinition("state_turnover_changes", "state_turnover", "1 day")
 
 
 @pytest.fixture
 def shop(risingwave: DatabaseWrapper) -> DatabaseWrapper:
+    """The shop's tables and views, and a subscription to a view whose rows can all change."""
     call_command("migrate", "demo_shop", database="risingwave", verbosity=0)
+    with risingwave.schema_editor() as editor:
+        editor.create_streaming_object(STATES)
     return risingwave
 
 
@@ -48,7 +61,7 @@ def received(listener: ChangeListener, timeout: float = DEADLINE_SECONDS) -> set
 def test_the_subscription_of_each_view_is_found(shop: DatabaseWrapper) -> None:
     with shop.cursor() as cursor:
         found = shop.introspection.get_subscriptions(cursor)
-    assert found == {view: f"{view}_changes" for view in VIEWS}
+    assert found == {view: f"{view}_changes" for view in {*VIEWS, STATES.source}}
 
 
 def test_changes_have_their_rows(shop: DatabaseWrapper) -> None:
@@ -115,21 +128,20 @@ def test_a_listener_receives_changes_and_nothing_while_nothing_changes(
 
 def test_a_change_right_after_the_start_is_not_missed(shop: DatabaseWrapper) -> None:
     """A cursor leaves out the current epoch, so start() must end it with FLUSH."""
-    for _ in range(10):
+    for number in range(10):
         with closing(ChangeListener("risingwave", VIEWS)) as listener:
             assert listener.start()
-            order(qty=1)
+            # Another quantity each time, so that the average changes too.
+            order(qty=number + 1)
             assert received(listener) == VIEWS
 
 
 def test_a_view_whose_subscription_is_missing_is_not_heard_and_the_others_are(shop: DatabaseWrapper) -> None:
     with shop.schema_editor() as editor:
-        editor.delete_streaming_object(
-            SubscriptionDefinition("item_quantity_changes", "item_quantity", "1 day")
-        )
+        editor.delete_streaming_object(LEADING_ITEMS)
     with closing(ChangeListener("risingwave", VIEWS)) as listener:
         assert listener.start() is False
-        assert listener.heard == VIEWS - {"item_quantity"}
+        assert listener.heard == VIEWS - {LEADING_ITEMS.source}
 
 
 def test_a_dropped_subscription_is_an_error_of_wait(shop: DatabaseWrapper) -> None:
@@ -137,10 +149,8 @@ def test_a_dropped_subscription_is_an_error_of_wait(shop: DatabaseWrapper) -> No
         assert listener.start()
         assert received(listener, timeout=1) == set()
         with shop.schema_editor() as editor:
-            editor.delete_streaming_object(
-                SubscriptionDefinition("item_quantity_changes", "item_quantity", "1 day")
-            )
-        with pytest.raises(Error, match="subscription not found: item_quantity_changes"):
+            editor.delete_streaming_object(LEADING_ITEMS)
+        with pytest.raises(Error, match=f"subscription not found: {LEADING_ITEMS.name}"):
             received(listener)
 
 
@@ -151,5 +161,5 @@ def test_a_listener_whose_session_ends_reports_all_views_and_goes_on(shop: Datab
         assert isinstance(listener._source, PolledSubscriptions)
         listener._source._session.connection.close()
         assert received(listener) == VIEWS
-        order(qty=1)
+        order(qty=2)
         assert received(listener) == VIEWS
