@@ -285,6 +285,14 @@ EXAMPLES = {
         "SELECT a FROM t WHERE NOT (a ~* %s)",
         "SELECT a FROM t WHERE a ~ %s AND a ~~* 'b' AND a <> ' ~* '",
     ),
+    "not a valid timezone: an offset": (
+        "SELECT a AT TIME ZONE 'UTC-05:30' FROM t",
+        "SELECT a AT TIME ZONE 'America/Port-au-Prince', '+05:30' FROM t",
+    ),
+    "function less_than(jsonb, jsonb) does not exist": (
+        "SELECT a FROM t WHERE (a -> 'n') >= '2'::jsonb",
+        "SELECT a FROM t WHERE (a -> 'n') = '2'::jsonb AND a @> '{}'::jsonb AND b > '2'",
+    ),
     "function does not exist": (
         "SELECT STATEMENT_TIMESTAMP(), NTILE(4) OVER (ORDER BY a)",
         "SELECT NOW(), ROW_NUMBER() OVER (ORDER BY a), t.ntile FROM t",
@@ -318,21 +326,9 @@ EXAMPLES = {
         "SELECT COUNT(*), (SELECT U0.a FROM u U0 WHERE U0.b = t.b LIMIT 1) AS c FROM t GROUP BY t.b",
         "SELECT COUNT(*) FROM (SELECT (SELECT U0.a FROM u U0 WHERE U0.b = t.b LIMIT 1) FROM t) s",
     ),
-    "not a valid timezone: an offset": (
-        "SELECT a AT TIME ZONE 'UTC-05:30' FROM t",
-        "SELECT a AT TIME ZONE 'America/Port-au-Prince', '+05:30' FROM t",
-    ),
-    "function less_than(jsonb, jsonb) does not exist": (
-        "SELECT a FROM t WHERE (a -> 'n') >= '2'::jsonb",
-        "SELECT a FROM t WHERE (a -> 'n') = '2'::jsonb AND a @> '{}'::jsonb AND b > '2'",
-    ),
     "rank(), dense_rank() and row_number() need ORDER BY": (
         "SELECT ROW_NUMBER() OVER (PARTITION BY a) FROM t ORDER BY b",
         "SELECT RANK() OVER (ORDER BY a) FROM t",
-    ),
-    "the default frame with ORDER BY ends at the row": (
-        "SELECT SUM(a) OVER (PARTITION BY b ORDER BY c) FROM t",
-        "SELECT FIRST_VALUE(a) OVER (ORDER BY c), SUM(a) OVER (ORDER BY c RANGE UNBOUNDED PRECEDING) FROM t",
     ),
     "there should be exactly one ordering column for a RANGE frame": (
         "SELECT SUM(a) OVER (PARTITION BY a ORDER BY b, c RANGE UNBOUNDED PRECEDING) FROM t",
@@ -345,5 +341,10 @@ EXAMPLES = {
     "EXCLUDE GROUP, EXCLUDE TIES are not implemented": (
         "SELECT SUM(a) OVER (ORDER BY b ROWS UNBOUNDED PRECEDING EXCLUDE TIES) FROM t",
         "SELECT SUM(a) OVER (ORDER BY b ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW) FROM t",
+    ),
+    # DIFFERENT
+    "the default frame with ORDER BY ends at the row": (
+        "SELECT SUM(a) OVER (PARTITION BY b ORDER BY c) FROM t",
+        "SELECT FIRST_VALUE(a) OVER (ORDER BY c), SUM(a) OVER (ORDER BY c RANGE UNBOUNDED PRECEDING) FROM t",
     ),
 }
