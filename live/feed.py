@@ -102,6 +102,7 @@ class Feed(threading.Thread):
     def _follow(self, listener: ChangeListener, sources: Mapping[str, Source]) -> None:
         """Read each ranking once, then what changes: one at a time, and listen after each read."""
         unheard = {slug for slug, source in sources.items() if source.relation not in listener.heard}
+        unread = set(sources)
         gathering = Gathering()
         gathering.add(sources)
         check_at = time.monotonic() + live_settings.SERVER_CHECK_SECONDS
@@ -122,6 +123,9 @@ class Feed(threading.Thread):
             if slug := gathering.take(now, live_settings.UPDATE_SECONDS):
                 self._read(sources[slug])
                 self.up_to_date |= {slug} - unheard
+                unread.discard(slug)
+                if not unread:
+                    self.outage.succeed()
             elif totals_due:
                 self._read_totals(sources[totals_due.pop()])
             until = now if totals_due else min(check_at, refresh_at, gathering.next_at)
@@ -146,7 +150,6 @@ class Feed(threading.Thread):
         if last is None or last.etag != snapshot.etag:
             self.last[slug] = replace(snapshot, totals=source.totals())
             changed = [self.last[slug]]
-        self.outage.succeed()
         self._hand_on(changed, {slug: now})
 
     def _read_totals(self, source: Source) -> None:

@@ -8,7 +8,7 @@ import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from django_risingwave.streaming.changes import ChangeListener
 from live import feed
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from live.rankings import Ranking
-    from live.snapshots import Snapshot
+    from live.snapshots import Snapshot, Values
 
 pytestmark = BOTH
 
@@ -171,6 +171,25 @@ async def test_rankings_are_polled_where_changes_are_not_announced(the_hub, inse
     await recorder.next()
     await insert((1, 1, 1.0, "Ohio"))
     assert (await recorder.next()).values == (("Ohio", 1.0),)
+
+
+async def test_a_ranking_that_can_not_be_read_is_one_outage_although_others_can(the_hub, monkeypatch, caplog):
+    rows, attempts = Source.rows, SimpleQueue[str]()
+
+    def failing(self: Source) -> Values:
+        if self.ranking is ITEMS:
+            attempts.put(self.ranking.slug)
+            raise DatabaseError("no such view")
+        return rows(self)
+
+    monkeypatch.setattr(Source, "rows", failing)
+    recorder = Recorder()
+    the_hub.subscribe(recorder, [STATES])
+    assert (await recorder.next()).ranking is STATES
+    await wait_until(lambda: attempts.qsize() >= 3)
+    assert caplog.text.count("rankings: can't be read") == 1
+    monkeypatch.setattr(Source, "rows", rows)
+    await wait_until(lambda: "can be read again" in caplog.text)
 
 
 async def test_totals_that_change_are_delivered_with_the_same_rows(the_hub, insert, monkeypatch, settings):
