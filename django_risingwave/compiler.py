@@ -15,7 +15,11 @@ from django.utils.functional import cached_property
 
 from django_risingwave.columns.keys import make_key
 from django_risingwave.columns.limits import enforce_limit, limit_of
-from django_risingwave.expressions.subqueries import check_beside_aggregates, check_grouped
+from django_risingwave.expressions.subqueries import (
+    check_beside_aggregates,
+    check_grouped,
+    check_inserted,
+)
 from django_risingwave.expressions.vendors import CompilesForPostgreSQL
 from django_risingwave.fields import RowIdField, has_generated_columns
 from django_risingwave.models import ReadOnlyError, ReadOnlyModel
@@ -100,9 +104,10 @@ class SQLCompiler(CompilesForPostgreSQL, PostgreSQLCompiler):
             check_beside_aggregates([*selected, self.having])  # type: ignore[attr-defined]  # not in the stubs
 
     def collapse_group_by(self, expressions: Any, having: Any) -> Any:
-        grouped: Any = super().collapse_group_by(expressions, having)
-        check_grouped(grouped)
-        return grouped
+        #: The expressions of GROUP BY, for scalar_subqueries.py.
+        self.grouped: Any = super().collapse_group_by(expressions, having)
+        check_grouped(self.grouped)
+        return self.grouped
 
 
 class SQLInsertCompiler(CompilesForPostgreSQL, BaseSQLInsertCompiler):
@@ -148,8 +153,9 @@ class SQLInsertCompiler(CompilesForPostgreSQL, BaseSQLInsertCompiler):
         return {field: limit_of(field) for field in self.query.fields}
 
     def prepare_value(self, field: Field[Any, Any], value: Any) -> Any:
-        """Refuse or round values as PostgreSQL's columns do: columns/limits.py."""
+        """Refuse subqueries; refuse or round values as PostgreSQL's columns do: columns/limits.py."""
         value = super().prepare_value(field, value)
+        check_inserted(field, value)
         enforce = self._limits.get(field)
         if enforce is None or value is None or hasattr(value, "resolve_expression"):
             return value
@@ -180,11 +186,18 @@ class _NothingReturned(list[tuple[()]]):
 
 
 class SQLUpdateCompiler(CompilesForPostgreSQL, PostgreSQLUpdateCompiler):
-    """Refuses to update read-only models, and enforces limits on values."""
+    """Refuses to update read-only models and primary keys, and enforces limits on values."""
 
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         _check_writable(self.query, "UPDATE")
         query: Any = self.query
+        for field, _, _ in query.values:
+            if field in field.model._meta.pk_fields:
+                # RisingWave 2.8.0: "update modifying the PK column is unsupported".
+                raise NotSupportedError(
+                    f"RisingWave can't update a primary key ({field}). Insert a row with the new key, then "
+                    "delete the old one."
+                )
         query.values = [(field, model, enforce_limit(field, value)) for field, model, value in query.values]
         return super().as_sql(*args, **kwargs)
 
@@ -201,6 +214,11 @@ class SQLDeleteCompiler(CompilesForPostgreSQL, PostgreSQLDeleteCompiler):
     def as_sql(self, *args: Any, **kwargs: Any) -> Any:
         _check_writable(self.query, "DELETE")
         return super().as_sql(*args, **kwargs)
+
+    def _as_sql(self, query: Query) -> Any:
+        #: The condition, which isn't the query's own if that has joins: in_subquery.py.
+        self.where: Any = query.where
+        return super()._as_sql(query)  # type: ignore[misc]  # not in the stubs
 
 
 class SQLAggregateCompiler(CompilesForPostgreSQL, PostgreSQLAggregateCompiler):

@@ -288,7 +288,20 @@ _DJANGO_TEST_SKIPS = {
         annotations.tests.NonAggregateAnnotationTestCase test_annotation_filter_with_subquery
         annotations.tests.NonAggregateAnnotationTestCase
         test_annotation_subquery_and_aggregate_values_chaining
+        aggregation.tests.AggregateTestCase test_filter_in_subquery_or_aggregation
+        aggregation_regress.tests.AggregationTests test_having_subquery_select
         expressions_case.tests.CaseExpressionTests test_annotate_with_in_clause
+    """),
+    "RisingWave refuses a correlated subquery that might return more than one row.": _tests("""
+        expressions.tests.BasicExpressionsTests test_annotation_with_nested_outerref
+        expressions.tests.BasicExpressionsTests test_nested_outerref_with_function
+        expressions.tests.BasicExpressionsTests test_nested_subquery_join_outer_ref
+        expressions.tests.BasicExpressionsTests test_nested_subquery_outer_ref_with_autofield
+        expressions.tests.BasicExpressionsTests test_subquery_filter_by_lazy test_subquery_in_filter
+        queries.test_qs_combinators.QuerySetSetOperationTests test_union_in_subquery
+    """),
+    "RisingWave has no subqueries in VALUES.": _tests("""
+        expressions.tests.BasicExpressionsTests test_object_create_with_f_expression_in_subquery
     """),
     "A foreign key has no index unless Meta.indexes has one.": _tests("""
         migrations.test_commands.MigrateTests test_migrate_syncdb_app_label

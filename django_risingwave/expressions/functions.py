@@ -12,23 +12,39 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.postgres.functions import RandomUUID
+from django.contrib.postgres.lookups import Overlap
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import NotSupportedError
 from django.db.models import Aggregate, Value, functions
-from django.db.models.expressions import Col, Subquery, Window, WindowFrame
+from django.db.models.expressions import Subquery, Window, WindowFrame
 from django.db.models.fields.json import HasKeyLookup, KeyTransform
-from django.db.models.fields.tuple_lookups import TupleExact, TupleIn, TupleIsNull, TupleLookupMixin
+from django.db.models.fields.tuple_lookups import TupleIsNull, TupleLookupMixin
 from django.db.models.functions.datetime import Extract, TruncBase
 from django.db.models.functions.mixins import FixDecimalInputMixin
 from django.db.models.functions.text import ConcatPair, PostgreSQLSHAMixin
 from django.db.models.functions.window import LagLeadFunction
-from django.db.models.lookups import IntegerFieldOverflow, PostgresOperatorLookup, YearLookup
+from django.db.models.lookups import Exact, In, IntegerFieldOverflow, PostgresOperatorLookup, YearLookup
+from django.db.models.query_utils import FilteredRelation
 from django.db.models.sql import Query
+from django.db.models.sql.where import WhereNode
 
 from django_risingwave.columns.keys import holds_keys
 from django_risingwave.expressions import jsonb
 from django_risingwave.expressions.datetimes import part_as_risingwave, year_as_risingwave
-from django_risingwave.expressions.subqueries import aggregate_as_risingwave
+from django_risingwave.expressions.in_subquery import (
+    in_as_risingwave,
+    tuple_as_risingwave,
+    where_as_risingwave,
+)
+from django_risingwave.expressions.scalar_subqueries import (
+    exact_as_risingwave,
+    query_as_risingwave,
+    subquery_as_risingwave,
+)
+from django_risingwave.expressions.subqueries import (
+    aggregate_as_risingwave,
+    filtered_relation_as_risingwave,
+)
 from django_risingwave.expressions.text import CASE_INSENSITIVE, ignore_case
 from django_risingwave.expressions.windows import lag_or_lead, window, window_frame
 
@@ -82,6 +98,11 @@ def register_functions() -> None:
             "RisingWave doesn't have GEN_RANDOM_UUID(). Generate the UUID in Python: default=uuid.uuid4."
         ),
     )
+    setattr(
+        Overlap,
+        _METHOD,
+        _refuse("RisingWave 2.8 doesn't support `overlap`. Combine one `contains` per element with `|`."),
+    )
     written: dict[Any, Any] = {
         Aggregate: aggregate_as_risingwave,
         Extract: part_as_risingwave,
@@ -98,6 +119,13 @@ def register_functions() -> None:
         functions.Collate: _collate,
         functions.Log: _log,
         functions.Now: _now,
+        # Subqueries.
+        Exact: exact_as_risingwave,
+        FilteredRelation: filtered_relation_as_risingwave,
+        In: in_as_risingwave,
+        Query: query_as_risingwave,
+        Subquery: subquery_as_risingwave,
+        WhereNode: where_as_risingwave,
     }
     written |= dict.fromkeys(CASE_INSENSITIVE, ignore_case)
     written |= dict.fromkeys(jsonb.COMPARISONS, jsonb.compare)
@@ -137,6 +165,8 @@ def _collate(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **co
 def _integer_lookup(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
     """Find automatic keys in integer fields: Django returns no rows for numbers beyond the field's range."""
     try:
+        if isinstance(node, Exact):
+            return exact_as_risingwave(node, compiler, connection, **context)
         return node.as_sql(compiler, connection, **context)
     except (EmptyResultSet, FullResultSet):
         if not (isinstance(node.rhs, int) and holds_keys(vars(node.lhs.output_field))):
@@ -174,26 +204,7 @@ def _sha(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **contex
 
 
 def _tuple_lookup(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Any:
-    """Compare column by column instead of (a, b) = (c, d), and write EXISTS for a subquery.
-
-    RisingWave's subquery expressions return one column only (src/frontend/planner_test/tests/testdata/output/
-    subquery_expr_correlated.yaml), and it compares rows as structs, in which NULL equals NULL. EXISTS gives
-    false, not NULL, if the subquery returns no row.
-    """
-    if not isinstance(node.rhs, Query | Subquery):
-        return node.get_fallback_sql(compiler, connection)
-    columns = [_column("_tuples", number, column.output_field) for number, column in enumerate(node.lhs)]
-    compare = (TupleExact if isinstance(node, TupleIn) else type(node))(node.lhs, columns)
-    condition, params = compare.get_fallback_sql(compiler, connection)
-    query, query_params = node.process_rhs(compiler, connection)
-    names = ", ".join(f'"{column.target.column}"' for column in columns)
-    return (
-        f'EXISTS (SELECT 1 FROM {query} AS "_tuples" ({names}) WHERE {condition})',  # noqa: S608 - Django's
-        (*query_params, *params),
-    )
-
-
-def _column(table: str, number: int, field: Any) -> Col:
-    column = copy(field)
-    column.column = f"column{number}"
-    return Col(table, column, field)
+    """Compare column by column, not (a, b) = (c, d): RisingWave's rows are structs, in which NULL = NULL."""
+    if isinstance(node.rhs, Query | Subquery):
+        return tuple_as_risingwave(node, compiler, connection)
+    return node.get_fallback_sql(compiler, connection)

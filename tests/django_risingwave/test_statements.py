@@ -11,6 +11,7 @@ import pytest
 
 from tests.django_risingwave.statements import DIFFERENT, SYNTAX, UNSUPPORTED, syntax_errors, violations
 from tests.django_risingwave.statements.examples import EXAMPLES
+from tests.django_risingwave.transcripts import load
 
 VERDICTS = Path(__file__).parent / "data" / "parser_verdicts.jsonl.gz"
 
@@ -56,6 +57,9 @@ def test_refusals_after_the_parser_are_counted() -> None:
         "unrecognized configuration parameter": 2,
         "RECURSIVE CTE is not supported": 1,
         "Subquery must return only one column": 15,
+        "IN (subquery) is implemented only as a condition of WHERE": 15,
+        "Scalar subquery might produce more than one row": 9,
+        "a subquery in VALUES is not implemented": 1,
         "the operators ~* and !~* are not implemented": 4,
         "function does not exist": 30,
         "function unnest() takes one argument": 38,
@@ -65,12 +69,31 @@ def test_refusals_after_the_parser_are_counted() -> None:
         "a subquery in FILTER is not implemented": 1,
         "a subquery in an aggregate is not implemented": 1,
         "a subquery in GROUP BY is not implemented": 10,
-        "a correlated subquery next to an aggregate is not implemented": 6,
+        "a correlated subquery next to an aggregate is not implemented": 11,
         "function less_than(jsonb, jsonb) does not exist": 2,
         "rank(), dense_rank() and row_number() need ORDER BY": 2,
         "the default frame with ORDER BY ends at the row": 9,
         "EXCLUDE GROUP, EXCLUDE TIES are not implemented": 2,
     }
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error"),
+    [
+        ("IN (subquery) is implemented only as a condition of WHERE", "In($1)"),
+        (
+            "Scalar subquery might produce more than one row",
+            "Scalar subquery might produce more than one row",
+        ),
+        ("a subquery in VALUES is not implemented", "Subquery in VALUES"),
+        ("the operator && is not implemented", 'binary op: "&&"'),
+    ],
+)
+def test_a_rule_finds_the_statements_that_a_server_refused(refusal: str, error: str) -> None:
+    transcripts = load()
+    refused = [each.sql for each in transcripts if error in (each.error or {}).get("M", "")]
+    assert refused
+    assert [each.sql for each in transcripts if refusal in violations(each.sql)] == refused
 
 
 def test_every_rule_has_examples() -> None:

@@ -102,7 +102,7 @@ EXAMPLES = {
     "DEFAULT in VALUES": ("INSERT INTO t (a, b) VALUES (1, DEFAULT)", "UPDATE t SET a = DEFAULT"),
     "INSERT: an alias, OVERRIDING": (
         "INSERT INTO t (a) OVERRIDING SYSTEM VALUE VALUES (1)",
-        "INSERT INTO t (a) VALUES ((SELECT max(a) AS a FROM t))",
+        "INSERT INTO t (a) SELECT max(a) AS a FROM t",
     ),
     "UPDATE: expected SET after the table, no alias": ("UPDATE t AS x SET a = 1", 'UPDATE s."t" SET a = 1'),
     "UPDATE … FROM": (
@@ -281,9 +281,29 @@ EXAMPLES = {
         "SELECT 1 FROM t WHERE (a, b) IN (SELECT c, d FROM u)",
         "SELECT 1 FROM t WHERE coalesce(a, b) IN (SELECT c FROM u) AND (a, b) IN ((1, 2))",
     ),
+    "IN (subquery) is implemented only as a condition of WHERE": (
+        "SELECT id FROM nb WHERE NOT (author_id IN (SELECT u.id FROM na u) AND id > 1)",
+        "SELECT id FROM nb WHERE (id > 1 AND (author_id IN (SELECT u.id FROM na u))) AND (a OR b)",
+    ),
+    "a comparison of two subqueries in WHERE ends the session": (
+        "SELECT id FROM t WHERE EXISTS (SELECT 1 FROM u) = EXISTS (SELECT 1 FROM v)",
+        "SELECT EXISTS (SELECT 1) = EXISTS (SELECT 2) FROM t WHERE EXISTS (SELECT 1) IS NOT DISTINCT FROM a",
+    ),
+    "Scalar subquery might produce more than one row": (
+        "SELECT id, (SELECT sum(i.n) FROM j i WHERE i.k = j.k GROUP BY i.k) FROM j",
+        "SELECT id, (SELECT sum(i.n) FROM j i WHERE i.k = j.k GROUP BY i.k LIMIT 1) FROM j",
+    ),
+    "a subquery in VALUES is not implemented": (
+        "INSERT INTO j (id, n) VALUES (20, (SELECT 5))",
+        "INSERT INTO j (id, n) SELECT 20, (SELECT 5)",
+    ),
     "the operators ~* and !~* are not implemented": (
         "SELECT a FROM t WHERE NOT (a ~* %s)",
         "SELECT a FROM t WHERE a ~ %s AND a ~~* 'b' AND a <> ' ~* '",
+    ),
+    "the operator && is not implemented": (
+        "SELECT ARRAY[1,2] && ARRAY[2]",
+        "SELECT ARRAY[1,2] @> ARRAY[2], ' && '",
     ),
     "not a valid timezone: an offset": (
         "SELECT a AT TIME ZONE 'UTC-05:30' FROM t",

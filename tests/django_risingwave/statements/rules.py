@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.django_risingwave.statements import conditions
+from tests.django_risingwave.statements import conditions, subqueries
 from tests.django_risingwave.statements.tokens import NAME, QUALIFIED
 
 if TYPE_CHECKING:
@@ -277,8 +277,16 @@ UNSUPPORTED: tuple[Rule, ...] = (
     _text("INTERSECT ALL, EXCEPT ALL are not implemented", r" (?:INTERSECT|EXCEPT) ALL "),
     Rule("a subquery in JOIN … ON is not implemented", conditions.subquery_in_join_condition),
     Rule("Subquery must return only one column", conditions.row_in_subquery),
+    # RisingWave 2.8.0: "Feature is not yet implemented: In($1)" (issue 1343), a panic of the frontend
+    # (src/frontend/src/expr/subquery.rs), "Scalar subquery might produce …", "Subquery in VALUES".
+    Rule("IN (subquery) is implemented only as a condition of WHERE", subqueries.in_outside_of_where),
+    Rule("a comparison of two subqueries in WHERE ends the session", subqueries.subqueries_compared_in_where),
+    Rule("Scalar subquery might produce more than one row", subqueries.several_rows),
+    _text("a subquery in VALUES is not implemented", r"^INSERT INTO (?:(?! SELECT ).)* VALUES .*\( SELECT "),
     # src/frontend/src/binder/expr/binary_op.rs.
     _text("the operators ~* and !~* are not implemented", r" !?~\* "),
+    # RisingWave 2.8.0: "binary op: &&". 3.0 has it.
+    _text("the operator && is not implemented", r" && "),
     # src/expr/impl/src/scalar: cmp.rs, timestamptz.rs.
     Rule("not a valid timezone: an offset", conditions.offset_as_time_zone),
     _text(

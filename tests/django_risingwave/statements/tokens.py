@@ -37,7 +37,8 @@ def words(text: str) -> frozenset[str]:
 
 
 _AFTER_JOIN = words(
-    "JOIN INNER LEFT RIGHT FULL CROSS WHERE GROUP ORDER HAVING LIMIT UNION INTERSECT EXCEPT WINDOW RETURNING"
+    "JOIN INNER LEFT RIGHT FULL CROSS WHERE GROUP ORDER HAVING LIMIT OFFSET UNION INTERSECT EXCEPT WINDOW "
+    "RETURNING"
 )
 _SET_OPERATORS = words("UNION INTERSECT EXCEPT")
 _CLAUSES = words("FROM WHERE GROUP HAVING WINDOW ORDER LIMIT OFFSET FETCH")
@@ -61,11 +62,12 @@ class Statement:
     def flat(self) -> str:
         """The text without the contents of parentheses."""
         return " ".join(
-            word for word, depth in zip(self.words, self._depths, strict=True) if not depth or word in "()"
+            word for word, depth in zip(self.words, self.depths, strict=True) if not depth or word in "()"
         )
 
     @cached_property
-    def _depths(self) -> tuple[int, ...]:
+    def depths(self) -> tuple[int, ...]:
+        """How many parentheses and brackets each word stands in. They themselves stand outside."""
         depths, depth = [], 0
         for word in self.words:
             depth -= word in {")", "]"}
@@ -84,31 +86,31 @@ class Statement:
 
     def places_in(self, part: range, *words: str) -> list[int]:
         """Return the indexes of these words in a part of the statement, outside of inner parentheses."""
-        depth = min((self._depths[i] for i in part), default=0)
-        return [i for i in part if self.words[i] in words and self._depths[i] == depth]
+        depth = min((self.depths[i] for i in part), default=0)
+        return [i for i in part if self.words[i] in words and self.depths[i] == depth]
 
     def closing(self, index: int) -> int:
         """Return the index of the closing parenthesis for the one at `index`."""
-        depth = self._depths[index]
+        depth = self.depths[index]
         return next(
             (
                 i
                 for i in range(index + 1, len(self.words))
-                if self.words[i] == ")" and self._depths[i] == depth
+                if self.words[i] == ")" and self.depths[i] == depth
             ),
             len(self.words),
         )
 
     def opening(self, index: int) -> int:
         """Return the index of the opening parenthesis for the one at `index`."""
-        depth = self._depths[index]
-        return next(i for i in range(index - 1, -1, -1) if self.words[i] == "(" and self._depths[i] == depth)
+        depth = self.depths[index]
+        return next(i for i in range(index - 1, -1, -1) if self.words[i] == "(" and self.depths[i] == depth)
 
     def items(self, index: int) -> list[range]:
         """Return the comma-separated items in the parentheses that open at `index`."""
-        end, depth, start, items = self.closing(index), self._depths[index] + 1, index + 1, []
+        end, depth, start, items = self.closing(index), self.depths[index] + 1, index + 1, []
         for i in range(index + 1, end):
-            if self.words[i] == "," and self._depths[i] == depth:
+            if self.words[i] == "," and self.depths[i] == depth:
                 items.append(range(start, i))
                 start = i + 1
         return [*items, range(start, end)]
@@ -116,29 +118,29 @@ class Statement:
     def clause(self, index: int) -> str:
         """Return the first word of the clause that contains the word at `index`."""
         clauses = {"SELECT", "FROM", "WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "RETURNING", "VALUES"}
-        depth = self._depths[index]
+        depth = self.depths[index]
         for i in range(index - 1, -1, -1):
-            if self._depths[i] < depth:
+            if self.depths[i] < depth:
                 break
-            if self._depths[i] == depth and self.words[i] in clauses:
+            if self.depths[i] == depth and self.words[i] in clauses:
                 return self.words[i]
         return ""
 
     def select(self, index: int) -> int:
         """Return the index of the innermost SELECT that contains the word at `index`, or -1."""
-        depth = self._depths[index]
+        depth = self.depths[index]
         for i in range(index - 1, -1, -1):
-            depth = min(depth, self._depths[i])
-            if self.words[i] == "SELECT" and self._depths[i] == depth:
+            depth = min(depth, self.depths[i])
+            if self.words[i] == "SELECT" and self.depths[i] == depth:
                 return i
         return -1
 
     def clauses(self, select: int) -> dict[str, range]:
         """Return the clauses of the SELECT at this index, by their first words."""
-        depth, end = self._depths[select], select + 1
+        depth, end = self.depths[select], select + 1
         starts = [select]
-        while end < len(self.words) and self._depths[end] >= depth:
-            if self._depths[end] == depth:
+        while end < len(self.words) and self.depths[end] >= depth:
+            if self.depths[end] == depth:
                 if self.words[end] in _SET_OPERATORS:
                     break
                 if self.words[end] in _CLAUSES:
@@ -151,8 +153,8 @@ class Statement:
 
     def parts(self, clause: range) -> list[range]:
         """Return the comma-separated parts of a clause."""
-        depth = min((self._depths[i] for i in clause), default=0)
-        commas = [i for i in clause if self.words[i] == "," and self._depths[i] == depth]
+        depth = min((self.depths[i] for i in clause), default=0)
+        commas = [i for i in clause if self.words[i] == "," and self.depths[i] == depth]
         starts, stops = [clause.start, *(i + 1 for i in commas)], [*commas, clause.stop]
         return [range(start, stop) for start, stop in zip(starts, stops, strict=True)]
 
@@ -170,6 +172,7 @@ class Statement:
                 or self.word(i - 1) == ")"
             )
             and self.word(i + 1) != "."
+            and not self._has_alias(i)
         ]
         return any(
             self.word(i + 1) == "." and self.written[i].strip('"').upper() not in names
@@ -177,11 +180,18 @@ class Statement:
             if _NAMED.fullmatch(self.words[i]) and self.word(i - 1) != "."
         )
 
+    def _has_alias(self, index: int) -> bool:
+        """Return whether the relation at `index` has an alias, which hides its name."""
+        after = self.word(index + 1)
+        return self.word(index - 1) in {"FROM", "JOIN"} and (
+            after == "AS" or bool(_NAMED.fullmatch(after) and after not in _AFTER_JOIN | {"ON", "USING"})
+        )
+
     def condition(self, index: int) -> tuple[str, ...]:
         """Return the words of the join condition after the ON at `index`."""
-        depth, end = self._depths[index], index + 1
+        depth, end = self.depths[index], index + 1
         while end < len(self.words) and (
-            self._depths[end] > depth or (self._depths[end] == depth and self.words[end] not in _AFTER_JOIN)
+            self.depths[end] > depth or (self.depths[end] == depth and self.words[end] not in _AFTER_JOIN)
         ):
             end += 1
         return self.words[index:end]
@@ -205,9 +215,9 @@ class Statement:
         if self.text.startswith("ALTER TABLE "):
             types += [index + 1 for index in self.places("TYPE")]
         for index in self.places("CAST", "("):
-            end, depth = self.closing(index + 1), self._depths[index + 1] + 1
+            end, depth = self.closing(index + 1), self.depths[index + 1] + 1
             casts = (
-                i for i in range(end - 1, index, -1) if self.words[i] == "AS" and self._depths[i] == depth
+                i for i in range(end - 1, index, -1) if self.words[i] == "AS" and self.depths[i] == depth
             )
             types += [next(casts) + 1]
         return types
