@@ -3,7 +3,7 @@ from django.core import checks
 
 
 class RisingWaveConfig(AppConfig):
-    """The app behind "django_risingwave" in INSTALLED_APPS: system checks, inspectdb and dumpdata."""
+    """The app behind "django_risingwave" in INSTALLED_APPS: system checks, inspectdb, dumpdata and flush."""
 
     name = "django_risingwave"
     verbose_name = "RisingWave"

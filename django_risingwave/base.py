@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import OperationalError
+from django.db import Error, OperationalError
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.utils.functional import cached_property
 
@@ -227,6 +227,31 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
         if self.is_risingwave:
             with self.cursor() as cursor:
                 cursor.execute("FLUSH")
+
+    @property
+    def waits_for_each_write(self) -> bool:
+        """Whether each write waits until it is visible: OPTIONS["implicit_flush"]."""
+        return self._options.implicit_flush and self.is_risingwave
+
+    @contextmanager
+    def without_implicit_flush(self) -> Iterator[None]:
+        """Send the writes of a block without a wait for each. Call flush() when they must be visible."""
+        if not self.waits_for_each_write:
+            yield
+            return
+        self._set_implicit_flush(to=False)
+        try:
+            yield
+        except Exception:
+            # Another error, such as a lost connection, must not hide the first.
+            with suppress(Error):
+                self._set_implicit_flush(to=True)
+            raise
+        self._set_implicit_flush(to=True)
+
+    def _set_implicit_flush(self, *, to: bool) -> None:
+        with self.cursor() as cursor:
+            cursor.execute(f"SET rw_implicit_flush TO {str(to).lower()}")
 
     def create_cursor(self, name: str | None = None) -> Any:
         """Return the driver's cursor, or a server-side cursor if there is a name, as in chunked_cursor()."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class DatabaseCreation(PostgreSQLDatabaseCreation):
-    """Creates and drops the test database."""
+    """Creates, fills and drops the test database."""
 
     connection: DatabaseWrapper
 
@@ -41,6 +41,12 @@ class DatabaseCreation(PostgreSQLDatabaseCreation):
                     f"DATABASES[{self.connection.alias!r}]['TEST']."
                 )
         return ""
+
+    def deserialize_db_from_string(self, data: str) -> None:
+        """Save the rows of a test with serialized_rollback, and wait once instead of after each row."""
+        with self.connection.without_implicit_flush():
+            super().deserialize_db_from_string(data)
+        self.connection.flush()
 
     def _clone_test_db(self, suffix: str, verbosity: int, keepdb: bool = False) -> NoReturn:  # noqa: FBT001, FBT002 - Django's signature
         """Refuse, after dropping the database to copy: CREATE DATABASE has no TEMPLATE."""

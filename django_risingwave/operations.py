@@ -13,12 +13,16 @@ from django.db.backends.utils import split_tzname_delta
 from django_risingwave.columns.limits import checked_dumps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from django.core.management.color import Style
     from django.db.models.expressions import Expression
 
     from django_risingwave.base import DatabaseWrapper
+
+# RisingWave warns of plans with more than 30 levels (PLAN_DEPTH_THRESHOLD in src/frontend/src/optimizer/
+# plan_node/mod.rs at v3.0.3), and each UNION ALL may add one.
+_TABLES_PER_QUERY = 25
 
 _PLANS = ("LOGICAL", "PHYSICAL", "DISTSQL")
 _TEXT_TYPES = frozenset(("GenericIPAddressField", "IPAddressField", "UUIDField"))
@@ -146,6 +150,33 @@ class DatabaseOperations(PostgreSQLDatabaseOperations):
             f"{style.SQL_FIELD(self.quote_name(table))};"
             for table in tables
         ]
+
+    def execute_sql_flush(self, sql_list: Iterable[str]) -> None:
+        """Empty the tables of sql_flush() that have rows, and wait once.
+
+        With implicit_flush RisingWave waits for a checkpoint after each DELETE, also from an empty table.
+        Without it, the last writes may still be invisible, also to a DELETE.
+        """
+        if not self.connection.waits_for_each_write:
+            self.connection.flush()
+        statements = {sql.removeprefix("DELETE FROM ").removesuffix(";"): sql for sql in sql_list}
+        filled = [statements[table] for table in self._tables_with_rows(list(statements))]
+        with self.connection.without_implicit_flush(), self.connection.cursor() as cursor:
+            for sql in filled:
+                cursor.execute(sql)
+        if filled:
+            self.connection.flush()
+
+    def _tables_with_rows(self, tables: list[str]) -> Iterator[str]:
+        """Yield those of the (quoted) tables that have rows."""
+        queries = [
+            "SELECT '{}' WHERE EXISTS (SELECT 1 FROM {})".format(table.replace("'", "''"), table)  # noqa: S608 - quoted
+            for table in tables
+        ]
+        with self.connection.cursor() as cursor:
+            for start in range(0, len(queries), _TABLES_PER_QUERY):
+                cursor.execute(" UNION ALL ".join(queries[start : start + _TABLES_PER_QUERY]))
+                yield from [table for (table,) in cursor.fetchall()]
 
     def sequence_reset_by_name_sql(self, style: Style, sequences: Any) -> list[str]:
         """Return nothing: RisingWave has no sequences."""
