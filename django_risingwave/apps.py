@@ -10,10 +10,12 @@ class RisingWaveConfig(AppConfig):
 
     def ready(self) -> None:
         from django_risingwave.checks import check_databases, check_models  # noqa: PLC0415 - imports models
+        from django_risingwave.relations import check_relations  # noqa: PLC0415 - imports models
 
         # Without Tags.database, whose checks run only with `check --database`: this one sends no query.
         checks.register(check_databases)
         checks.register(check_models, checks.Tags.models)
+        checks.register(check_relations, checks.Tags.models)
         if apps.is_installed("django.contrib.admin"):
             from django_risingwave.admin import check_admin  # noqa: PLC0415 - imports the admin
 

@@ -23,6 +23,7 @@ from django_risingwave.expressions.subqueries import (
 from django_risingwave.expressions.vendors import CompilesForPostgreSQL
 from django_risingwave.fields import RowIdField, has_generated_columns
 from django_risingwave.models import ReadOnlyError, ReadOnlyModel
+from django_risingwave.relations import check_joins
 
 if TYPE_CHECKING:
     from django.db.models import Field, Model
@@ -102,6 +103,11 @@ class SQLCompiler(CompilesForPostgreSQL, PostgreSQLCompiler):
         if query.group_by is not None or any(a.contains_aggregate for a in query.annotation_select.values()):
             selected = [column for column, _, _ in self.select or ()]
             check_beside_aggregates([*selected, self.having])  # type: ignore[attr-defined]  # not in the stubs
+
+    def get_from_clause(self) -> Any:
+        """Refuse joins with tables of another database."""
+        check_joins(self.query)
+        return super().get_from_clause()
 
     def collapse_group_by(self, expressions: Any, having: Any) -> Any:
         #: The expressions of GROUP BY, for scalar_subqueries.py.

@@ -26,7 +26,8 @@ def first_risingwave_alias() -> str | None:
     return next(filter(_is_risingwave_alias, connections), None)
 
 
-def _is_risingwave_model(model: type[Model] | Model) -> bool:
+def is_risingwave_model(model: type[Model] | Model) -> bool:
+    """Return whether RisingWaveRouter sends the model's queries to RisingWave."""
     # The table of a many-to-many field is on the database of the field's model, and a proxy on its model's.
     owner: Any = model._meta.auto_created or model._meta.concrete_model or model
     return bool(owner._meta.required_db_vendor == VENDOR)
@@ -45,7 +46,7 @@ class RisingWaveRouter:
         Raises ImproperlyConfigured if DATABASES has none.
         """
         hinted = instance._state.db if instance is not None else None
-        if _is_risingwave_model(model):
+        if is_risingwave_model(model):
             if _is_risingwave_alias(hinted):
                 return hinted
             return self._alias_for(model)
@@ -65,8 +66,11 @@ class RisingWaveRouter:
         )
 
     def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool | None:
-        """Forbid relations between models on RisingWave and others, which are on another database."""
-        return False if _is_risingwave_model(obj1) != _is_risingwave_model(obj2) else None
+        """Forbid relations between models on RisingWave and others, which are on another database.
+
+        RelationsRouter permits them.
+        """
+        return False if is_risingwave_model(obj1) != is_risingwave_model(obj2) else None
 
     def allow_migrate(
         self, db: str, app_label: str, model_name: str | None = None, **hints: Any
@@ -81,12 +85,24 @@ class RisingWaveRouter:
         if "required_db_vendor" in hints:
             belongs = hints["required_db_vendor"] == VENDOR
         elif model := hints.get("model") or _installed_model(app_label, model_name):
-            belongs = _is_risingwave_model(model)
+            belongs = is_risingwave_model(model)
         else:
             belongs = _has_only_risingwave_models(app_label)
         if belongs:
             return on_risingwave
         return False if on_risingwave else None
+
+
+class RelationsRouter(RisingWaveRouter):
+    """A RisingWaveRouter that permits relations between RisingWave and other databases.
+
+    An instance of the other database can then be assigned to a ForeignKey. The key is stored, and neither
+    server checks it; the system check E008 says what else such a field needs (docs/backend/relations.md).
+    """
+
+    def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool | None:
+        """Permit every relation of a model on RisingWave."""
+        return True if is_risingwave_model(obj1) or is_risingwave_model(obj2) else None
 
 
 def _installed_model(app_label: str, model_name: str | None) -> type[Model] | None:
@@ -98,4 +114,4 @@ def _installed_model(app_label: str, model_name: str | None) -> type[Model] | No
 
 def _has_only_risingwave_models(app_label: str) -> bool:
     models = [model for model in apps.get_models() if model._meta.app_label == app_label]
-    return bool(models) and all(map(_is_risingwave_model, models))
+    return bool(models) and all(map(is_risingwave_model, models))
