@@ -10,6 +10,7 @@ from django.db import connections
 
 from django_risingwave.version import ServerVersion
 from tests.django_risingwave.double import Double
+from tests.django_risingwave.double.catalog import RW_CATALOG
 from tests.django_risingwave.table import THING, Table
 
 if TYPE_CHECKING:
@@ -143,37 +144,6 @@ def connect(standin: DatabaseWrapper) -> Iterator[Callable[[], Any]]:
     yield connect
     for other in opened:
         other.close()
-
-
-# The part of rw_catalog that introspection.py reads, over PostgreSQL's catalog.
-RW_CATALOG = """
-CREATE SCHEMA rw_catalog;
-CREATE VIEW rw_catalog.rw_schemas AS SELECT oid AS id, nspname AS name FROM pg_namespace;
-CREATE VIEW rw_catalog.rw_relations AS
-    SELECT oid AS id, relname AS name, relnamespace AS schema_id, CASE relkind
-        WHEN 'r' THEN CASE WHEN relname LIKE 'source%' THEN 'source' ELSE 'table' END
-        WHEN 'm' THEN 'materialized view' WHEN 'v' THEN 'view' WHEN 'i' THEN 'index'
-    END AS relation_type
-    FROM pg_class;
-CREATE VIEW rw_catalog.rw_columns AS
-    SELECT attrelid AS relation_id, attname AS name, attnum::int AS position, EXISTS (
-        SELECT FROM pg_index WHERE indrelid = attrelid AND indisprimary AND attnum = ANY (indkey)
-    ) OR EXISTS (
-        -- A materialized view is keyed by its grouping columns: here by the first column.
-        SELECT FROM pg_class WHERE oid = attrelid AND relkind = 'm' AND attnum = 1
-    ) AS is_primary_key, attname = '_row_id' AS is_hidden
-    FROM pg_attribute WHERE attnum > 0;
-CREATE VIEW rw_catalog.rw_indexes AS
-    SELECT oid AS id, relname AS name, indrelid AS primary_table_id,
-        ARRAY(SELECT unnest(indkey)) AS key_columns,
-        replace(pg_get_indexdef(indexrelid), ' USING btree', '') AS definition
-    FROM pg_index JOIN pg_class ON oid = indexrelid WHERE NOT indisprimary;
-CREATE TABLE rw_catalog.rw_subscriptions (id serial, name text, schema_id oid, source_id oid);
-CREATE VIEW rw_catalog.rw_depend AS
-    SELECT DISTINCT ev_class AS objid, refobjid FROM pg_depend JOIN pg_rewrite ON pg_rewrite.oid = objid
-    WHERE classid = 'pg_rewrite'::regclass AND refclassid = 'pg_class'::regclass
-    UNION ALL SELECT id::oid, source_id FROM rw_catalog.rw_subscriptions;
-"""
 
 
 _GENERATED = re.compile(r'(?<=\w) AS (\(.*?\))(?=, "|\)$)')

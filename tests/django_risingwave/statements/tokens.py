@@ -254,6 +254,15 @@ def parse(sql: str) -> list[Statement]:
     return found
 
 
+def split_text(sql: str) -> list[str]:
+    """Split SQL at semicolons, and return the statements as written, without the space around them."""
+    ends = [match.start() for match in _TOKEN.finditer(sql) if match[0] == ";"]
+    parts = [
+        sql[start:end].strip() for start, end in zip([0, *(e + 1 for e in ends)], [*ends, None], strict=True)
+    ]
+    return [part for part in parts if part]
+
+
 def _normalized(match: re.Match[str]) -> str:
     return _NORMALIZED.get(match.lastgroup or "", match[0].upper())
 

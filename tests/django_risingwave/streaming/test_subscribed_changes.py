@@ -86,7 +86,10 @@ def test_any_number_of_views_is_heard_in_one_session(
     with closing(ChangeListener("risingwave", views)) as listener:
         assert listener.start()
         notify("kind_total")
-        assert next_changes(listener, wake) == set(views)
+        # The notification can come in the middle of a round.
+        names = next_changes(listener, wake)
+        while names != set(views):
+            names |= next_changes(listener, wake)
         (hearing,) = sessions_with_cursors(double)
         assert len(hearing.cursors) == number
         # The other is the calling thread's, with which it reads.

@@ -1,0 +1,22 @@
+"""A double of RisingWave: a proxy in front of the stand-in that answers as RisingWave 2.8.0 has answered.
+
+The rows come from the stand-in. What describes them comes from the transcripts in data/transcripts/: columns
+with the oids of their types, tags, and the errors of statements that RisingWave refuses. Modules:
+
+    messages        the protocol's messages
+    translation     the statement that PostgreSQL is sent in place of RisingWave's
+    subscriptions   cursors over the changes of a view, which PostgreSQL doesn't have
+    answers         PostgreSQL's answer in the form of RisingWave's
+    errors          errors in RisingWave's words
+    server          connections, changes, and faults to order
+
+It differs from RisingWave: writes are visible at once, and materialized views are plain views. An epoch ends
+with each notification of a change and with FLUSH. A change has any row of the view, since a notification
+doesn't say which row changed. data/differences.toml lists where its answers differ from the transcripts.
+"""
+
+from __future__ import annotations
+
+from tests.django_risingwave.double.server import Double, Session
+
+__all__ = ["Double", "Session"]

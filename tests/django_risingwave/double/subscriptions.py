@@ -1,0 +1,136 @@
+"""Subscriptions and their cursors, which PostgreSQL doesn't have."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.django_risingwave.double.catalog import with_subscriptions
+from tests.django_risingwave.double.errors import existing, missing, refusal
+from tests.django_risingwave.double.messages import complete, fields
+
+if TYPE_CHECKING:
+    from tests.django_risingwave.double.server import Double
+
+EXPIRED = "The cursor has exceeded its maximum lifetime, please recreate it (close then declare cursor)."
+TOO_LARGE = "rw_timestamp is too large, need to be less than the current unix_millis"
+TOO_SMALL = (
+    "rw_timestamp is too small, need to be large than the current unix_millis - subscription's retention time"
+)
+_UNIT_SECONDS = {"s": 1, "second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
+
+_NAME = r'"?(\w+)"?'
+_SINCE = r"(FULL|SINCE (?:now\(\)|begin\(\)|\d+))"
+_STATEMENTS = {
+    "create": rf"CREATE SUBSCRIPTION {_NAME} FROM {_NAME} WITH \(retention = '(\d+) ?(\w+?)s?'\)",
+    "drop": rf"DROP SUBSCRIPTION (?:IF EXISTS )?{_NAME}",
+    "find": r"(.*\brw_catalog\.rw_(?:subscriptions|depend)\b.*)",
+    "declare": rf"DECLARE {_NAME} SUBSCRIPTION CURSOR FOR {_NAME} {_SINCE}",
+    "fetch": rf"FETCH (NEXT|\d+) FROM {_NAME}(?: WITH \(timeout = '(\d+)s'\))?",
+    "close": rf"CLOSE {_NAME}",
+}
+_PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _STATEMENTS.items()}
+
+
+@dataclass
+class Cursor:
+    """A cursor over the changes of a view."""
+
+    subscription: str
+    view: str
+    #: The next FETCH returns changes of this timestamp and later, in milliseconds since 1970.
+    since: int
+    #: Whether the next FETCH returns the existing rows instead.
+    is_full: bool
+    #: How many times FETCH was called. From the second on, the first has been answered.
+    fetches: int = 0
+    declared_at: float = field(default_factory=time.monotonic)
+
+
+class Subscriptions:
+    """The subscriptions as one session knows them, with its cursors."""
+
+    def __init__(self, double: Double) -> None:
+        self.double = double
+        self.cursors: dict[str, Cursor] = {}
+
+    def translate(self, sql: str) -> str | bytes | None:
+        """Return the statement that PostgreSQL is sent instead, or the answer, or None for others."""
+        for name, pattern in _PATTERNS.items():
+            if match := pattern.fullmatch(sql):
+                translated: str | bytes | None = getattr(self, f"_{name}")(*match.groups())
+                return translated
+        return None
+
+    def _create(self, name: str, source: str, count: str, unit: str) -> bytes:
+        if name in self.double.subscriptions:
+            return fields(b"E", existing("subscription", name))
+        self.double.subscriptions[name] = source
+        self.double.retentions[name] = int(count) * _UNIT_SECONDS[unit]
+        return complete("CREATE_SUBSCRIPTION")
+
+    def _drop(self, name: str) -> bytes:
+        if self.double.subscriptions.pop(name, None) is None:
+            return fields(b"E", missing("subscription", name))
+        return complete("DROP_SUBSCRIPTION")
+
+    def _find(self, sql: str) -> str:
+        return with_subscriptions(sql, self.double.subscriptions)
+
+    def _declare(self, name: str, subscription: str, begin: str) -> bytes:
+        if name in self.cursors:
+            return fields(b"E", refusal("Catalog error", f"cursor `{name}` already exists"))
+        if subscription not in self.double.subscriptions:
+            return fields(b"E", missing("subscription", subscription))
+        now = milliseconds()
+        since = {"FULL": now, "SINCE now()": now, "SINCE begin()": 0}.get(begin)
+        if since is None:
+            since = int(begin.removeprefix("SINCE "))
+            if since > now:
+                return fields(b"E", refusal("Catalog error", TOO_LARGE))
+            if since < now - 1_000 * self.double.retentions.get(subscription, now):
+                return fields(b"E", refusal("Catalog error", TOO_SMALL))
+        view = self.double.subscriptions[subscription]
+        self.cursors[name] = Cursor(subscription, view, since, is_full=begin == "FULL")
+        return complete("DECLARE_CURSOR")
+
+    def _fetch(self, size: str, name: str, timeout: str | None) -> str | bytes | None:
+        if name not in self.cursors:
+            return None
+        cursor, double = self.cursors[name], self.double
+        limit = 1 if size == "NEXT" else int(size)
+        cursor.fetches += 1
+        if cursor.subscription not in double.subscriptions:
+            return fields(b"E", refusal(f"Item not found: subscription {cursor.subscription} not found"))
+        if cursor.is_full:
+            cursor.is_full = False
+            columns = "*, 'Insert'::varchar AS op, NULL::bigint AS rw_timestamp"
+            return f"SELECT {columns} FROM {cursor.view} LIMIT {limit}"
+        until = time.monotonic() + int(timeout or 0)
+        with double.changed:
+            while True:
+                if cursor.declared_at <= double.expired_at:
+                    return fields(b"E", refusal(f"internal error: {EXPIRED}"))
+                epochs = [epoch for epoch in double.changes[cursor.view] if epoch >= cursor.since]
+                left = until - time.monotonic()
+                if epochs or left <= 0:
+                    break
+                double.changed.wait(left)
+        epochs = epochs[:limit]
+        if epochs:
+            cursor.since = epochs[-1] + 1
+        return f"""
+            SELECT changed.*, 'Insert'::varchar AS op, epoch.rw_timestamp
+            FROM unnest(ARRAY{epochs}::bigint[]) AS epoch (rw_timestamp)
+            LEFT JOIN LATERAL (SELECT * FROM {cursor.view} LIMIT 1) AS changed ON true
+        """
+
+    def _close(self, name: str) -> bytes | None:
+        return complete("CLOSE_CURSOR") if self.cursors.pop(name, None) else None
+
+
+def milliseconds() -> int:
+    """Return the time, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
