@@ -144,6 +144,8 @@ def _order_within_partition(node: Any, compiler: SQLCompiler) -> list[Any]:
 def _holds_key(expressions: Iterable[Any], compiler: SQLCompiler) -> bool:
     """Return whether no two rows of the query are equal in these expressions, since they hold the key."""
     query: Any = compiler.query
+    if query.extra_tables:
+        return False
     for alias, references in query.alias_refcount.items():
         joined = getattr(query.alias_map[alias], "join_field", None)
         if references and isinstance(joined, ForeignObjectRel) and not isinstance(joined, OneToOneRel):

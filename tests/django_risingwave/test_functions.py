@@ -118,6 +118,14 @@ def test_a_function_gives_what_it_gives_on_postgresql(
     assert value(expression) == expected
 
 
+def test_upper_and_lower_only_change_ascii_letters_on_risingwave(
+    row: Everything, connection: DatabaseWrapper
+) -> None:
+    upper, lower = ("çX", "Çx") if connection.is_risingwave else ("ÇX", "çx")
+    assert value(functions.Upper(Value("çx"))) == upper
+    assert value(functions.Lower(Value("ÇX"))) == lower
+
+
 def test_now_is_the_time_of_the_statement_on_the_standin(standin: DatabaseWrapper, row: Everything) -> None:
     before = timezone.now()
     first, second = value(functions.Now()), value(functions.Now())
