@@ -106,6 +106,7 @@ def test_djangos_own_fields_pass(field: models.Field[Any, Any]) -> None:
 @isolate_apps("django_risingwave")
 def test_fields_of_a_read_only_model_are_not_checked() -> None:
     class View(MaterializedView):
+        kind = models.TextField(primary_key=True)
         total = models.DecimalField(max_digits=40, decimal_places=2, unique=True)
 
         class Meta(MaterializedView.Meta):
