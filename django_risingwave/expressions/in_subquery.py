@@ -16,7 +16,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db.models.expressions import Col, ColPairs, Subquery
+from django.db.models.expressions import Col, ColPairs, ExpressionWrapper, Subquery
 from django.db.models.fields.tuple_lookups import TupleExact, TupleIn
 from django.db.models.lookups import In
 from django.db.models.sql import Query
@@ -155,7 +155,9 @@ def _equal_or_null(left: Any, right: Any, compiler: SQLCompiler) -> Sql:
 
 def _of_rows(node: Any) -> Any:
     """Return the lookup with a right side that returns rows, if it is a subquery."""
-    query = node.rhs.query if type(node.rhs) is Subquery else node.rhs
+    query = node.rhs.expression if isinstance(node.rhs, ExpressionWrapper) else node.rhs
+    if type(query) is Subquery:
+        query = query.query
     if not isinstance(query, Query):
         return node
     node = copy(node)
@@ -174,8 +176,11 @@ def _name(column: Any) -> str:
 
 
 def _can_be_null(expression: Any, query: Any) -> bool:
-    """Return whether an expression can be NULL, as far as Django knows."""
-    if not isinstance(expression, Col):
+    """Return whether an expression can be NULL, as far as Django knows.
+
+    Nothing holds the columns of an unmanaged model, such as that of a view, to what its fields say.
+    """
+    if not isinstance(expression, Col) or not expression.target.model._meta.managed:
         return True
     join = query.alias_map.get(expression.alias)
     return join is None or join.join_type == LOUTER or expression.target.null

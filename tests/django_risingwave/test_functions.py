@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.postgres.functions import RandomUUID
+from django.contrib.postgres.lookups import Overlap
 from django.db import NotSupportedError, models
 from django.db.models import F, Q, Sum, Value, Window, functions
 from django.db.models.expressions import BaseExpression
@@ -180,6 +181,7 @@ MISSING: list[tuple[Any, str]] = [
     (Window(functions.Lead("small", default=0), order_by="id"), r"a default in LEAD\(\)"),
     (Window(Sum("small", filter=Q(small=7)), order_by="id"), "filter= in a window function"),
     (functions.Collate("slug", "en_US"), "only supports the collations .*, not 'en_US'"),
+    (Overlap(F("slug"), F("slug")), "RisingWave 2.8 doesn't support `overlap`"),
     *(
         (getattr(functions, name)(), f"{name} is not supported on this database backend")
         for name in ("UUID4", "UUID7")
