@@ -44,6 +44,7 @@ def test_the_last_rows_stay_until_the_database_is_back(own_standin, site):
     own_standin.start()
     own_standin.insert("Utah")
     get_until(lambda answer: "Utah" in answer.body, site, STATES_PATH)
+    get_until(lambda _: "can be read again" in site.log.read_text(), site, STATES_PATH)
     log = site.log.read_text()
     assert log.count("can't be read") == log.count("can be read again") == 1
     assert "Traceback" not in log
