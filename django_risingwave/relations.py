@@ -54,7 +54,8 @@ def _check_relation(field: Any) -> Iterator[CheckMessage]:
             f"deleting {related._meta.label}, since Django looks for {model._meta.label} in {related_alias!r}"
         )
         remedies.append("on_delete=models.DO_NOTHING")
-    if field.db_constraint and _vendor(alias) != VENDOR:
+    # A ForeignObject has no db_constraint.
+    if getattr(field, "db_constraint", False) and _vendor(alias) != VENDOR:
         fails.append("migrate, which creates a foreign key")
         remedies.append("db_constraint=False")
     if not issubclass(model, ReadOnlyModel) and not _may_assign(model, related):

@@ -71,6 +71,7 @@ def test_values_are_read_found_and_ordered_as_they_were_written(
     check()
 
 
+@pytest.mark.risingwave
 def test_the_column_has_no_time_zone(connection: DatabaseWrapper, model: Any) -> None:
     with connection.cursor() as cursor:
         columns = connection.introspection.get_table_description(cursor, model._meta.db_table)
@@ -78,6 +79,7 @@ def test_the_column_has_no_time_zone(connection: DatabaseWrapper, model: Any) ->
     assert _check_model(model) == []
 
 
+@pytest.mark.risingwave
 def test_parts_of_the_value_are_those_that_are_stored(connection: DatabaseWrapper, model: Any) -> None:
     model.objects.bulk_create([model(value=NEW_YEAR), model(value=EVENING)])
     connection.flush()

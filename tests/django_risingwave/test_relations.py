@@ -99,6 +99,12 @@ def test_the_content_type_of_a_generic_key_is_a_relation_too() -> None:
     assert "contenttypes.ContentType in 'default'" in error.msg
 
 
+def test_a_relation_without_a_column_is_named_too() -> None:
+    field = models.ForeignObject(User, models.CASCADE, ["key"], ["id"], related_name="+")
+    (error,) = check(field)
+    assert "This fails: deleting auth.User" in error.msg
+
+
 def test_relations_inside_one_database_pass(settings: Any) -> None:
     for field in (*Book._meta.local_fields, *Book._meta.local_many_to_many, *ShelfTotal._meta.local_fields):
         assert list(_check_relation(field)) == []
