@@ -125,7 +125,7 @@ class Exchange:
         if accepted and is_lacking:
             return recorded_answer(accepted[0])
         self.batch.has_failed = True
-        if refused and refused[0].sql == self.sql:
+        if refused and refused == self.found and refused[0].sql == self.sql:
             return recorded_answer(refused[0])
         return messages.fields(b"E", translated(error, self.sql))
 

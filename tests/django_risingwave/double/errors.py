@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 # statement may be accepted at another time.
 _DEPENDS_ON_STATE = re.compile(
     r"not found|exists$|does not exist$(?<!\) does not exist)|other objects|[Cc]ursor|referenced by"
-    r"|^cannot change|evaluating expression|Query cancelled|rw_timestamp|due to license",
+    r"|^cannot change|not-null constraint|Division by zero|Query cancelled|rw_timestamp|due to license",
     re.MULTILINE,
 )
 
@@ -52,6 +52,11 @@ def translated(error: dict[str, str], sql: str) -> dict[str, str]:
     return translate(error, names, kind[1].lower() if kind else "table")
 
 
+def _missing_relation(error: dict[str, str], names: list[str], kind: str) -> dict[str, str]:
+    # A view that is created doesn't miss itself.
+    return missing("table" if "view" in kind else kind, names[0])
+
+
 def _missing_column(error: dict[str, str], names: list[str], kind: str) -> dict[str, str]:
     if " of relation " in error["M"]:
         return refusal(f"Invalid input syntax: {error['M'].replace(' of relation ', ' of table ')}")
@@ -65,6 +70,11 @@ def _null(error: dict[str, str], names: list[str], kind: str) -> dict[str, str]:
 
 def _used(error: dict[str, str], names: list[str], kind: str) -> dict[str, str]:
     uses = error.get("D", "")
+    if column := re.match(r"column (\w+) of table \w+ depends on column (\w+)", uses):
+        generated, dropped = column.groups()
+        return refusal(
+            f'failed to drop column "{dropped}" because it\'s referenced by a generated column "{generated}"'
+        )
     return refusal(
         f"Permission denied: PermissionDenied: {kind} used by {len(uses.splitlines())} other objects. \n"
         f"DETAIL: {uses}\nHINT:  Use DROP ... CASCADE to drop the dependent objects too."
@@ -84,7 +94,7 @@ _TRANSLATIONS: dict[str, Callable[[dict[str, str], list[str], str], dict[str, st
     "42883": lambda error, names, kind: refusal(
         f"Failed to bind expression: {error['M'].removeprefix('function ')}", error["M"]
     ),
-    "42P01": lambda error, names, kind: missing(kind, names[0]),
+    "42P01": _missing_relation,
     "42P07": lambda error, names, kind: existing(kind, names[0]),
     "57014": lambda error, names, kind: refusal("Query cancelled: timeout after 1 seconds"),
 }

@@ -36,7 +36,8 @@ class Double:
     def __init__(self, folder: str, user: str, database: str) -> None:
         """Proxy the stand-in whose socket is in `folder`. It must not ask for a password."""
         self._backend = f"{folder}/.s.PGSQL.5432"
-        self._user = user
+        #: The user that it connects to the stand-in as.
+        self.user = user
         #: All statements of simple queries received, in order.
         self.statements: list[str] = []
         #: The source of each subscription, by the subscription's name, and its retention in seconds.
@@ -104,7 +105,7 @@ class Double:
         if database in self._notifications:
             return
         connection = self._notifications[database] = self.connect()
-        connection.sendall(messages.startup(self._user, database) + messages.query(f"LISTEN {CHANNEL}"))
+        connection.sendall(messages.startup(self.user, database) + messages.query(f"LISTEN {CHANNEL}"))
         thread = threading.Thread(target=self._receive, args=(connection, database))
         self._threads.append(thread)
         thread.start()
