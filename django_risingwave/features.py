@@ -269,6 +269,7 @@ _DJANGO_TEST_SKIPS = {
     """),
     "RisingWave has no ROW_NUMBER() or RANK() without an order.": _tests("""
         expressions_window.tests.WindowFunctionTests test_invalid_filter test_row_number_no_ordering
+        prefetch_related.tests.PrefetchLimitTests test_empty_order
     """),
     "RisingWave has no EXCLUDE GROUP or EXCLUDE TIES.": _tests("""
         expressions_window.tests.WindowFunctionTests test_row_range_rank_exclude_group
