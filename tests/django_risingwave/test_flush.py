@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unittest
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,8 @@ from django.db.models.signals import post_migrate
 from django.test import TestCase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from django_risingwave.base import DatabaseWrapper
-    from tests.django_risingwave.conftest import Disguise
+    from tests.django_risingwave.double import Double
 
 FLUSH: dict[str, Any] = {"database": "risingwave", "interactive": False, "verbosity": 0}
 
@@ -36,23 +35,26 @@ class AllOnRisingWave:
 
 
 class Waits:
-    """Count how often RisingWave would wait for a checkpoint: in FLUSH, and in writes with implicit_flush."""
+    """Count how often RisingWave has waited for a checkpoint: in FLUSH, and in writes with implicit_flush."""
 
-    def __init__(self, *, implicit_flush: bool) -> None:
+    def __init__(self, statements: list[str], *, implicit_flush: bool) -> None:
+        self._statements = statements
+        self._begin = 0
         self.implicit_flush = implicit_flush
-        self.waited_in: list[str] = []
-        self.writes: list[str] = []
 
-    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        is_write = sql.startswith(("INSERT ", "UPDATE ", "DELETE "))
-        if sql.startswith("SET rw_implicit_flush TO "):
-            self.implicit_flush = sql.endswith("true")
-            return execute("SELECT 1", None, many, context)
-        if is_write:
-            self.writes.append(sql)
-        if sql == "FLUSH" or (is_write and self.implicit_flush):
-            self.waited_in.append(sql)
-        return execute(sql, params, many, context)
+    def take(self) -> tuple[list[str], list[str]]:
+        """Return the statements since the last call that waited, and the writes that didn't."""
+        waited, writes = [], []
+        for sql in self._statements[self._begin :]:
+            if match := re.fullmatch(r"SET rw_implicit_flush TO (true|false)", sql):
+                self.implicit_flush = match[1] == "true"
+            is_write = sql.startswith(("INSERT ", "UPDATE ", "DELETE "))
+            if sql == "FLUSH" or (is_write and self.implicit_flush):
+                waited.append(sql)
+            elif is_write:
+                writes.append(sql)
+        self._begin = len(self._statements)
+        return waited, writes
 
 
 @pytest.fixture(params=[True, False], ids=["implicit_flush", "no implicit_flush"])
@@ -64,21 +66,20 @@ def implicit_flush(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture
 def waits(
     standin: DatabaseWrapper,
-    disguise: Disguise,
+    request: pytest.FixtureRequest,
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
     *,
     implicit_flush: bool,
-) -> Iterator[Waits]:
-    """A database with the tables of Django's own apps too, taken for RisingWave."""
+) -> Waits:
+    """A database with the tables of Django's own apps too, on the double of RisingWave."""
+    monkeypatch.setitem(standin.settings_dict["OPTIONS"], "implicit_flush", implicit_flush)
+    double: Double = request.getfixturevalue("double")
     settings.DATABASE_ROUTERS = [AllOnRisingWave()]
     call_command("migrate", "auth", database="risingwave", verbosity=0)
-    monkeypatch.setitem(standin.settings_dict["OPTIONS"], "implicit_flush", implicit_flush)
-    waits = Waits(implicit_flush=implicit_flush)
-    # Before the disguise, which replaces FLUSH.
-    standin.execute_wrappers.insert(0, waits)
-    yield waits
-    standin.execute_wrappers.remove(waits)
+    waits = Waits(double.statements, implicit_flush=implicit_flush)
+    waits.take()
+    return waits
 
 
 def create_group() -> None:
@@ -99,10 +100,11 @@ def test_a_flush_with_contrib_rows_waits_twice(waits: Waits, *, implicit_flush: 
     before = contrib_rows()
     assert all(before)
     create_group()
-    waits.waited_in.clear()
+    waits.take()
     call_command("flush", **FLUSH)
+    waited, _ = waits.take()
     # Without implicit_flush, the first FLUSH waits for the test's own writes.
-    assert waits.waited_in == ["FLUSH"] * (2 if implicit_flush else 3)
+    assert waited == ["FLUSH"] * (2 if implicit_flush else 3)
     assert waits.implicit_flush is implicit_flush
     assert contrib_rows() == before
     assert not Group.objects.exists()
@@ -110,28 +112,28 @@ def test_a_flush_with_contrib_rows_waits_twice(waits: Waits, *, implicit_flush: 
 
 def test_a_flush_without_post_migrate_waits_once(waits: Waits, *, implicit_flush: bool) -> None:
     create_group()
-    waits.waited_in.clear()
+    waits.take()
     call_command("flush", **FLUSH, inhibit_post_migrate=True)
-    assert waits.waited_in == ["FLUSH"] * (1 if implicit_flush else 2)
+    waited, _ = waits.take()
+    assert waited == ["FLUSH"] * (1 if implicit_flush else 2)
     assert contrib_rows() == ([], [])
 
 
 def test_only_tables_with_rows_are_emptied(waits: Waits) -> None:
     call_command("flush", **FLUSH, inhibit_post_migrate=True)
     create_group()
-    waits.writes.clear()
-    waits.waited_in.clear()
-    call_command("flush", **FLUSH, inhibit_post_migrate=True)
-    assert waits.writes == ['DELETE FROM "auth_group";']
-    waits.writes.clear()
-    call_command("flush", **FLUSH, inhibit_post_migrate=True)
-    assert waits.writes == []
+    waits.take()
+    for expected in (['DELETE FROM "auth_group"'], []):
+        call_command("flush", **FLUSH, inhibit_post_migrate=True)
+        _, writes = waits.take()
+        assert writes == expected
 
 
 def test_a_receiver_of_post_migrate_reads_its_own_writes(waits: Waits, *, implicit_flush: bool) -> None:
     was_implicit = []
 
     def receive(**kwargs: Any) -> None:
+        waits.take()
         was_implicit.append(waits.implicit_flush)
 
     sender = apps.get_app_config("auth")
@@ -150,9 +152,11 @@ def test_serialized_rows_are_restored_with_one_wait(
     rows = (model._default_manager.all() for model in (ContentType, Permission))
     data = serializers.serialize("json", chain.from_iterable(rows))
     call_command("flush", **FLUSH, inhibit_post_migrate=True)
-    waits.waited_in.clear()
+    waits.take()
     standin.creation.deserialize_db_from_string(data)
-    assert waits.waited_in == ["FLUSH"]
+    waited, writes = waits.take()
+    assert waited == ["FLUSH"]
+    assert len(writes) > 10
     assert waits.implicit_flush is implicit_flush
     assert contrib_rows() == before
 
@@ -164,6 +168,7 @@ def test_a_failed_flush_restores_implicit_flush(
     create_group()
     with pytest.raises(DatabaseError):
         standin.ops.execute_sql_flush(statements)
+    waits.take()
     assert waits.implicit_flush is implicit_flush
 
 
@@ -181,11 +186,11 @@ def test_a_test_case_waits_twice_beside_its_own_writes(
             assert Group.objects.get().name == "A"
 
     monkeypatch.setattr(Rows, "_should_reload_connections", lambda self: False)
-    waits.waited_in.clear()
+    waits.take()
     suite = unittest.defaultTestLoader.loadTestsFromTestCase(Rows)
     result = unittest.TestResult()
     suite.run(result)
     assert result.wasSuccessful(), [*result.errors, *result.failures]
-    own = [sql for sql in waits.waited_in if sql.startswith("INSERT")]
-    assert len(own) == implicit_flush
-    assert len(waits.waited_in) - len(own) <= (2 if implicit_flush else 3)
+    waited, _ = waits.take()
+    # The row of the test itself comes first.
+    assert waited[implicit_flush:] == ["FLUSH"] * (2 if implicit_flush else 3)
