@@ -95,6 +95,12 @@ def load(version: str = VERSION) -> list[Transcript]:
     return [Transcript.from_json(line) for line in lines]
 
 
+def unrecorded() -> list[str]:
+    """Return the statements that the backend sends and that no transcript has, each a line of the file."""
+    lines = (DATA / "unrecorded.sql").read_text(encoding="utf-8").splitlines()
+    return [line.rstrip(";") for line in lines if line and not line.startswith("--")]
+
+
 @lru_cache(maxsize=10_000)
 def form(sql: str) -> str:
     """Return the SQL with literals and generated names normalized: words in upper case, names as written."""

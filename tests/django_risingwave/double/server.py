@@ -231,6 +231,8 @@ class Session:
                 return recorded_answer(accepted[0])
             if sql.startswith("SET "):
                 return messages.complete("SET_VARIABLE")
+            if sql == "RECOVER":
+                return messages.complete("RECOVER")
         return translate(sql)
 
     # From the stand-in -----------------------------------------------------------------------------------

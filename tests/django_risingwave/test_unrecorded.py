@@ -1,0 +1,96 @@
+"""Each statement that the backend sends is recorded, or listed as one that no RisingWave has answered yet."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from io import StringIO
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+
+from demo.shop.generator.orders import generate, insert_statement
+from demo.shop.models import Order
+from django_risingwave.streaming.changes import ChangeListener
+from django_risingwave.streaming.selectable_event import SelectableEvent
+from django_risingwave.streaming.subscriptions import SubscriptionCursor
+from tests.django_risingwave.transcripts import Transcript, Transcripts, load, recorded, shape, unrecorded
+from tests.processes import DEADLINE_SECONDS
+
+if TYPE_CHECKING:
+    from django_risingwave.base import DatabaseWrapper
+    from tests.django_risingwave.double import Double
+
+APPS = ["demo_shop", "admin", "sessions", "auth", "contenttypes"]
+
+
+def assert_known(double: Double) -> None:
+    """Fail if a statement is neither recorded nor listed."""
+    known = Transcripts([*load(), *map(Transcript, unrecorded())])
+    unknown = {shape(sql): " ".join(sql.split()) for sql in double.statements if not known.find(sql)}
+    lines = "\n".join(f"{sql};" for sql in unknown.values())
+    assert not unknown, (
+        f"Add what no RisingWave has answered to data/unrecorded.sql, for `make live`:\n{lines}"
+    )
+
+
+@pytest.fixture(params=["routed", "unrouted"])
+def migrated(request: pytest.FixtureRequest, settings, connection: DatabaseWrapper, double: Double) -> Double:
+    """The double with the tables of all apps; without a router with those of Django's own apps too."""
+    if request.param == "unrouted":
+        settings.DATABASE_ROUTERS = []
+    call_command("migrate", database="risingwave", verbosity=0)
+    return double
+
+
+def test_the_statements_of_migrate_are_known(migrated: Double) -> None:
+    for app in APPS:
+        call_command("migrate", app, "zero", database="risingwave", verbosity=0)
+    assert len(migrated.statements) > 100
+    assert_known(migrated)
+
+
+def test_the_statements_of_introspection_are_known(migrated: Double, connection: DatabaseWrapper) -> None:
+    call_command("inspectdb", database="risingwave", include_views=True, stdout=StringIO())
+    with connection.cursor() as cursor:
+        connection.introspection.get_subscriptions(cursor)
+        connection.introspection.get_dependents(cursor, "orders")
+    assert_known(migrated)
+
+
+@pytest.mark.parametrize("migrated", ["routed"], indirect=True)
+def test_the_statements_of_the_shop_are_known(migrated: Double, connection: DatabaseWrapper) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(insert_statement(list(islice(generate(1), 9))))
+    Order.objects.using("risingwave").create(orderid=1, itemid=1, qty=1, price=1.5, state="CA")
+    for model in apps.get_app_config("demo_shop").get_models():
+        assert list(model._default_manager.using("risingwave").all()[:5])
+    for order in Order.objects.using("risingwave").filter(state="CA"):
+        order.qty = 2
+        order.save()
+        order.delete()
+    call_command("flush", database="risingwave", interactive=False, verbosity=0)
+    assert not Order.objects.using("risingwave").exists()
+    assert_known(migrated)
+
+
+@pytest.mark.parametrize("migrated", ["routed"], indirect=True)
+def test_the_statements_of_subscriptions_are_known(migrated: Double, connection: DatabaseWrapper) -> None:
+    name, view = next(iter(migrated.subscriptions.items()))
+    for since in ("now", "begin", "full"):
+        with SubscriptionCursor(name, using="risingwave", since=since) as cursor:
+            cursor.flush()
+            cursor.fetch()
+            cursor.fetch(timeout=0.1)
+            cursor.declare(since=migrated.epoch)
+    with closing(ChangeListener("risingwave", [view])) as listener, closing(SelectableEvent()) as wake:
+        assert listener.start()
+        Order.objects.using("risingwave").create(orderid=1, itemid=1, qty=1, price=1.5, state="CA")
+        assert listener.wait(DEADLINE_SECONDS, wake) == {view}
+    assert_known(migrated)
+
+
+def test_what_is_recorded_is_not_listed() -> None:
+    assert [sql for sql in unrecorded() if recorded().find(sql)] == []
