@@ -121,13 +121,18 @@ def test_a_change_is_told_once_and_costs_no_more_statements(
     one_round(listener, double, wake)
 
 
+def change_more_rows_than_a_fetch_returns(double: Double, epoch: int) -> None:
+    with double.changed:
+        double.changes["kind_total"] += [epoch] * (FETCH_ROWS + 1)
+
+
 def test_an_epoch_with_more_changes_than_a_fetch_returns_is_skipped(
     double: Double, listener: ChangeListener, wake: SelectableEvent
 ) -> None:
-    with double.changed:
-        epoch = double.epoch
-        double.changes["kind_total"] += [epoch] * (FETCH_ROWS + 1)
-        double.next_epoch()
+    one_round(listener, double, wake)
+    epoch = double.epoch
+    change_more_rows_than_a_fetch_returns(double, epoch)
+    double.next_epoch()
     before = len(double.statements)
     assert next_changes(listener, wake) == {"kind_total"}
     assert [sql for sql in double.statements[before:] if not sql.startswith("FETCH ")] == [
@@ -137,6 +142,15 @@ def test_an_epoch_with_more_changes_than_a_fetch_returns_is_skipped(
     one_round(listener, double, wake)
     notify("kind_total")
     assert next_changes(listener, wake) == {"kind_total"}
+
+
+def test_an_epoch_that_can_not_be_skipped_is_told_all_the_same(
+    double: Double, listener: ChangeListener, wake: SelectableEvent
+) -> None:
+    """A cursor can't begin in the future, where the clock of the node that dates the epochs may be."""
+    one_round(listener, double, wake)
+    change_more_rows_than_a_fetch_returns(double, double.epoch + 3_600_000)
+    assert next_changes(listener, wake) == set(VIEWS)
 
 
 def test_an_event_ends_the_wait(listener: ChangeListener, wake: SelectableEvent) -> None:
