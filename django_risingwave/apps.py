@@ -1,9 +1,10 @@
 from django.apps import AppConfig, apps
 from django.core import checks
+from django.db.models.signals import pre_migrate
 
 
 class RisingWaveConfig(AppConfig):
-    """The app behind "django_risingwave" in INSTALLED_APPS: system checks, inspectdb, dumpdata and flush."""
+    """The app behind "django_risingwave" in INSTALLED_APPS: system checks, commands, indexes of views."""
 
     name = "django_risingwave"
     verbose_name = "RisingWave"
@@ -11,11 +12,13 @@ class RisingWaveConfig(AppConfig):
     def ready(self) -> None:
         from django_risingwave.checks import check_databases, check_models  # noqa: PLC0415 - imports models
         from django_risingwave.relations import check_relations  # noqa: PLC0415 - imports models
+        from django_risingwave.tables.index_operations import replace_index_operations  # noqa: PLC0415
 
         # Without Tags.database, whose checks run only with `check --database`: this one sends no query.
         checks.register(check_databases)
         checks.register(check_models, checks.Tags.models)
         checks.register(check_relations, checks.Tags.models)
+        pre_migrate.connect(replace_index_operations, sender=self)
         if apps.is_installed("django.contrib.admin"):
             from django_risingwave.admin import check_admin  # noqa: PLC0415 - imports the admin
 

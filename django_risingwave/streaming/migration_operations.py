@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections, router
-from django.db.migrations import operations
 from django.db.migrations.operations.base import Operation, OperationCategory
 
 from django_risingwave.streaming.definitions import MaterializedViewDefinition, SubscriptionDefinition
@@ -31,18 +30,7 @@ class CreatingOperation(Operation):
         raise NotImplementedError
 
 
-class _ForUnmanagedModel(Operation):
-    """An operation that runs for unmanaged models too, unlike Django's."""
-
-    def allow_migrate_model(self, connection_alias: Any, model: type[Model]) -> bool:
-        """Decide as Django's Options.can_migrate() does, without its refusal of unmanaged models."""
-        vendor = connections[connection_alias].vendor
-        return model._meta.required_db_vendor in (None, vendor) and router.allow_migrate_model(
-            connection_alias, model
-        )
-
-
-class CreateTable(_ForUnmanagedModel, CreatingOperation):
+class CreateTable(CreatingOperation):
     """Create the table of an unmanaged model, which CreateModel doesn't.
 
     It is there for migrations that use it already. A new table is a managed model's: Django alters and
@@ -91,24 +79,12 @@ class CreateTable(_ForUnmanagedModel, CreatingOperation):
     def migration_name_fragment(self) -> str:
         return f"{self.model_name.lower()}_table"
 
-
-class AddIndex(_ForUnmanagedModel, operations.AddIndex):
-    """Create an index on a materialized view, or on a table of an unmanaged model.
-
-    Django's AddIndex silently does nothing for unmanaged models. An example::
-
-        AddIndex("StateTurnover", models.Index(fields=["-turnover"], name="by_turnover"))
-
-    The stand-in of a materialized view can't have indexes: there it logs a warning.
-    """
-
-
-class RemoveIndex(_ForUnmanagedModel, operations.RemoveIndex):
-    """Drop what AddIndex created."""
-
-
-class RenameIndex(_ForUnmanagedModel, operations.RenameIndex):
-    """Rename what AddIndex created."""
+    def allow_migrate_model(self, connection_alias: Any, model: type[Model]) -> bool:
+        """Decide as Django's Options.can_migrate() does, without its refusal of unmanaged models."""
+        vendor = connections[connection_alias].vendor
+        return model._meta.required_db_vendor in (None, vendor) and router.allow_migrate_model(
+            connection_alias, model
+        )
 
 
 def runs_on_risingwave(schema_editor: DatabaseSchemaEditor, app_label: str) -> bool:

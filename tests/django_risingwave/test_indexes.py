@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.core.management import call_command
+from django.core.management.sql import emit_pre_migrate_signal
 from django.db import DatabaseError, models
-from django.db.migrations import operations
-from django.db.migrations.state import ModelState
+from django.db.migrations import Migration, operations
+from django.db.migrations.state import ModelState, ProjectState
 
 from django_risingwave.streaming import migration_operations
 from django_risingwave.streaming.aggregates import Count
+from django_risingwave.tables import index_operations
 from tests.django_risingwave.table import LABEL, THING, VENDOR, Table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from django_risingwave.base import DatabaseWrapper
     from tests.django_risingwave.conftest import Disguise
 
@@ -64,6 +69,7 @@ def test_a_field_that_replaces_another_is_indexed_only_on_demand(
 
 # Views ----------------------------------------------------------------------------------------------------
 
+UNMANAGED = {"managed": False}
 BY_TOTAL = models.Index(models.F("total").desc(nulls_last=True), "kind", name="by_total")
 VIEW = ModelState(
     LABEL,
@@ -73,14 +79,42 @@ VIEW = ModelState(
 )
 
 
-def create_index(table: Table) -> None:
-    undo = table.apply(migration_operations.AddIndex("KindTotal", BY_TOTAL))
-    undo()
-    table.apply(migration_operations.AddIndex("KindTotal", BY_TOTAL))
-    table.apply(
-        migration_operations.RenameIndex("KindTotal", new_name="by_total_and_kind", old_name="by_total")
-    )
-    table.apply(migration_operations.RemoveIndex("KindTotal", "by_total_and_kind"))
+MIGRATION = """
+from django.db import migrations, models
+
+class Migration(migrations.Migration):
+    operations = [
+        migrations.CreateModel(
+            "KindTotal",
+            [("kind", models.TextField(primary_key=True)), ("total", models.BigIntegerField())],
+            {"required_db_vendor": "risingwave", "managed": False, "db_table": "kind_total"},
+        ),
+        migrations.AddIndex("KindTotal", models.Index(fields=["total"], name="by_total")),
+    ]
+"""
+CHANGES = [
+    operations.AddIndex("KindTotal", BY_TOTAL),
+    operations.RenameIndex("KindTotal", new_name="by_total_and_kind", old_name="by_total"),
+    operations.RemoveIndex("KindTotal", "by_total_and_kind"),
+]
+
+
+def planned(using: str, *changes: Any) -> Any:
+    """Return a migration of these operations of Django, as `migrate` is about to apply it."""
+    migration: Any = Migration("changes", LABEL)
+    migration.operations[:] = changes
+    emit_pre_migrate_signal(0, False, using, plan=[(migration, False)])
+    return migration
+
+
+def migrate(table: Table, *changes: Any, backwards: bool = False) -> None:
+    """Apply these operations as `migrate` does, and if wanted, unapply them again."""
+    migration, before = planned("risingwave", *changes), table.state
+    with table.connection.schema_editor() as editor:
+        table.state = migration.apply(before.clone(), editor)
+    if backwards:
+        with table.connection.schema_editor() as editor:
+            table.state = migration.unapply(before.clone(), editor)
 
 
 def test_a_materialized_view_gets_an_index(standin: DatabaseWrapper, disguise: Disguise) -> None:
@@ -88,16 +122,40 @@ def test_a_materialized_view_gets_an_index(standin: DatabaseWrapper, disguise: D
     with standin.cursor() as cursor:
         cursor.execute("CREATE MATERIALIZED VIEW kind_total AS SELECT 'a'::varchar AS kind, 1 AS total")
     disguise.statements.clear()
-    create_index(table)
+    migrate(table, *CHANGES)
     create = 'CREATE INDEX "by_total" ON "kind_total" ("total" DESC NULLS LAST, "kind")'
-    drop = 'DROP INDEX IF EXISTS "by_total"'
     assert [sql for sql in disguise.statements if sql != "FLUSH"] == [
-        create,
-        drop,
         create,
         'ALTER INDEX "by_total" RENAME TO "by_total_and_kind"',
         'DROP INDEX IF EXISTS "by_total_and_kind"',
     ]
+    disguise.statements.clear()
+    migrate(table, CHANGES[0], backwards=True)
+    assert [sql for sql in disguise.statements if sql != "FLUSH"] == [
+        create,
+        'DROP INDEX IF EXISTS "by_total"',
+    ]
+
+
+def test_the_command_migrate_creates_an_index_of_a_view(
+    standin: DatabaseWrapper,
+    disguise: Disguise,
+    settings: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "index_migrations"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "0001_initial.py").write_text(MIGRATION)
+    monkeypatch.syspath_prepend(tmp_path)
+    settings.MIGRATION_MODULES = {LABEL: "index_migrations"}
+    settings.DATABASE_ROUTERS = []
+    with standin.cursor() as cursor:
+        cursor.execute("CREATE MATERIALIZED VIEW kind_total AS SELECT 'a'::varchar AS kind, 1 AS total")
+    disguise.statements.clear()
+    call_command("migrate", LABEL, database="risingwave", verbosity=0)
+    assert 'CREATE INDEX "by_total" ON "kind_total" ("total")' in disguise.statements
 
 
 def test_the_stand_in_of_a_view_gets_none_and_says_so(
@@ -109,7 +167,7 @@ def test_the_stand_in_of_a_view_gets_none_and_says_so(
             "kind_total", source="django_risingwave_thing", group_by=["name"], measures={"total": Count()}
         )
     )
-    create_index(table)
+    migrate(table, *CHANGES)
     assert {record.getMessage() for record in caplog.records} == {
         f"index {name}: ignored, because the stand-in of materialized view kind_total can't have indexes"
         for name in ("by_total", "by_total_and_kind")
@@ -119,9 +177,18 @@ def test_the_stand_in_of_a_view_gets_none_and_says_so(
 def test_a_table_of_an_unmanaged_model_gets_an_index(standin: DatabaseWrapper) -> None:
     table = Table(standin, THING, VIEW)
     table.apply(migration_operations.CreateTable("KindTotal"))
-    create_index(table)
-    table.apply(migration_operations.AddIndex("KindTotal", models.Index(fields=["total"], name="by_total")))
+    migrate(table, operations.AddIndex("KindTotal", models.Index(fields=["total"], name="by_total")))
     assert indexed(table, "kind_total") == [["total"]]
+
+
+def test_unmanaged_models_of_other_databases_get_none(standin: DatabaseWrapper) -> None:
+    state = ProjectState()
+    state.add_model(ModelState(LABEL, "Other", [("id", models.IntegerField(primary_key=True))], UNMANAGED))
+    add = index_operations.AddIndex("Other", models.Index(fields=["id"], name="by_id"))
+    migration = planned("default", operations.AddIndex("Other", add.index))
+    assert type(migration.operations[0]) is operations.AddIndex
+    model = state.apps.get_model(LABEL, "Other")
+    assert not add.allow_migrate_model("default", model)
 
 
 # A removed column ------------------------------------------------------------------------------------------
