@@ -49,9 +49,11 @@ def milliseconds(repeats: int, action: Callable[[], object]) -> str:
 
 def measure(cursor: Any, repeats: int) -> list[str]:
     """Return the ms of four reads, an insert of 1,000 lines, an insert of one, and four aggregations."""
+    from live.leading import leading_model  # noqa: PLC0415 - its models need django.setup()
     from live.rankings import RANKINGS  # noqa: PLC0415 - its models need django.setup()
 
-    reads = [ranking.queryset().query.sql_with_params() for ranking in RANKINGS.values()]
+    rankings = RANKINGS.values()
+    reads = [ranking.queryset(leading_model(ranking)).query.sql_with_params() for ranking in rankings]
     orders = generate(1, FIRST_MEASURED_ORDER)
 
     def read() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 from live.asgi import application
@@ -18,6 +19,7 @@ from django.urls import include, path
 from live import access, views
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot
+from live.sources import Source, find_sources
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
@@ -27,6 +29,12 @@ __all__ = ["application"]
 settings.ROOT_URLCONF = __name__
 # The alternative at its best: by default, Django would open a connection for each poll.
 connections["risingwave"].settings_dict["CONN_MAX_AGE"] = None
+
+
+@cache
+def sources() -> list[Source]:
+    """Return what each ranking is read from."""
+    return list(find_sources("risingwave", RANKINGS.values()).values())
 
 
 def add_time(response: HttpResponseBase, began: float) -> HttpResponseBase:
@@ -47,10 +55,7 @@ def from_database(request: HttpRequest) -> HttpResponseBase:
     if not (access.is_open() or request.user.is_authenticated):
         return add_time(HttpResponse(status=401), began)
     now = datetime.now(UTC)
-    snapshots = [
-        Snapshot(ranking, tuple(ranking.queryset()), changed_at=now, source="")
-        for ranking in RANKINGS.values()
-    ]
+    snapshots = [Snapshot(source.ranking, source.rows(), changed_at=now, source="") for source in sources()]
     cards = (render_to_string("live/card.html", {"snapshot": snapshot}) for snapshot in snapshots)
     return add_time(HttpResponse("".join(cards)), began)
 

@@ -15,8 +15,11 @@ class LiveConfig(AppConfig):
         autodiscover_modules("rankings")
         from live import logins  # noqa: PLC0415 - needs the apps to be loaded
         from live.checks import check_rankings, check_settings  # noqa: PLC0415 - needs the apps to be loaded
+        from live.database_checks import check_leading_rows, check_reads  # noqa: PLC0415 - as above
 
         checks.register(check_rankings)
         checks.register(check_settings)
+        checks.register(check_leading_rows)
+        checks.register(check_reads, checks.Tags.database)
         user_logged_in.connect(logins.on_logged_in)
         user_logged_out.connect(logins.on_logged_out)

@@ -20,7 +20,7 @@ from live.servers.base import transport_of
 
 if TYPE_CHECKING:
     from live.rankings import Ranking
-    from live.snapshots import Snapshot
+    from live.snapshots import Snapshot, Totals
 
 
 #: Sent with the close code of a restart.
@@ -49,8 +49,8 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         #: Messages that the transport refused, by the ranking's slug or the message's type.
         self._pending: dict[str, Snapshot | Ping | str] = {}
         self._stalled: asyncio.TimerHandle | None = None
-        #: The etag of the last snapshot that the client got, by the ranking's slug.
-        self._sent_etags: dict[str, str] = {}
+        #: The etag and the totals of the last snapshot that the client got, by the ranking's slug.
+        self._sent: dict[str, tuple[str, Totals | None]] = {}
         #: The etags of the snapshots that the client had before it connected.
         self._seen_etags: frozenset[str] = frozenset()
         self._session_key: str | None = None
@@ -200,13 +200,14 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         if isinstance(message, Ping):
             return self.transport.write(rendering.ping_message(message))
         slug = message.ranking.slug
-        is_first = slug not in self._sent_etags
-        if self._sent_etags.get(slug) != message.etag and not (is_first and message.etag in self._seen_etags):
+        is_first = slug not in self._sent
+        content = message.etag, message.totals
+        if self._sent.get(slug) != content and not (is_first and message.etag in self._seen_etags):
             if not self.json:
                 text = rendering.card_message(message)
             else:
                 text = rendering.snapshot_message(message) if is_first else rendering.update_message(message)
             if not self.transport.write(text):
                 return False
-        self._sent_etags[slug] = message.etag
+        self._sent[slug] = content
         return True

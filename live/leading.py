@@ -6,14 +6,17 @@ The migration operation CreateLeadingRows creates both, so that a read costs the
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.apps.registry import Apps
 from django.db import models
 
 from django_risingwave.models import MaterializedView
+from django_risingwave.streaming.definitions import LeadingRowsDefinition
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from live.rankings import Ranking
 
 #: Rows that the leading rows of a ranking have by default: more than any ranking of the demo shows, so that
@@ -31,6 +34,19 @@ def leading_name(slug: str) -> str:
 def totals_name(slug: str) -> str:
     """Return the name of the materialized view of a ranking's totals."""
     return f"{slug.replace('-', '_')}_totals"
+
+
+def advised_index(ranking: Ranking, quote_name: Callable[[str], str]) -> str:
+    """Return the CREATE INDEX by which RisingWave reads the ranking from its view without a scan.
+
+    RisingWave 2.8.0 uses it for the query of Ranking.queryset(), and not for one that casts a column.
+    """
+    meta = ranking.model._meta
+    key, measure = (cast("Any", meta.get_field(name)).column for name in (ranking.key, ranking.measure))
+    name, view = quote_name(f"{meta.db_table}_by_{measure}"), quote_name(meta.db_table)
+    key, measure = quote_name(key), quote_name(measure)
+    order = LeadingRowsDefinition.order(key, measure)
+    return f"CREATE INDEX {name} ON {view} ({order}) INCLUDE ({key}, {measure})"
 
 
 @cache

@@ -46,6 +46,7 @@ def payload(snapshot: Snapshot) -> dict[str, Any]:
             {"rank": row.rank, "key": row.key, "name": row.name, "value": row.value, "display": row.display}
             for row in snapshot.rows
         ],
+        "totals": snapshot.totals and {"keys": snapshot.totals.keys, "sum": snapshot.totals.sum},
     }
 
 
@@ -81,7 +82,7 @@ def snapshot_message(snapshot: Snapshot) -> str:
 
 @once
 def update_message(snapshot: Snapshot) -> str:
-    """Return the message with a ranking whose rows have changed."""
+    """Return the message with a ranking whose rows or totals have changed."""
     return _message(MessageType.UPDATE, **payload(snapshot))
 
 

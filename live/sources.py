@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+import logging
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connections
 
-from live.leading import KEYS, TOTAL, leading_model, leading_name, totals_model, totals_name
+from live.leading import KEYS, TOTAL, advised_index, leading_model, leading_name, totals_model, totals_name
 from live.snapshots import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from django.db.models import Field
+
     from django_risingwave.base import DatabaseWrapper
     from django_risingwave.models import MaterializedView
     from live.rankings import Ranking
     from live.snapshots import Values
+
+logger = logging.getLogger(__name__)
+
+# The slugs of the rankings whose missing leading rows have been logged.
+_advised: set[str] = set()
 
 
 class Source:
@@ -40,29 +48,61 @@ class Source:
 
     def rows(self) -> Values:
         """Read the ranking's pairs of (key, value), in its order. Raises django.db.Error."""
-        queryset = self.ranking.queryset(self._rows_model).using(self.alias)
-        return tuple((key, None if value is None else float(value)) for key, value in queryset)
+        # Of a relation, the attribute is the stored key, not the related object.
+        key = cast("Field[Any, Any]", self._rows_model._meta.get_field(self.ranking.key)).attname
+        return tuple(
+            (getattr(row, key), _as_float(getattr(row, self.ranking.measure)))
+            for row in self.ranking.queryset(self._rows_model).using(self.alias)
+        )
 
     def totals(self) -> Totals | None:
         """Read the totals; None if the database doesn't keep them. Raises django.db.Error."""
         if self._totals_model is None:
             return None
-        columns = (KEYS, TOTAL) if self.ranking.summed else (KEYS,)
-        ((keys, *total),) = self._totals_model._default_manager.using(self.alias).values_list(*columns)
-        return Totals(keys, float(total[0]) if total and total[0] is not None else None)
+        (row,) = self._totals_model._default_manager.using(self.alias)
+        return Totals(getattr(row, KEYS), _as_float(getattr(row, TOTAL, None)))
 
 
 def find_sources(alias: str, rankings: Iterable[Ranking]) -> dict[str, Source]:
-    """Return what each ranking is read from, by slug, after one query. Raises django.db.Error."""
+    """Return what each ranking is read from, by slug, after one query. Raises django.db.Error.
+
+    Log which rankings are read from the view itself, each once per process.
+    """
     connection = cast("DatabaseWrapper", connections[alias])
     with connection.cursor() as cursor:
         relations = connection.introspection.get_relation_kinds(cursor)
-    return {
-        ranking.slug: Source(
+    sources = {}
+    for ranking in rankings:
+        has_leading_rows = leading_name(ranking.slug) in relations
+        if not has_leading_rows:
+            _advise(ranking, connection)
+        sources[ranking.slug] = Source(
             alias,
             ranking,
-            leading_model(ranking) if leading_name(ranking.slug) in relations else ranking.model,
+            leading_model(ranking) if has_leading_rows else ranking.model,
             totals_model(ranking) if totals_name(ranking.slug) in relations else None,
         )
-        for ranking in rankings
-    }
+    return sources
+
+
+def _advise(ranking: Ranking, connection: DatabaseWrapper) -> None:
+    if ranking.slug in _advised:
+        return
+    _advised.add(ranking.slug)
+    view = ranking.model._meta.db_table
+    alternative = ""
+    if connection.is_risingwave:
+        alternative = f", or create an index: {advised_index(ranking, connection.ops.quote_name)}"
+    logger.info(
+        "ranking %s: is read from the whole view %s, because %s doesn't exist. Add the operation "
+        "CreateLeadingRows to a migration%s",
+        ranking.slug,
+        view,
+        leading_name(ranking.slug),
+        alternative,
+    )
+
+
+def _as_float(value: Any) -> float | None:
+    """Return a measure for JSON and the bars: the database has exact numbers."""
+    return None if value is None else float(value)

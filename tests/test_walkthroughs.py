@@ -19,6 +19,8 @@ from demo.shop.catalogue import product_name
 from django_risingwave.models import MaterializedView
 from live import formats
 from live.rankings import Ranking
+from live.snapshots import Totals
+from live.sources import find_sources
 from tests.conftest import BOTH
 from tests.environments import Project, environ, read
 from tests.processes import ROOT
@@ -54,13 +56,13 @@ def test_the_iframe_of_the_page_is_one_that_the_dashboard_offers(page: str, serv
 
 # docs/rankings.md ----------------------------------------------------------------------------------------
 
-MODEL, VIEW, SUBSCRIPTION, ENTRY = blocks("docs/rankings.md", "python")
+MODEL, VIEW, LEADING, ENTRY = blocks("docs/rankings.md", "python")
 
 
 @pytest.fixture
 def item_lines(transactional_db: None) -> Iterator[None]:
     """Run the operations of the page, and reverse them after the test."""
-    operations: list[Operation] = [last_value(code, {}) for code in (VIEW, SUBSCRIPTION)]
+    operations: list[Operation] = [last_value(code, {}) for code in (VIEW, LEADING)]
     state = ProjectState()
     for operation in operations:
         with connections["risingwave"].schema_editor() as editor:
@@ -86,7 +88,10 @@ def test_the_ranking_of_the_page_shows_the_products_in_the_most_order_lines(
     ranking: Ranking = last_value(ENTRY, names | {"register": lambda ranking: ranking})
     orders((1, 2, 3.0, "Ohio"), (2, 9, 1.0, "Utah"), (1, 1, 1.0, "Utah"))
     assert ranking.heading == "Top 5 products by order lines"
-    assert list(ranking.queryset()) == [(1, 2.0), (2, 1.0)]
+    source = find_sources("risingwave", [ranking])[ranking.slug]
+    assert source.relation == "products_by_lines_leading"
+    assert source.rows() == ((1, 2.0), (2, 1.0))
+    assert source.totals() == Totals(keys=2, sum=3.0)
 
 
 # docs/backend/README.md ----------------------------------------------------------------------------------

@@ -7,17 +7,19 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
+import pytest
+
 from live import rendering
 from live.rankings import RANKINGS
-from live.snapshots import Snapshot, combined_etag
+from live.snapshots import Snapshot, Totals, combined_etag
+from tests.live.schemas import faults
 
 RANKING = RANKINGS["states-by-turnover"]
 
 
-def snapshot(*values: tuple[object, float | None], moment: int = 1) -> Snapshot:
-    return Snapshot(
-        RANKING, values, datetime(2026, 1, moment, tzinfo=UTC), source="PostgreSQL 18.4 (stand-in)"
-    )
+def snapshot(*values: tuple[object, float | None], moment: int = 1, totals: Totals | None = None) -> Snapshot:
+    moment_of_change = datetime(2026, 1, moment, tzinfo=UTC)
+    return Snapshot(RANKING, values, moment_of_change, source="PostgreSQL 18.4 (stand-in)", totals=totals)
 
 
 def test_the_same_rows_have_the_same_etag_at_any_time():
@@ -29,6 +31,31 @@ def test_other_rows_another_order_or_another_ranking_have_another_etag():
     elsewhere = Snapshot(RANKINGS["products-by-turnover"], (one, other), snapshot().changed_at, source="")
     etags = {snapshot(one).etag, snapshot(one, other).etag, snapshot(other, one).etag, elsewhere.etag}
     assert len(etags) == 4
+
+
+def test_totals_do_not_change_the_etag():
+    assert snapshot(("Ohio", 2.0), totals=Totals(51, 9.0)).etag == snapshot(("Ohio", 2.0)).etag
+
+
+@pytest.mark.parametrize(
+    ("totals", "text"),
+    [
+        (None, ""),
+        (Totals(50_000, None), "2 of 50,000"),
+        (Totals(51, 0.0), "2 of 51"),
+        (Totals(51, -4.0), "2 of 51"),
+        (Totals(51, 8.0), "2 of 51, 25 % of the total"),
+    ],
+)
+def test_the_extent_says_how_much_of_the_whole_is_shown(totals, text):
+    assert snapshot(("Ohio", 2.0), ("Utah", None), totals=totals).extent == text
+
+
+@pytest.mark.parametrize(("totals", "written"), [(None, None), (Totals(51, None), {"keys": 51, "sum": None})])
+def test_programs_get_the_totals(totals, written):
+    payload = rendering.payload(snapshot(("Ohio", 2.0), totals=totals))
+    assert payload["totals"] == written
+    assert faults("api-ranking", payload) == []
 
 
 def test_a_combined_etag_changes_with_each_of_its_snapshots():

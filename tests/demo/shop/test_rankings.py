@@ -3,13 +3,14 @@ from __future__ import annotations
 import pytest
 
 from live.rankings import RANKINGS, UnknownRankingError, select
+from live.sources import find_sources
 from tests.conftest import BOTH
 
 pytestmark = BOTH
 
 
 def top(slug: str) -> list[tuple[object, float | None]]:
-    return list(RANKINGS[slug].queryset())
+    return list(find_sources("risingwave", [RANKINGS[slug]])[slug].rows())
 
 
 def test_each_ranking_lists_its_largest_first(orders):
