@@ -10,6 +10,13 @@ from live import hub
 from live.feed import Feed
 from live.logouts import LogoutListener
 from live.rankings import RANKINGS
+from tests.django_risingwave.conftest import (  # noqa: F401 - fixtures of an empty database
+    connection,
+    disguise,
+    risingwave,
+    scratch,
+    standin,
+)
 from tests.live.hubs import in_thread
 
 if TYPE_CHECKING:

@@ -2,23 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from django.apps import apps
 from django.db import connections
+from django.db.migrations.state import ProjectState
 from django.test.utils import CaptureQueriesContext
 
-from live.leading import leading_model, totals_model
+from demo.shop.models import ItemTurnover
+from live import database_checks, sources
+from live.database_checks import _operations, check_leading_rows, check_reads
+from live.leading import advised_index, leading_model, totals_model
 from live.rankings import RANKINGS
+from live.snapshots import Totals
 from live.sources import find_sources
 from tests.conftest import BOTH
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.core.checks import CheckMessage
+
     from django_risingwave.base import DatabaseWrapper
+    from live.migration_operations import CreateLeadingRows
+    from live.rankings import Ranking
+    from live.sources import Source
 
 pytestmark = BOTH
 RANKING = RANKINGS["states-by-turnover"]
+
+
+@pytest.fixture
+def without_leading_rows(transactional_db) -> Iterator[CreateLeadingRows]:
+    """A database in which a ranking has no leading rows."""
+    operation = _operations()[RANKING.slug]
+    run(operation, backwards=True)
+    yield operation
+    run(operation)
+
+
+def run(operation: CreateLeadingRows, *, backwards: bool = False) -> None:
+    with connections["risingwave"].schema_editor() as editor:
+        method = operation.database_backwards if backwards else operation.database_forwards
+        method("demo_shop", editor, ProjectState(), ProjectState())
+
+
+def source(ranking: Ranking = RANKING) -> Source:
+    return find_sources("risingwave", [ranking])[ranking.slug]
 
 
 def test_sources_are_found_by_one_query(transactional_db):
@@ -26,18 +58,114 @@ def test_sources_are_found_by_one_query(transactional_db):
     with CaptureQueriesContext(connection) as captured:
         sources = find_sources("risingwave", RANKINGS.values())
     assert len(captured) == 1
-    assert list(sources) == list(RANKINGS)
+    assert {slug: source.relation for slug, source in sources.items()} == {
+        slug: f"{slug.replace('-', '_')}_leading" for slug in RANKINGS
+    }
 
 
 def test_rows_are_read_without_a_cast_and_become_floats(orders):
     orders((1, 2, 10.0, "Ohio"), (2, None, 1.0, None), (3, 1, 0.5, "Utah"))
-    source = find_sources("risingwave", [RANKING])[RANKING.slug]
     with CaptureQueriesContext(connections["risingwave"]) as captured:
-        rows = source.rows()
+        rows = source().rows()
     assert rows == (("Ohio", 20.0), ("Utah", 0.5), (None, None))
     assert {type(value) for _, value in rows} == {float, type(None)}
-    (query,) = captured.captured_queries
-    assert "::" not in query["sql"]
+    query = captured.captured_queries[-1]["sql"]
+    assert query == (
+        'SELECT "states_by_turnover_leading"."state", "states_by_turnover_leading"."turnover"'
+        ' FROM "states_by_turnover_leading"'
+        ' ORDER BY "states_by_turnover_leading"."turnover" DESC NULLS LAST,'
+        ' "states_by_turnover_leading"."state" ASC NULLS LAST LIMIT 5'
+    )
+
+
+def test_totals_are_the_number_of_keys_and_the_sum_of_the_measure(orders):
+    assert source().totals() == Totals(keys=0, sum=None)
+    orders(*((item, 2, 1.25, f"State {item}") for item in range(7)), (1, None, 1.0, None))
+    assert source().totals() == Totals(keys=8, sum=17.5)
+    assert source(RANKINGS["products-by-average-quantity"]).totals() == Totals(keys=7, sum=None)
+
+
+def test_without_leading_rows_the_view_itself_is_read(without_leading_rows, orders):
+    orders((1, 2, 10.0, "Ohio"))
+    found = source()
+    assert found.relation == "state_turnover"
+    assert found.rows() == (("Ohio", 20.0),)
+    assert found.totals() is None
+
+
+def test_the_log_says_once_what_is_read_from_a_whole_view(without_leading_rows, caplog, monkeypatch):
+    monkeypatch.setattr(sources, "_advised", set())
+    caplog.set_level("INFO", logger="live.sources")
+    for _ in range(2):
+        find_sources("risingwave", RANKINGS.values())
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "ranking states-by-turnover: is read from the whole view state_turnover, because "
+        "states_by_turnover_leading doesn't exist. Add the operation CreateLeadingRows to a migration"
+    )
+
+
+def test_on_risingwave_the_log_has_the_whole_statement_of_an_index(disguise, caplog, monkeypatch):
+    monkeypatch.setattr(sources, "_advised", set())
+    caplog.set_level("INFO", logger="live.sources")
+    find_sources("risingwave", [RANKING])
+    assert (
+        caplog.records[0]
+        .getMessage()
+        .endswith(
+            'or create an index: CREATE INDEX "state_turnover_by_turnover" ON "state_turnover"'
+            ' ("turnover" DESC NULLS LAST, "state" ASC NULLS LAST) INCLUDE ("state", "turnover")'
+        )
+    )
+
+
+def messages(databases: list[str] | None) -> list[CheckMessage]:
+    return check_reads(databases=databases)
+
+
+def test_a_check_of_the_database_says_what_a_read_of_a_whole_view_costs(
+    without_leading_rows, orders, monkeypatch
+):
+    orders((1, 2, 10.0, "Ohio"), (1, 2, 10.0, "Utah"))
+    assert messages(["default", "risingwave"]) == []  # A migration creates them.
+    monkeypatch.setattr(database_checks, "_operations", dict)
+    (warning,) = messages(["default", "risingwave"])
+    assert warning.id == "live.W003"
+    assert "Each read of ranking states-by-turnover scans all 2 rows of state_turnover" in warning.msg
+    assert warning.hint == (
+        "Add CreateLeadingRows('states-by-turnover', ...) of live.migration_operations to a migration."
+    )
+    assert messages(None) == messages(["default"]) == []
+
+
+def test_on_risingwave_the_check_advises_an_index_until_there_is_one(disguise, monkeypatch):
+    monkeypatch.setattr(database_checks, "_operations", dict)
+    with disguise.connection.cursor() as cursor:
+        cursor.execute("CREATE MATERIALIZED VIEW state_turnover AS SELECT 'Ohio' AS state, 1.5 AS turnover")
+    (warning,) = messages(["risingwave"])
+    index = advised_index(RANKING, disguise.connection.ops.quote_name)
+    assert str(warning.hint).endswith(f"create an index: {index}")
+    with disguise.connection.cursor() as cursor:
+        # PostgreSQL's INCLUDE has no columns of the key.
+        cursor.execute(index.partition(" INCLUDE ")[0])
+    assert messages(["risingwave"]) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"measure": "state", "key": "turnover"}, "key is 'state' there and 'turnover' in the ranking"),
+        ({"model": ItemTurnover, "key": "itemid"}, "view is 'state_turnover' there and 'item_turnover' in"),
+        ({"summed": False}, "summed is True there and False in the ranking"),
+        ({"size": 51}, "rows is 50, and the ranking shows 51"),
+    ],
+)
+def test_leading_rows_that_differ_from_their_ranking_are_an_error(monkeypatch, change, text):
+    assert check_leading_rows() == []
+    monkeypatch.setitem(RANKINGS, RANKING.slug, replace(RANKING, **change))
+    found = check_leading_rows()
+    assert {message.id for message in found} == {"live.E005"}
+    assert any(text in message.msg for message in found)
 
 
 @pytest.mark.parametrize("ranking", RANKINGS.values(), ids=RANKINGS)
