@@ -18,6 +18,7 @@ EXAMPLES = {
     "SET TIME ZONE INTERVAL": ("SET TIME ZONE INTERVAL '+08:00' HOUR TO MINUTE", "SET TIME ZONE 'UTC'"),
     "VACUUM and ANALYZE without a table": ("VACUUM", "VACUUM t"),
     "KILL takes a string": ("KILL 1", "KILL '1'"),
+    "a name with a double quote in it": ('SELECT "a""b" FROM t', """SELECT "a" FROM t WHERE b = '""'"""),
     "GRANT and REVOKE of roles": ("GRANT r TO u", "GRANT SELECT ON TABLE t TO u"),
     "COPY … FROM": ("COPY t (a, b) FROM STDIN", "COPY (SELECT a FROM t) TO STDOUT"),
     "COPY … TO STDOUT with options": (
@@ -261,6 +262,10 @@ EXAMPLES = {
     ),
     "AND CHAIN is not implemented": ("COMMIT AND CHAIN", "COMMIT"),
     "unrecognized configuration parameter": ("SET work_mem TO '1GB'", "SET rw_implicit_flush TO true"),
+    "a timeout in another unit than expected": (
+        "SET statement_timeout TO 5000",
+        "SET statement_timeout TO '5000ms'; SET statement_timeout = 0; SET lock_timeout = '5000'",
+    ),
     "set_config(): is_local is not implemented": (
         "SELECT set_config('TimeZone', %s, true)",
         "SELECT set_config('TimeZone', %s, false)",
@@ -313,6 +318,11 @@ EXAMPLES = {
         "SELECT a FROM t WHERE (a -> 'n') >= '2'::jsonb",
         "SELECT a FROM t WHERE (a -> 'n') = '2'::jsonb AND a @> '{}'::jsonb AND b > '2'",
     ),
+    "a number is too large": ("SELECT 1e308", "SELECT '1e308'::double precision, 1e28"),
+    "function equal(serial, integer) does not exist": (
+        "SELECT a FROM t WHERE t._row_id = 5",
+        "SELECT a FROM t WHERE t._row_id = '5' AND a = 5",
+    ),
     "function does not exist": (
         "SELECT STATEMENT_TIMESTAMP(), NTILE(4) OVER (ORDER BY a)",
         "SELECT NOW(), ROW_NUMBER() OVER (ORDER BY a), t.ntile FROM t",
@@ -325,6 +335,18 @@ EXAMPLES = {
     "there is no current_date, current_time, localtime, localtimestamp": (
         "SELECT CURRENT_DATE",
         "SELECT CURRENT_TIMESTAMP, t.current_date FROM t",
+    ),
+    "proctime() is only allowed in CREATE TABLE and CREATE SOURCE": (
+        "SELECT PROCTIME()",
+        "CREATE TABLE t (a timestamptz AS PROCTIME())",
+    ),
+    "a materialized view compares now() itself, or minus an interval, or its date_trunc()": (
+        "CREATE MATERIALIZED VIEW v AS SELECT a FROM t WHERE b > (NOW() - INTERVAL '7 days')::date",
+        "CREATE MATERIALIZED VIEW v AS SELECT a FROM t WHERE b::timestamptz > NOW() - INTERVAL '7 days'",
+    ),
+    "a window function without PARTITION BY in a materialized view": (
+        "CREATE MATERIALIZED VIEW v AS SELECT RANK() OVER (ORDER BY a) FROM t",
+        "CREATE MATERIALIZED VIEW v AS SELECT RANK() OVER (PARTITION BY b ORDER BY a) FROM t",
     ),
     "FILTER with OVER is not implemented": (
         "SELECT SUM(a) FILTER (WHERE b > (1)) OVER (PARTITION BY c) FROM t",
@@ -345,6 +367,10 @@ EXAMPLES = {
     "a correlated subquery next to an aggregate is not implemented": (
         "SELECT COUNT(*), (SELECT U0.a FROM u U0 WHERE U0.b = t.b LIMIT 1) AS c FROM t GROUP BY t.b",
         "SELECT COUNT(*) FROM (SELECT (SELECT U0.a FROM u U0 WHERE U0.b = t.b LIMIT 1) FROM t) s",
+    ),
+    "`lead` and `lag` with `default` are not implemented": (
+        "SELECT LEAD(a, 1, 0) OVER (ORDER BY a) FROM t",
+        "SELECT LEAD(a, 1) OVER (ORDER BY a) FROM t",
     ),
     "rank(), dense_rank() and row_number() need ORDER BY": (
         "SELECT ROW_NUMBER() OVER (PARTITION BY a) FROM t ORDER BY b",

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.django_risingwave.statements import conditions, subqueries
+from tests.django_risingwave.statements import conditions, subqueries, values
 from tests.django_risingwave.statements.tokens import NAME, QUALIFIED
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ SYNTAX: tuple[Rule, ...] = (
     _text("SET TIME ZONE INTERVAL", r"^SET TIME ZONE INTERVAL "),
     _text("VACUUM and ANALYZE without a table", r"^(?:VACUUM|ANALYZE)$"),
     _text("KILL takes a string", r"^KILL 0"),
+    # RisingWave 2.8.0: expected end of statement, found: "q".
+    Rule("a name with a double quote in it", values.name_with_quote),
     _text("GRANT and REVOKE of roles", r"^(?:GRANT|REVOKE) (?!.* ON )"),
     _flat("COPY … FROM", rf"^COPY {QUALIFIED} (?:\( \) )?FROM "),
     _flat("COPY … TO STDOUT with options", r"^COPY .*STDOUT ."),
@@ -271,6 +273,8 @@ UNSUPPORTED: tuple[Rule, ...] = (
     _text("EXPLAIN ANALYZE of a query is not implemented", r"^EXPLAIN ANALYZE (?!MATERIALIZED VIEW )"),
     _text("AND CHAIN is not implemented", r"^(?:COMMIT|ROLLBACK) (?:WORK |TRANSACTION )?AND CHAIN"),
     Rule("unrecognized configuration parameter", conditions.unknown_setting),
+    # RisingWave 2.8.0: "time unit is required", "invalid digit found in string".
+    Rule("a timeout in another unit than expected", values.timeout_in_other_unit),
     _text("set_config(): is_local is not implemented", r"\bSET_CONFIG \( 's' , (?:'s'|%s) , TRUE \)"),
     # src/frontend/src/binder/query.rs, set_expr.rs; planner/relation.rs.
     _text("RECURSIVE CTE is not supported", r"\bWITH RECURSIVE "),
@@ -293,6 +297,9 @@ UNSUPPORTED: tuple[Rule, ...] = (
         "function less_than(jsonb, jsonb) does not exist",
         r" (?:[<>]=?|BETWEEN(?: SYMMETRIC)?) 's' :: JSONB\b",
     ),
+    # RisingWave 2.8.0: "Number 1e308 overflows", "function equal(serial, integer) does not exist".
+    Rule("a number is too large", values.large_number),
+    Rule("function equal(serial, integer) does not exist", values.row_id_compared_with_number),
     # Functions: see _MISSING_FUNCTIONS; src/expr/impl/src/table_function/unnest.rs takes one array.
     Rule("function does not exist", conditions.missing_function),
     Rule("function unnest() takes one argument", conditions.several_arguments("UNNEST")),
@@ -300,6 +307,21 @@ UNSUPPORTED: tuple[Rule, ...] = (
     _text(
         "there is no current_date, current_time, localtime, localtimestamp",
         r"(?<!\. )(?<!AS )\b(?:CURRENT_DATE|CURRENT_TIME|LOCALTIME|LOCALTIMESTAMP)\b",
+    ),
+    _text(
+        "proctime() is only allowed in CREATE TABLE and CREATE SOURCE",
+        r"^(?!CREATE (?:TABLE|SOURCE) |DECLARE ).*(?<! OF )\bPROCTIME \( \)",
+    ),
+    # RisingWave 2.8.0: "Conditions containing now must be in the form of …", "Window function with empty
+    # PARTITION BY is not supported because of potential bad performance".
+    _text(
+        "a materialized view compares now() itself, or minus an interval, or its date_trunc()",
+        r"^CREATE MATERIALIZED VIEW .*"
+        r"\bNOW \( \)(?: [-+] INTERVAL 's')?(?: \))?(?: ::| AT TIME ZONE| , 's' \))",
+    ),
+    _text(
+        "a window function without PARTITION BY in a materialized view",
+        r"^CREATE MATERIALIZED VIEW .* OVER \( (?!PARTITION )",
     ),
     # src/frontend/src/binder/expr/function/window.rs, src/expr/core/src/window_function/kind.rs.
     Rule("FILTER with OVER is not implemented", conditions.filter_over),
@@ -311,6 +333,7 @@ UNSUPPORTED: tuple[Rule, ...] = (
         "a correlated subquery next to an aggregate is not implemented",
         conditions.correlated_next_to_aggregate,
     ),
+    Rule("`lead` and `lag` with `default` are not implemented", values.default_of_lag),
     Rule("rank(), dense_rank() and row_number() need ORDER BY", conditions.numbering_without_order),
     Rule("there should be exactly one ordering column for a RANGE frame", conditions.range_of_other_orders),
     _text("frames in GROUPS are not implemented", r" GROUPS (?:BETWEEN|UNBOUNDED|CURRENT|0) "),
