@@ -46,19 +46,22 @@ def create_without_migrations(connection: DatabaseWrapper, app_labels: Collectio
         return
     loader = _AllMigrations(None)
     graph = loader.graph
+    plan = dict.fromkeys(key for leaf in graph.leaf_nodes() for key in graph.forwards_plan(leaf))
+    operations = [
+        (app_label, operation)
+        for app_label, name in plan
+        if app_label in app_labels
+        for operation in loader.disk_migrations[app_label, name].operations
+        if isinstance(operation, CreatingOperation)
+    ]
+    if not operations:
+        return
     state = loader.project_state()
     with connection.cursor() as cursor:
         introspection = connection.introspection
         existing = set(introspection.table_names(cursor, include_views=True))
         existing.update(introspection.get_subscriptions(cursor).values())
-    plan = dict.fromkeys(key for leaf in graph.leaf_nodes() for key in graph.forwards_plan(leaf))
-    for app_label, name in plan:
-        if app_label not in app_labels:
-            continue
-        for operation in loader.disk_migrations[app_label, name].operations:
-            if (
-                isinstance(operation, CreatingOperation)
-                and operation.created_name(app_label, state) not in existing
-            ):
-                with connection.schema_editor() as editor:
-                    operation.database_forwards(app_label, editor, state, state)
+    for app_label, operation in operations:
+        if operation.created_name(app_label, state) not in existing:
+            with connection.schema_editor() as editor:
+                operation.database_forwards(app_label, editor, state, state)
