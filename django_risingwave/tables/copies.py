@@ -56,7 +56,7 @@ class TableCopyEditor(IndexEditor):
                 "field before the change, and add it again afterwards."
             ) from error
 
-        self._check_unused(table)
+        self._check_replaceable(table)
         # A process that was killed may have left the table behind.
         drop_new = f"DROP TABLE IF EXISTS {new}"
         self.execute(drop_new, None)
@@ -89,10 +89,12 @@ class TableCopyEditor(IndexEditor):
             if field.db_comment:
                 self.execute(*self._alter_column_comment_sql(model, field, None, field.db_comment))  # type: ignore[attr-defined]  # not in the stubs
 
-    def _check_unused(self, table: str) -> None:
+    def _check_replaceable(self, table: str) -> None:
         if self.collect_sql:
             return
         with self.connection.cursor() as cursor:
+            # Fails if a copy was interrupted after the table was dropped. Its rows are in the new table then.
+            cursor.execute(f"SELECT * FROM {self.quote_name(table)} LIMIT 1")  # noqa: S608 - quoted
             dependents = self.connection.introspection.get_dependents(cursor, table)
         if dependents:
             names = ", ".join(f'{kind} "{name}"' for name, kind in dependents.items())

@@ -57,6 +57,7 @@ def test_the_statements_of_introspection_are_known(migrated: Double, connection:
     with connection.cursor() as cursor:
         connection.introspection.get_subscriptions(cursor)
         connection.introspection.get_dependents(cursor, "orders")
+        connection.introspection.get_index_definitions(cursor, "orders")
     assert_known(migrated)
 
 
