@@ -51,6 +51,7 @@ bench: $(VENV)/dev
 	$(VENV)/bin/python -m benchmarks.startup
 	$(VENV)/bin/python -m benchmarks.load
 	$(VENV)/bin/python -m benchmarks.cost
+	$(VENV)/bin/python -m benchmarks.ranked_reads
 	$(VENV)/bin/python -m benchmarks.latency
 	$(VENV)/bin/python -m benchmarks.hearing
 	$(VENV)/bin/python -m benchmarks.fanout

@@ -16,7 +16,7 @@ from django.db.migrations.writer import MigrationWriter, OperationWriter
 from django.test.utils import CaptureQueriesContext
 
 from django_risingwave.streaming.aggregates import Average, Count, Sum
-from django_risingwave.streaming.migration_operations import CreateSubscription, CreateTable
+from django_risingwave.streaming.migration_operations import CreateSubscription, CreateTable, DropSubscription
 from tests.django_risingwave.models import Event
 from tests.django_risingwave.streaming.migrating import LABEL, kind_total, migrate
 
@@ -108,11 +108,26 @@ def test_a_subscription_is_created_and_dropped_on_risingwave(disguise: Disguise)
     ]
 
 
+def test_a_subscription_is_dropped_if_there_is_one_and_created_again_on_reversal(disguise: Disguise) -> None:
+    create = CreateSubscription("kind_total_changes", source="kind_total", retention="12h")
+    drop = DropSubscription("kind_total_changes", source="kind_total", retention="12h")
+    migrate(disguise.connection, CreateTable("Event"), kind_total(), create, drop, drop)
+    migrate(disguise.connection, drop, drop, backwards=True)
+    created = """CREATE SUBSCRIPTION "kind_total_changes" FROM "kind_total" WITH (retention = '12h')"""
+    dropped = 'DROP SUBSCRIPTION "kind_total_changes"'
+    assert [sql for sql in disguise.statements if " SUBSCRIPTION " in sql] == [created, dropped, created]
+    migrate(disguise.connection, create, backwards=True)
+
+
 def test_a_subscription_sends_nothing_to_the_stand_in(standin: DatabaseWrapper) -> None:
     with CaptureQueriesContext(standin) as queries:
         migrate(standin, CreateSubscription("s", source="nothing"))
         migrate(standin, CreateSubscription("s", source="nothing"), backwards=True)
     assert not queries
+    with CaptureQueriesContext(standin) as queries:
+        migrate(standin, DropSubscription("s", source="nothing"))
+        migrate(standin, DropSubscription("s", source="nothing"), backwards=True)
+    assert not [query for query in queries if "SUBSCRIPTION" in query["sql"]]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +163,7 @@ def test_a_migration_file_gives_the_same_operations() -> None:
         CreateTable("Event"),
         kind_total(measures={"a": Sum("(x * y)::numeric"), "b": Average("x"), "c": Count(), "d": Count("x")}),
         CreateSubscription("s", source="kind_total", retention="12h"),
+        DropSubscription("s", source="kind_total", retention="12h"),
     ]
     texts = []
     for operation in operations:
