@@ -92,9 +92,10 @@ def _constant(node: Any, value: Any, encoder: Any) -> Any:
 
 
 def _refuse_comparison(node: Any, value: Any) -> None:
+    other = f"the expression {type(value).__name__}" if hasattr(value, "as_sql") else repr(value)
     raise NotSupportedError(
-        f"RisingWave doesn't compare JSON with {value!r}, only with numbers, strings or booleans of Python. "
-        f"Compare a cast, such as {_cast(node.lhs)}."
+        f"RisingWave doesn't compare JSON with {other}, only with numbers, strings or booleans of Python. "
+        f"Compare casts, such as {_cast(node.lhs)}."
     )
 
 
