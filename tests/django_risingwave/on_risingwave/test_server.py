@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.db import IntegrityError, NotSupportedError, OperationalError, Progr
 
 from tests.django_risingwave.models import Author
 from tests.django_risingwave.on_risingwave.conftest import reconnect
+from tests.processes import wait_until
 
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
@@ -64,16 +66,59 @@ def test_risingwave_explains_queries(
     assert Author.objects.all().explain(trace=True, distsql=True)
 
 
-def test_a_query_that_exceeds_the_timeout_is_cancelled(
-    risingwave: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(risingwave.settings_dict["OPTIONS"], "statement_timeout", 1)
-    risingwave.close()
+# generate_series() alone can't be cancelled: it never yields in RisingWave 2.8.0.
+SLOW = "SELECT count(*) FROM big AS x, big AS y WHERE x.a < y.a"
+
+
+@pytest.fixture
+def slow(risingwave: DatabaseWrapper) -> DatabaseWrapper:
+    """A table for which the query SLOW takes minutes."""
     with risingwave.cursor() as cursor:
-        with pytest.raises(OperationalError):
-            cursor.execute("SELECT count(*) FROM generate_series(1, 1000000000000)")
+        cursor.execute("CREATE TABLE big (a int)")
+        cursor.execute("INSERT INTO big SELECT * FROM generate_series(1, 200000)")
+    risingwave.flush()
+    return risingwave
+
+
+def test_a_query_that_exceeds_the_timeout_is_cancelled(
+    slow: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconnect(slow, monkeypatch, statement_timeout=1)
+    with slow.cursor() as cursor:
+        with pytest.raises(OperationalError, match=r"^Query cancelled: timeout"):
+            cursor.execute(SLOW)
         cursor.execute("SHOW statement_timeout")
         assert cursor.fetchone()[0] in ("1s", "1000ms", "1")
+
+
+def test_a_killed_query_raises_operational_error(slow: DatabaseWrapper) -> None:
+    other = slow.copy()
+    other.inc_thread_sharing()
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            with other.cursor() as cursor:
+                cursor.execute(SLOW)
+        except OperationalError as error:
+            errors.append(error)
+
+    def session() -> str | None:
+        """Return the id of the session that runs the query."""
+        with slow.cursor() as cursor:
+            cursor.execute("SHOW PROCESSLIST")
+            return next((row[1] for row in cursor.fetchall() if SLOW in (row[6] or "")), None)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        wait_until(session)
+        with slow.cursor() as cursor:
+            cursor.execute(f"KILL '{session()}'")
+    finally:
+        thread.join()
+        other.close()
+    assert len(errors) == 1
 
 
 # Errors ---------------------------------------------------------------------------------------------------
