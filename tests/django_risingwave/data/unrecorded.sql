@@ -16,3 +16,4 @@ ALTER TABLE "django_content_type" ADD COLUMN "name" varchar NULL;
 INSERT INTO orders (orderid, itemid, qty, price, dt, state) VALUES (1, 38, 5, 5.2, '2026-11-26', 'California'), (2, 6, 1, 3.9, '2026-11-26', 'Florida'), (2, 9, 2, 99.99, '2026-11-26', 'Florida'), (2, 6, 4, 3.12, '2026-11-26', 'Florida'), (3, 28, 3, 11.12, '2026-11-26', 'Pennsylvania'), (3, 40, 1, 22.0, '2026-11-26', 'Pennsylvania'), (4, 15, 2, 1.1, '2026-11-26', 'California'), (5, 17, 8, 1.08, '2026-11-26', 'California'), (6, 6, 2, 3.12, '2026-11-26', 'Oklahoma');
 SELECT '"orders"' WHERE EXISTS (SELECT 1 FROM "orders");
 DECLARE "changes" SUBSCRIPTION CURSOR FOR "states_by_turnover_leading_changes" SINCE begin();
+SELECT "django_content_type"."model" AS "model" FROM "django_content_type" WHERE "django_content_type"."app_label" = 'demo_shop';
