@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
 from django.db import DatabaseError, Error, NotSupportedError, OperationalError, connections
 
+from django_risingwave.streaming.sessions import open_session
 from django_risingwave.streaming.subscriptions import Change, SubscriptionCursor
 from tests.django_risingwave.streaming.double_events import insert, sessions_with_cursors
 from tests.processes import DEADLINE_SECONDS, wait_until
@@ -172,6 +174,18 @@ def test_the_connection_is_not_taken_from_a_pool(double: Double) -> None:
         SubscriptionCursor("kind_total_changes", using="risingwave") as cursor,
     ):
         assert cursor.fetch() == []
+
+
+@pytest.mark.parametrize(("options", "milliseconds"), [({}, 10_000), ({"tcp_user_timeout": 3_000}, 3_000)])
+def test_a_session_notices_soon_that_its_server_has_disappeared_unless_the_project_says_otherwise(
+    standin: DatabaseWrapper, options: dict[str, Any], milliseconds: int
+) -> None:
+    with (
+        mock.patch.dict(standin.settings_dict["OPTIONS"], options),
+        closing(open_session("risingwave")) as session,
+    ):
+        session.ensure_connection()
+        assert session.connection.info.dsn_parameters["tcp_user_timeout"] == str(milliseconds)
 
 
 def test_opening_a_missing_subscription_fails_and_leaves_no_connection(double: Double) -> None:
