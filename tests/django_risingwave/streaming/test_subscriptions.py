@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -180,12 +179,12 @@ def test_the_connection_is_not_taken_from_a_pool(double: Double) -> None:
 def test_a_session_notices_soon_that_its_server_has_disappeared_unless_the_project_says_otherwise(
     standin: DatabaseWrapper, options: dict[str, Any], milliseconds: int
 ) -> None:
-    with (
-        mock.patch.dict(standin.settings_dict["OPTIONS"], options),
-        closing(open_session("risingwave")) as session,
-    ):
-        session.ensure_connection()
-        assert session.connection.info.dsn_parameters["tcp_user_timeout"] == str(milliseconds)
+    with mock.patch.dict(standin.settings_dict["OPTIONS"], options):
+        session = open_session("risingwave")
+    assert session.get_connection_params()["tcp_user_timeout"] == milliseconds
+    # The driver knows the option.
+    session.ensure_connection()
+    session.close()
 
 
 def test_opening_a_missing_subscription_fails_and_leaves_no_connection(double: Double) -> None:
