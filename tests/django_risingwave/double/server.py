@@ -43,6 +43,8 @@ class Double:
         #: The source of each subscription, by the subscription's name, and its retention in seconds.
         self.subscriptions: dict[str, str] = {}
         self.retentions: dict[str, int] = {}
+        #: The database of each subscription.
+        self.homes: dict[str, str] = {}
         self.sessions: list[Session] = []
         #: Guards the attributes below, and is notified when they change.
         self.changed = threading.Condition()
@@ -114,7 +116,12 @@ class Double:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                session = Session(self, client)
+                try:
+                    session = Session(self, client)
+                except OSError:
+                    # The stand-in is down, and so is the double.
+                    client.close()
+                    continue
                 # Before start(): a client that has an answer finds its session here.
                 self.sessions.append(session)
                 session.start()
@@ -193,6 +200,7 @@ class Session:
             self.client.sendall(b"N")
         if database := messages.start_parameters(start).get("database"):
             self.double.listen(database)
+            self._subscriptions.database = database
         self._exchanges.append(PassedOn())
         self.backend.sendall(start)
 

@@ -30,6 +30,7 @@ _STATEMENTS = {
     "declare": rf"DECLARE {_NAME} SUBSCRIPTION CURSOR FOR {_NAME} {_SINCE}",
     "fetch": rf"FETCH (NEXT|\d+) FROM {_NAME}(?: WITH \(timeout = '(\d+)s'\))?",
     "close": rf"CLOSE {_NAME}",
+    "drop_database": r'DROP DATABASE (?:IF EXISTS )?"?([\w-]+)"?',
 }
 _PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _STATEMENTS.items()}
 
@@ -54,6 +55,8 @@ class Subscriptions:
 
     def __init__(self, double: Double) -> None:
         self.double = double
+        #: The session's database.
+        self.database = ""
         self.cursors: dict[str, Cursor] = {}
 
     def translate(self, sql: str) -> str | bytes | None:
@@ -69,12 +72,18 @@ class Subscriptions:
             return fields(b"E", existing("subscription", name))
         self.double.subscriptions[name] = source
         self.double.retentions[name] = int(count) * _UNIT_SECONDS[unit]
+        self.double.homes[name] = self.database
         return complete("CREATE_SUBSCRIPTION")
 
     def _drop(self, name: str) -> bytes:
         if self.double.subscriptions.pop(name, None) is None:
             return fields(b"E", missing("subscription", name))
         return complete("DROP_SUBSCRIPTION")
+
+    def _drop_database(self, database: str) -> None:
+        """Forget its subscriptions. The stand-in drops the database."""
+        for name in [name for name, home in self.double.homes.items() if home == database]:
+            self.double.subscriptions.pop(name, None)
 
     def _find(self, sql: str) -> str:
         return with_subscriptions(sql, self.double.subscriptions)
