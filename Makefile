@@ -6,7 +6,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test matrix conformance lint lock lock-peers bench bench-peers clean
+.PHONY: help demo test matrix conformance live lint lock lock-peers bench bench-peers clean
 
 help:
 	@echo "make demo          run the dashboard at http://127.0.0.1:8000 with generated orders, until Ctrl-C"
@@ -17,6 +17,8 @@ help:
 	@echo "make test          run all tests"
 	@echo "make matrix        run the backend's tests on each supported Python, Django and driver"
 	@echo "make conformance   run Django's own tests on the backend, or those of some apps: APP=\"basic lookup\""
+	@echo "make live RISINGWAVE_URL=postgres://root@127.0.0.1:4566/dev"
+	@echo "                   test everything that needs a RisingWave on one that is meant for tests"
 	@echo "make lint          check style, types and imports"
 	@echo "make bench         run all benchmarks of the dashboard and the backend"
 	@echo "make bench-peers   benchmark the dashboard and its alternatives; see docs/benchmarks.md"
@@ -40,6 +42,10 @@ matrix: $(VENV)/dev
 
 conformance: $(VENV)/dev
 	@exec $(VENV)/bin/python -m tests.conformance $(ARGS) $(APP)
+
+# make passes RISINGWAVE_URL, RISINGWAVE_KILL and RISINGWAVE_START on.
+live: $(VENV)/dev
+	@exec $(VENV)/bin/python -m tests.risingwave $(ARGS)
 
 lint: $(VENV)/dev
 	$(VENV)/bin/ruff check
@@ -95,7 +101,7 @@ lock-peers: $(VENV)/dev
 	done
 
 clean:
-	rm -rf $(VENV) .tox .demo .conformance .peers staticfiles .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
+	rm -rf $(VENV) .tox .demo .conformance .live .peers staticfiles .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The files $(VENV)/demo and $(VENV)/dev mark when requirements/demo.txt and dev.txt were installed.

@@ -202,6 +202,8 @@ def test_the_workflow_runs_on_the_oldest_the_last_2_x_and_the_newest_risingwave(
     named = re.search(r"-e (\S+) -- -m risingwave", tests)
     assert named
     assert {name.split("-")[2] for name in named[1].split(",")} == DRIVERS
+    live = next(step for step in WORKFLOW["jobs"]["risingwave"]["steps"] if step.get("run") == "make live")
+    assert live["env"].keys() == {"RISINGWAVE_KILL", "RISINGWAVE_START"}
     assert all(name.split("-") in environments() for name in named[1].split(","))
 
 
