@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Rows that one FETCH returns at most: enough for an epoch of a ranking's 50 rows, and little to transfer.
+#: Rows that one FETCH returns at most: more than most epochs change of the 50 leading rows of a ranking.
 FETCH_ROWS = 100
 #: The share of the time that rounds may take. The rest is the caller's, and other users' of the server.
 MAX_SHARE = 0.1
