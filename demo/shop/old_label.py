@@ -27,6 +27,11 @@ MIGRATIONS = (
     "0007_item_average_quantity_changes",
     "0008_item_quantity_changes",
     "0009_item_turnover_changes",
+    "0010_states_by_turnover_leading",
+    "0011_products_by_average_quantity_leading",
+    "0012_products_by_quantity_leading",
+    "0013_products_by_turnover_leading",
+    "0014_drop_changes_of_views",
 )
 MODELS = {"order", "stateturnover", "itemaveragequantity", "itemquantity", "itemturnover"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
 
+from demo.shop import migrations as shop_migrations
 from demo.shop.old_label import MIGRATIONS, has_old_label, rename_old_label
 from tests.conftest import BOTH
 
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
 
 pytestmark = BOTH
 ALIASES = ["default", "risingwave"]
+
+
+def test_the_migrations_are_those_of_the_shop() -> None:
+    folder = Path(shop_migrations.__file__).parent
+    assert list(MIGRATIONS) == sorted(file.stem for file in folder.glob("0*.py"))
 
 
 def recorded(alias: str, label: str) -> set[str]:
