@@ -99,7 +99,7 @@ def test_the_document_lists_each_setting_with_its_default():
 
 
 def test_the_document_lists_each_check():
-    code = (ROOT / "live" / "checks.py").read_text()
+    code = "".join((ROOT / "live" / name).read_text() for name in ("checks.py", "database_checks.py"))
     assert set(re.findall(r"^\| `(live\.[EW]\d+)`", SECTION, re.MULTILINE)) == set(
         re.findall(r'id="(.*?)"', code)
     )

@@ -51,6 +51,12 @@ def test_the_extent_says_how_much_of_the_whole_is_shown(totals, text):
     assert snapshot(("Ohio", 2.0), ("Utah", None), totals=totals).extent == text
 
 
+def test_the_card_shows_the_extent_if_it_is_known():
+    some = snapshot(("Ohio", 2.0), totals=Totals(51, 8.0))
+    assert '<span class="extent">1 of 51, 25 % of the total</span>' in rendering.card(some)
+    assert "extent" not in rendering.card(snapshot(("Ohio", 2.0)))
+
+
 @pytest.mark.parametrize(("totals", "written"), [(None, None), (Totals(51, None), {"keys": 51, "sum": None})])
 def test_programs_get_the_totals(totals, written):
     payload = rendering.payload(snapshot(("Ohio", 2.0), totals=totals))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from django.apps import apps
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from django.db import connections
 from django.db.migrations.state import ProjectState
 from django.test.utils import CaptureQueriesContext
@@ -136,6 +138,15 @@ def test_a_check_of_the_database_says_what_a_read_of_a_whole_view_costs(
         "Add CreateLeadingRows('states-by-turnover', ...) of live.migration_operations to a migration."
     )
     assert messages(None) == messages(["default"]) == []
+
+
+def test_the_check_command_asks_the_database_only_if_told_to(without_leading_rows, monkeypatch):
+    monkeypatch.setattr(database_checks, "_operations", dict)
+    call_command("check", fail_level="WARNING")
+    with pytest.raises(
+        SystemCheckError, match=r"\(live\.W003\) Each read of ranking states-by-turnover scans"
+    ):
+        call_command("check", databases=["risingwave"], fail_level="WARNING")
 
 
 def test_on_risingwave_the_check_advises_an_index_until_there_is_one(disguise, monkeypatch):
