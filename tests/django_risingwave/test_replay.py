@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import socket
 import time
 import tomllib
-from contextlib import closing
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from tests.django_risingwave.double import messages
+from tests.django_risingwave.double.client import Client
 from tests.django_risingwave.transcripts import DATA, Transcript, load
 
 if TYPE_CHECKING:
@@ -35,8 +33,8 @@ EXISTING = re.compile(r"([a-z ]+?) with name (\w+) exists|cursor `(\w+)` already
 def test_the_double_answers_as_recorded(standin: DatabaseWrapper, double: Double) -> None:
     listed = tomllib.loads((DATA / "differences.toml").read_text(encoding="utf-8"))["difference"]
     reasons = {sql.strip(): group["reason"] for group in listed for sql in group["statements"]}
-    with closing(Replay(double, standin.settings_dict["NAME"])) as replay:
-        found = dict(replay.differences())
+    with Client(double, standin.settings_dict["NAME"]) as client:
+        found = dict(Replay(client).differences())
     unexpected = {sql: difference for sql, difference in found.items() if sql not in reasons}
     assert unexpected == {}, "Make the double answer as recorded, or list the statement with a reason."
     assert [sql for sql in reasons if sql not in found] == [], (
@@ -47,15 +45,8 @@ def test_the_double_answers_as_recorded(standin: DatabaseWrapper, double: Double
 class Replay:
     """A session with the double in which the transcripts are sent again."""
 
-    def __init__(self, double: Double, database: str) -> None:
-        self._connection = socket.create_connection(("127.0.0.1", double.port))
-        self._stream: BinaryIO = self._connection.makefile("rb")
-        self._connection.sendall(messages.startup(double.user, database))
-        self._receive("")
-
-    def close(self) -> None:
-        self._stream.close()
-        self._connection.close()
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
     def differences(self) -> Iterator[tuple[str, str]]:
         """Yield each statement whose answer differs from the recorded one, and how."""
@@ -95,25 +86,7 @@ class Replay:
         # A change was recorded long ago, and whether one comes isn't asked here.
         sql = re.sub(r"SINCE \d{13}$", f"SINCE {time.time_ns() // 1_000_000 - 1}", sql)
         sql = re.sub(r"timeout = '\d+s'", "timeout = '1s'", sql)
-        self._connection.sendall(messages.query(sql))
-        return self._receive(sql)
-
-    def _receive(self, sql: str) -> Transcript:
-        columns: list[tuple[str, int]] = []
-        tags: list[str] = []
-        error = None
-        while message := messages.read(self._stream):
-            kind, body = message
-            match kind:
-                case b"T":
-                    columns = messages.read_columns(body)
-                case b"C":
-                    tags.append(body[:-1].decode())
-                case b"E":
-                    error = messages.read_fields(body)
-                case b"Z":
-                    break
-        return Transcript(sql, columns=tuple(columns), tags=tuple(tags), error=error)
+        return self._client.ask(sql)
 
 
 def _difference(recorded: Transcript, answer: Transcript) -> str:

@@ -1,7 +1,8 @@
 """A double of RisingWave: a proxy in front of the stand-in that answers as RisingWave 2.8.0 has answered.
 
 The rows come from the stand-in. What describes them comes from the transcripts in data/transcripts/: columns
-with the oids of their types, tags, and the errors of statements that RisingWave refuses. Modules:
+with the oids of their types, tags, and the errors of statements that RisingWave refuses. What isn't recorded
+is refused by the rules in statements/. Modules:
 
     messages        the protocol's messages
     translation     the statement that PostgreSQL is sent in place of RisingWave's
@@ -9,6 +10,7 @@ with the oids of their types, tags, and the errors of statements that RisingWave
     answers         PostgreSQL's answer in the form of RisingWave's
     errors          errors in RisingWave's words
     server          connections, changes, and faults to order
+    client          a session that keeps answers as they come over the wire
 
 It differs from RisingWave: writes are visible at once, and materialized views are plain views. An epoch ends
 with each notification of a change and with FLUSH. A change has any row of the view, since a notification

@@ -36,6 +36,7 @@ _LACKING = {
     "42883": "undefined function",
     "42P13": "invalid function definition",
 }
+# Characters of a statement. To look up a longer one takes tens of milliseconds.
 _MAX_LOOKED_UP = 20_000
 
 
@@ -60,10 +61,15 @@ class Exchange:
     _shown: list[int] = field(default_factory=list)
     _oids: list[int] = field(default_factory=list)
 
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether it is short enough. An INSERT of many rows isn't."""
+        return len(self.sql) <= _MAX_LOOKED_UP
+
     @cached_property
     def found(self) -> list[Transcript]:
-        # Of a longer one, an INSERT of many rows, nothing is looked up.
-        return recorded().find(self.sql) if len(self.sql) <= _MAX_LOOKED_UP else []
+        """The transcripts of the statement."""
+        return recorded().find(self.sql) if self.is_looked_up else []
 
     @cached_property
     def of_same_form(self) -> list[Transcript]:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from tests.django_risingwave.statements import DIFFERENT, syntax_errors, violations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# RisingWave accepts these.
+_DIFFERENT = {rule.refusal for rule in DIFFERENT}
 
 # What a recorded error depends on if not on the statement alone: the catalog, rows, cursors, time. The
 # statement may be accepted at another time.
@@ -39,6 +45,15 @@ def missing(kind: str, name: str) -> dict[str, str]:
 
 def existing(kind: str, name: str) -> dict[str, str]:
     return refusal("Catalog error", f"{kind} with name {name} exists", code="42710")
+
+
+@lru_cache(maxsize=10_000)
+def found_by_rules(sql: str) -> dict[str, str] | None:
+    """Return an error for a statement that RisingWave refuses by the rules in statements/, or None."""
+    if found := syntax_errors(sql):
+        return refusal(f"sql parser error: {found[0]}")
+    others = [found for found in violations(sql) if found not in _DIFFERENT]
+    return refusal(f"Feature is not yet implemented: {others[0]}") if others else None
 
 
 def translated(error: dict[str, str], sql: str) -> dict[str, str]:
@@ -75,9 +90,15 @@ def _used(error: dict[str, str], names: list[str], kind: str) -> dict[str, str]:
         return refusal(
             f'failed to drop column "{dropped}" because it\'s referenced by a generated column "{generated}"'
         )
+    # PostgreSQL names those that depend on them too.
+    dropped = error["M"].split(" because ")[0].split()[-1]
+    direct = re.findall(
+        rf"^(?:materialized )?view (\S+) depends on .*? {re.escape(dropped)}$", uses, re.MULTILINE
+    )
+    details = "\n".join(f"materialized view public.{name} depends on it" for name in direct)
     return refusal(
-        f"Permission denied: PermissionDenied: {kind} used by {len(uses.splitlines())} other objects. \n"
-        f"DETAIL: {uses}\nHINT:  Use DROP ... CASCADE to drop the dependent objects too."
+        f"Permission denied: PermissionDenied: table used by {len(direct)} other objects. \n"
+        f"DETAIL: {details}\nHINT:  Use DROP ... CASCADE to drop the dependent objects too."
     )
 
 

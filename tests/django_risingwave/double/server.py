@@ -13,7 +13,7 @@ from django_risingwave.standin.summaries import CHANNEL
 from tests.django_risingwave.double import messages
 from tests.django_risingwave.double.answers import Batch, Exchange, PassedOn
 from tests.django_risingwave.double.catalog import SETUP
-from tests.django_risingwave.double.errors import depends_on_state
+from tests.django_risingwave.double.errors import depends_on_state, found_by_rules
 from tests.django_risingwave.double.subscriptions import Cursor, Subscriptions, milliseconds
 from tests.django_risingwave.double.translation import (
     is_recorded_whole,
@@ -230,6 +230,8 @@ class Session:
             return translated
         if found and all(item.error and not depends_on_state(item.error) for item in found):
             return recorded_answer(found[0])
+        if not found and exchange.is_looked_up and (refused := found_by_rules(sql)):
+            return messages.fields(b"E", refused)
         if sql == "FLUSH":
             with self.double.changed:
                 self.double.next_epoch()
