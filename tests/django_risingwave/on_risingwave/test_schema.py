@@ -125,7 +125,7 @@ def test_a_refused_removal_keeps_the_indexes(risingwave: DatabaseWrapper) -> Non
     before = table.constraints().keys()
     with risingwave.cursor() as cursor:
         cursor.execute("CREATE MATERIALIZED VIEW more AS SELECT more FROM django_risingwave_thing")
-    with pytest.raises(DatabaseError, match="unable to drop the column"):
+    with pytest.raises(DatabaseError):
         table.apply(operations.RemoveField("Thing", "more"))
     assert table.constraints().keys() == before
     with risingwave.cursor() as cursor:
