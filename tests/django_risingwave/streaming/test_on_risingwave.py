@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management import call_command
@@ -13,7 +13,7 @@ from django.db import DatabaseError, Error
 from demo.shop.models import Order
 from django_risingwave.streaming.changes import ChangeListener
 from django_risingwave.streaming.definitions import SubscriptionDefinition
-from django_risingwave.streaming.polling import PolledSubscriptions
+from django_risingwave.streaming.polling import FETCH_ROWS, PolledSubscriptions
 from django_risingwave.streaming.selectable_event import SelectableEvent
 from django_risingwave.streaming.subscriptions import SubscriptionCursor
 from tests.processes import DEADLINE_SECONDS
@@ -134,6 +134,34 @@ def test_a_change_right_after_the_start_is_not_missed(shop: DatabaseWrapper) -> 
             # Another quantity each time, so that the average changes too.
             order(qty=number + 1)
             assert received(listener) == VIEWS
+
+
+def test_an_epoch_with_more_changes_than_a_fetch_returns_is_skipped_and_the_next_one_is_not(
+    shop: DatabaseWrapper,
+) -> None:
+    statements: list[str] = []
+
+    def record(execute: Any, sql: str, *arguments: Any) -> Any:
+        statements.append(sql)
+        return execute(sql, *arguments)
+
+    with (
+        closing(SelectableEvent()) as never,
+        closing(ChangeListener("risingwave", [STATES.source])) as listener,
+    ):
+        assert listener.start()
+        assert isinstance(listener._source, PolledSubscriptions)
+        with listener._source._session.execute_wrapper(record):
+            Order.objects.bulk_create(
+                Order(orderid=1, itemid=1, qty=1, price=1.5, state=f"state {number}")
+                for number in range(FETCH_ROWS + 50)
+            )
+            assert listener.wait(DEADLINE_SECONDS, never) == {STATES.source}
+            while listener.wait(3, never):
+                pass
+            assert 'CLOSE "changes_1"' in statements
+            order(qty=1)
+            assert listener.wait(DEADLINE_SECONDS, never) == {STATES.source}
 
 
 def test_a_view_whose_subscription_is_missing_is_not_heard_and_the_others_are(shop: DatabaseWrapper) -> None:
