@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db.models.expressions import Col, ColPairs, ExpressionWrapper, Subquery
-from django.db.models.fields.tuple_lookups import TupleExact, TupleIn
-from django.db.models.lookups import In
+from django.db.models.fields.tuple_lookups import TupleIn
+from django.db.models.lookups import Exact, In
 from django.db.models.sql import Query
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.where import AND, XOR, WhereNode
@@ -56,8 +56,12 @@ def tuple_as_risingwave(node: Any, compiler: SQLCompiler, connection: DatabaseWr
     """
     is_in = isinstance(node, TupleIn)
     columns = [_column(number, column.output_field) for number, column in enumerate(node.lhs)]
-    lookup = (TupleExact if is_in else type(node))(node.lhs, columns)
-    condition, params = lookup.get_fallback_sql(compiler, connection)
+    if is_in:
+        # Not a TupleExact, whose right side is values only on Django 5.2.0.
+        equal: list[Any] = [Exact(*pair) for pair in zip(node.lhs, columns, strict=True)]
+        condition, params = WhereNode(equal, AND).as_sql(compiler, connection)
+    else:
+        condition, params = type(node)(node.lhs, columns).get_fallback_sql(compiler, connection)
     rows, rows_params = (_of_rows(node) if is_in else node).process_rhs(compiler, connection)
     table = f'{rows} AS "_in" ({", ".join(_name(column) for column in columns)})'
     true = f"EXISTS (SELECT 1 FROM {table} WHERE {condition})"  # noqa: S608 - Django's SQL
