@@ -153,11 +153,11 @@ def measure(site: Server, orders: int) -> list[Moments]:
     ):
         connection.autocommit = True
         watchers.start()
-        for number in range(orders + 1):
+        for _ in range(orders + 1):
             time.sleep(random.uniform(1, 2))
             while not watchers.noted.empty():
                 watchers.noted.get()
-            moments = insert(connection, 1_000_000 + number)
+            moments = insert(connection)
             until = time.monotonic() + DEADLINE_SECONDS
             while not moments.are_complete(set(sources)):
                 assert time.monotonic() < until, moments
@@ -170,8 +170,12 @@ def measure(site: Server, orders: int) -> list[Moments]:
     return measured[1:]
 
 
-def insert(connection: Any, quantity: int) -> Moments:
-    """Insert an order of a product and a state that lead all rankings then."""
+def insert(connection: Any) -> Moments:
+    """Insert an order of a product and a state that lead all rankings then.
+
+    Its quantity is larger than that of any earlier order, so that the average changes too.
+    """
+    quantity = int(time.time()) - 1_700_000_000
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO orders (orderid, itemid, qty, price, state) VALUES (1, 1, %s, 1000, 'Ohio')",
