@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import closing, contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -33,11 +34,15 @@ END $$
 """
 
 
+_numbers = count()
+
+
 @pytest.fixture(scope="session")
 def scratch(django_db_blocker: Any) -> Iterator[str]:
     """The name of the database that all tests with `connection` share."""
     wrapper = cast("DatabaseWrapper", connections["risingwave"])
-    name = f"scratch_{os.getpid()}"
+    # Another folder's conftest may import the fixture, and has a database of its own then.
+    name = f"scratch_{os.getpid()}_{next(_numbers)}"
     with django_db_blocker.unblock(), wrapper._nodb_cursor() as cursor:
         cursor.execute(f'CREATE DATABASE "{name}"')
     yield name
