@@ -83,11 +83,11 @@ def test_a_recovery_under_load_keeps_the_view_equal_to_its_table(
     ],
 )
 def test_a_run_without_a_risingwave_says_what_is_missing(
-    standin: DatabaseWrapper,
+    connection: DatabaseWrapper,
     url: str,
     message: str,
 ) -> None:
-    done = run(processes.database_url(standin) if url == "standin" else url)
+    done = run(processes.database_url(connection) if url == "standin" else url)
     assert done.returncode == 2
     assert done.stderr.startswith(message)
     assert done.stdout == ""
