@@ -69,6 +69,8 @@ def test_an_error_ends_a_query_of_several_statements(client: Client) -> None:
         ("CREATE TABLE t (a int)", "table with name t exists"),
         ("FETCH 1 FROM nothing", "internal error: Cannot find cursor `nothing`"),
         ("DROP TABLE t", "Permission denied: PermissionDenied: table used by 1 other objects."),
+        ("DROP MATERIALIZED VIEW sums", "DETAIL: materialized view public.leaders depends on it"),
+        ("DROP MATERIALIZED VIEW leaders", "DETAIL: subscription public.leader_changes depends on it"),
         ("DECLARE c SUBSCRIPTION CURSOR FOR nothing FULL", "subscription not found: nothing"),
         ("DECLARE c SUBSCRIPTION CURSOR FOR leader_changes SINCE 1", "rw_timestamp is too small"),
         (
@@ -91,6 +93,11 @@ def test_a_cursor_of_a_dropped_subscription_fails(client: Client) -> None:
     error = client.ask("FETCH 1 FROM c").error
     assert error
     assert "Item not found: subscription leader_changes not found" in error["M"]
+
+
+def test_cascade_drops_the_subscription_too(client: Client, double: Double) -> None:
+    assert client.ask("DROP MATERIALIZED VIEW leaders CASCADE").tags == ("DROP_MATERIALIZED_VIEW",)
+    assert double.subscriptions == {}
 
 
 def test_times_are_written_as_risingwave_writes_them(client: Client) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from django.db.backends.postgresql.base import Database  # type: ignore[attr-defined]  # psycopg2 or psycopg
 
-from tests.django_risingwave.transcripts import DATA, Transcripts, recorded
+from tests.django_risingwave.transcripts import Transcripts, recorded
+from tests.django_risingwave.transcripts import unrecorded as listed
 from tests.risingwave import servers
 
 if TYPE_CHECKING:
@@ -15,17 +16,11 @@ if TYPE_CHECKING:
 
     from tests.django_risingwave.transcripts import Transcript
 
-_FILE = DATA / "unrecorded.sql"
-
 
 def unrecorded(transcripts: Iterable[Transcript]) -> list[str]:
     """Return the listed statements that neither the repository's transcripts nor these have."""
-    if not _FILE.exists():
-        return []
-    lines = _FILE.read_text(encoding="utf-8").splitlines()
-    statements = [line for line in lines if line and not line.startswith("--")]
     found = Transcripts(transcripts)
-    return [sql for sql in statements if not recorded().find(sql) and not found.find(sql)]
+    return [sql for sql in listed() if not recorded().find(sql) and not found.find(sql)]
 
 
 def ask(url: str, statements: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tests.django_risingwave.statements import DIFFERENT, syntax_errors, violations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 # RisingWave accepts these.
 _DIFFERENT = {rule.refusal for rule in DIFFERENT}
@@ -45,6 +45,16 @@ def missing(kind: str, name: str) -> dict[str, str]:
 
 def existing(kind: str, name: str) -> dict[str, str]:
     return refusal("Catalog error", f"{kind} with name {name} exists", code="42710")
+
+
+def used(others: Iterable[str]) -> dict[str, str]:
+    """Return an error for a relation that these objects use."""
+    details = [f"{other} depends on it" for other in others]
+    return refusal(
+        f"Permission denied: PermissionDenied: table used by {len(details)} other objects. \n"
+        + "\n".join(["DETAIL: " + details[0], *details[1:]])
+        + "\nHINT:  Use DROP ... CASCADE to drop the dependent objects too."
+    )
 
 
 @lru_cache(maxsize=10_000)
@@ -95,11 +105,7 @@ def _used(error: dict[str, str], names: list[str], kind: str) -> dict[str, str]:
     direct = re.findall(
         rf"^(?:materialized )?view (\S+) depends on .*? {re.escape(dropped)}$", uses, re.MULTILINE
     )
-    details = "\n".join(f"materialized view public.{name} depends on it" for name in direct)
-    return refusal(
-        f"Permission denied: PermissionDenied: table used by {len(direct)} other objects. \n"
-        f"DETAIL: {details}\nHINT:  Use DROP ... CASCADE to drop the dependent objects too."
-    )
+    return used(f"materialized view public.{name}" for name in direct or [names[0]])
 
 
 # By PostgreSQL's SQLSTATE: https://www.postgresql.org/docs/18/errcodes-appendix.html

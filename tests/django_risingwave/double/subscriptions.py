@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.django_risingwave.double.catalog import with_subscriptions
-from tests.django_risingwave.double.errors import existing, missing, refusal
+from tests.django_risingwave.double.errors import existing, missing, refusal, used
 from tests.django_risingwave.double.messages import complete, fields
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _SINCE = r"(FULL|SINCE (?:now\(\)|begin\(\)|\d+))"
 _STATEMENTS = {
     "create": rf"CREATE SUBSCRIPTION {_NAME} FROM {_NAME} WITH \(retention = '(\d+) ?(\w+?)s?'\)",
     "drop": rf"DROP SUBSCRIPTION (?:IF EXISTS )?{_NAME}",
+    "drop_source": rf"DROP (?:TABLE|MATERIALIZED VIEW) (?:IF EXISTS )?{_NAME}( CASCADE)?",
     "find": r"(.*\brw_catalog\.rw_(?:subscriptions|depend)\b.*)",
     "declare": rf"DECLARE {_NAME} SUBSCRIPTION CURSOR FOR {_NAME} {_SINCE}",
     "fetch": rf"FETCH (NEXT|\d+) FROM {_NAME}(?: WITH \(timeout = '(\d+)s'\))?",
@@ -79,6 +80,19 @@ class Subscriptions:
         if self.double.subscriptions.pop(name, None) is None:
             return fields(b"E", missing("subscription", name))
         return complete("DROP_SUBSCRIPTION")
+
+    def _drop_source(self, source: str, cascade: str | None) -> bytes | None:
+        """Refuse it, or forget its subscriptions. The stand-in drops the relation, and knows of its views."""
+        found = [
+            name
+            for name, relation in self.double.subscriptions.items()
+            if relation == source and self.double.homes.get(name) == self.database
+        ]
+        if found and not cascade:
+            return fields(b"E", used(f"subscription public.{name}" for name in found))
+        for name in found:
+            del self.double.subscriptions[name]
+        return None
 
     def _drop_database(self, database: str) -> None:
         """Forget its subscriptions. The stand-in drops the database."""
