@@ -6,14 +6,15 @@ import logging
 import threading
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import Error, connections
+from django.db.backends.postgresql.psycopg_any import is_psycopg3
 
 from django_risingwave.streaming import changes
 from django_risingwave.streaming.changes import ChangeListener
-from django_risingwave.streaming.polling import FETCH_ROWS
+from django_risingwave.streaming.polling import FETCH_ROWS, PolledSubscriptions
 from tests.django_risingwave.streaming.double_events import insert, notify, sessions_with_cursors
 from tests.django_risingwave.streaming.migrating import VIEWS
 from tests.processes import DEADLINE_SECONDS, wait_until
@@ -109,6 +110,22 @@ def test_a_round_without_a_change_is_one_fetch_for_each_view_that_does_not_wait(
             'FETCH 100 FROM "changes_1"',
             'FETCH 100 FROM "changes_2"',
         ]
+
+
+def test_psycopg_3_sends_a_round_as_one_query(
+    double: Double, listener: ChangeListener, wake: SelectableEvent
+) -> None:
+    """psycopg2 returns only the result of the last statement of a query."""
+    queries: list[str] = []
+
+    def record(execute: Any, sql: str, *arguments: Any) -> Any:
+        queries.append(sql)
+        return execute(sql, *arguments)
+
+    assert isinstance(listener._source, PolledSubscriptions)
+    with listener._source._session.execute_wrapper(record):
+        statements = one_round(listener, double, wake)
+    assert queries == (["; ".join(statements)] if is_psycopg3 else statements)
 
 
 def test_a_change_is_told_once_and_costs_no_more_statements(
