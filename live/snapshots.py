@@ -80,14 +80,14 @@ class Snapshot:
 
     @property
     def extent(self) -> str:
-        """How much of the whole is shown, as in "5 of 1,234, 38 % of the total"; "" if that is unknown."""
+        """How many of the rows are shown, and their share of the sum: "5 of 1,234 (38 %)"; "" if unknown."""
         if self.totals is None:
             return ""
         text = f"{len(self.values):,} of {self.totals.keys:,}"
         if self.totals.sum is None or self.totals.sum <= 0:
             return text
         share = sum(value or 0 for _, value in self.values) / self.totals.sum
-        return f"{text}, {share:.0%} of the total".replace("%", " %")
+        return f"{text} ({share:.0%})".replace("%", " %")
 
 
 def combined_etag(snapshots: Sequence[Snapshot]) -> str:

@@ -44,7 +44,7 @@ def test_totals_do_not_change_the_etag():
         (Totals(50_000, None), "2 of 50,000"),
         (Totals(51, 0.0), "2 of 51"),
         (Totals(51, -4.0), "2 of 51"),
-        (Totals(51, 8.0), "2 of 51, 25 % of the total"),
+        (Totals(51, 8.0), "2 of 51 (25 %)"),
     ],
 )
 def test_the_extent_says_how_much_of_the_whole_is_shown(totals, text):
@@ -53,7 +53,7 @@ def test_the_extent_says_how_much_of_the_whole_is_shown(totals, text):
 
 def test_the_card_shows_the_extent_if_it_is_known():
     some = snapshot(("Ohio", 2.0), totals=Totals(51, 8.0))
-    assert '<span class="extent">1 of 51, 25 % of the total</span>' in rendering.card(some)
+    assert ">1 of 51 (25 %)</span>" in rendering.card(some)
     assert "extent" not in rendering.card(snapshot(("Ohio", 2.0)))
 
 
