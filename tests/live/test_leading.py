@@ -6,13 +6,15 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, models
 from django.db.migrations.state import ProjectState
 from django.db.migrations.writer import OperationWriter
+from django.test.utils import isolate_apps
 
+from django_risingwave.models import MaterializedView
 from live.leading import advised_index, leading_model, totals_model
 from live.migration_operations import CreateLeadingRows, DropLeadingRows
-from live.rankings import RANKINGS
+from live.rankings import RANKINGS, Ranking
 from tests.django_risingwave.transcripts import load
 
 if TYPE_CHECKING:
@@ -179,6 +181,33 @@ def test_the_queries_are_those_whose_plans_risingwave_has_shown() -> None:
 def test_the_advised_index_is_one_that_risingwave_has_created() -> None:
     sql = advised_index(RANKINGS["products-by-turnover"], str)
     assert sql.replace("item_turnover", "r_item") in TRANSCRIPTS
+
+
+@isolate_apps("demo.shop")
+def test_a_relation_as_the_key_becomes_a_field_of_the_related_key() -> None:
+    class Product(MaterializedView):
+        code = models.CharField(max_length=20, primary_key=True)
+
+        class Meta(MaterializedView.Meta):
+            app_label = "demo_shop"
+            db_table = "product"
+
+    class ProductSales(MaterializedView):
+        product = models.OneToOneField(Product, models.DO_NOTHING, primary_key=True)
+        sales = models.FloatField()
+
+        class Meta(MaterializedView.Meta):
+            app_label = "demo_shop"
+            db_table = "product_sales"
+
+    ranking = Ranking("top-products", "products", ProductSales, key="product", measure="sales")
+    for model in (ProductSales, leading_model(ranking)):
+        sql, _ = ranking.queryset(model).query.get_compiler("risingwave").as_sql()
+        table = model._meta.db_table
+        assert sql.startswith(f'SELECT "{table}"."product_id", "{table}"."sales" FROM "{table}" ORDER BY ')
+    meta: Any = leading_model(ranking)._meta
+    key = meta.get_field("product")
+    assert (type(key), key.column, key.max_length) == (models.CharField, "product_id", 20)
 
 
 @pytest.mark.risingwave
