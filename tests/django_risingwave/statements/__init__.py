@@ -7,8 +7,9 @@ tokens, `"x"` for a quoted identifier, `'s'` for a string, `0` for a number and 
 
 SYNTAX has the rules of RisingWave's parser; test_statements.py compares them with the parser's verdicts. They
 aren't a grammar: nonsense passes. UNSUPPORTED has the rules of the binder, the planner and the handlers, from
-the source of v3.0.3. DIFFERENT has those of statements that RisingWave 2.8.0 accepts, but answers otherwise
-than PostgreSQL: nobody would notice on the stand-in.
+the source of v3.0.3 and from what 2.8.0 refused. DIFFERENT has those of statements that RisingWave 2.8.0
+accepts, but answers otherwise than PostgreSQL: nobody would notice on the stand-in. test_statements.py
+compares all of them with the transcripts of 2.8.0.
 
 No rule knows the catalog. So none finds an UPDATE of a primary key, RETURNING for a table with generated
 columns, or an operator or function without an overload for the types of its operands.
