@@ -32,7 +32,7 @@ from websockets.sync.client import connect
 
 from benchmarks.figures import quantile
 from benchmarks.processes import DEADLINE_SECONDS, ROOT, Server, daphne
-from benchmarks.standin import manage, migrated_standin, prepare_site
+from benchmarks.standin import migrated_standin, prepare_site, use_given_servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -242,9 +242,7 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         is_real = "RISINGWAVE_URL" in os.environ
         if is_real:
-            os.environ |= {"SECRET_KEY": "only-for-the-benchmark", "EXTRA_APPS": "demo.shop"}
-            os.environ |= {"DJANGO_SETTINGS_MODULE": "config.settings", "ENVIRONMENT_FILE": os.devnull}
-            manage("migrate", "--database", "risingwave", "--verbosity", "0")
+            use_given_servers()
         else:
             stack.enter_context(migrated_standin())
         prepare_site(folder)

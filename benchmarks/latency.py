@@ -3,6 +3,9 @@
 Daphne, the stand-in and Chromium run on this machine and share its clock. The page notes when a new value of
 the first state is in the document (MutationObserver), and when the browser is about to paint it
 (requestAnimationFrame).
+
+With RISINGWAVE_URL and DATABASE_URL it is those servers instead. There must be no orders, and the inserted
+ones stay.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ import psycopg2
 from benchmarks.browser import chromium
 from benchmarks.figures import quantile
 from benchmarks.processes import daphne
-from benchmarks.standin import migrated_standin, prepare_site
+from benchmarks.standin import migrated_standin, prepare_site, use_given_servers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -116,7 +119,10 @@ def main() -> None:
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        stack.enter_context(migrated_standin())
+        if "RISINGWAVE_URL" in os.environ:
+            use_given_servers()
+        else:
+            stack.enter_context(migrated_standin())
         prepare_site(folder)
         orders = Orders(os.environ["RISINGWAVE_URL"])
         stack.enter_context(closing(orders.connection))

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+#: The environment of the site, without the addresses of its databases.
+SITE = {
+    "DJANGO_SETTINGS_MODULE": "config.settings",
+    "SECRET_KEY": "only-for-the-benchmark",
+    "EXTRA_APPS": "demo.shop",
+    "ENVIRONMENT_FILE": os.devnull,  # ignore a demo that runs in this checkout
+}
+
+
 @contextmanager
 def migrated_standin() -> Iterator[None]:
     """Run a stand-in server with the tables and views of the demo, and set its URLs in os.environ.
@@ -28,11 +37,7 @@ def migrated_standin() -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         server = postgres.start(Path(folder) / "postgres")
         try:
-            os.environ |= {
-                "DJANGO_SETTINGS_MODULE": "config.settings",
-                "SECRET_KEY": "only-for-the-benchmark",
-                "EXTRA_APPS": "demo.shop",
-                "ENVIRONMENT_FILE": os.devnull,  # ignore a demo that runs in this checkout
+            os.environ |= SITE | {
                 "DATABASE_URL": postgres.url("dashboard", Path(folder) / "postgres"),
                 "RISINGWAVE_URL": postgres.url("risingwave", Path(folder) / "postgres"),
             }
@@ -43,6 +48,12 @@ def migrated_standin() -> Iterator[None]:
             yield
         finally:
             server.stop()
+
+
+def use_given_servers() -> None:
+    """Create the tables and views of the demo on the RisingWave at RISINGWAVE_URL."""
+    os.environ |= SITE
+    manage("migrate", "--database", "risingwave", "--verbosity", "0")
 
 
 def prepare_site(folder: Path, *, is_open: bool = True, orders: int = 0) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import django
 from django.db.backends.postgresql.base import Database  # type: ignore[attr-defined]  # psycopg2 or psycopg
 
-from benchmarks.processes import ROOT
+from benchmarks.processes import CHROMIUM, ROOT
 from demo import postgres
 from tests.risingwave import crashes, dashboard, marked, servers
 from tests.risingwave.recorder import Recorder
@@ -77,7 +77,10 @@ def _run_tests(url: str, folder: Path, arguments: list[str], report: Report) -> 
 
 def _measure_dashboard(url: str, orders: int, report: Report) -> None:
     with _default_database() as default_url, servers.temporary_database(url, "make_live") as database:
-        report.dashboard = dashboard.measure(database, default_url, orders)
+        report.frames = dashboard.measure_frames(database, default_url, orders)
+    if CHROMIUM:
+        with _default_database() as default_url, servers.temporary_database(url, "make_live") as database:
+            report.pixels = dashboard.measure_pixels(database, default_url, orders)
 
 
 def _crash(url: str, report: Report) -> None:

@@ -21,8 +21,9 @@ class Report:
     #: Django, driver and date.
     circumstances: str
     tests: Sequence[marked.Case] | None = None
-    #: The table of the dashboard's benchmark, or the error.
-    dashboard: str | None = None
+    #: The tables of the dashboard's benchmarks.
+    frames: str | None = None
+    pixels: str | None = None
     crashes: Result | None = None
     #: How many statements were recorded.
     recorded: int | None = None
@@ -47,8 +48,10 @@ class Report:
     def _parts(self) -> Iterator[str]:
         if self.tests is not None:
             yield from self._tests(self.tests)
-        if self.dashboard is not None:
-            yield from ("From an INSERT to the frame of the dashboard that shows it:", "", self.dashboard, "")
+        if self.frames is not None:
+            yield from ("From an INSERT to the frame of the dashboard that shows it:", "", self.frames, "")
+        if self.pixels is not None:
+            yield from ("From an INSERT to the page in a browser:", "", self.pixels, "")
         if self.crashes is not None:
             yield from self._crashes(self.crashes)
         if self.recorded is not None:
