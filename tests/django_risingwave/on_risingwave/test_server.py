@@ -10,7 +10,7 @@ from django.db import IntegrityError, NotSupportedError, OperationalError, Progr
 
 from tests.django_risingwave.models import Author
 from tests.django_risingwave.on_risingwave.conftest import reconnect
-from tests.processes import wait_until
+from tests.processes import DEADLINE_SECONDS, wait_until
 
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
@@ -109,14 +109,14 @@ def test_a_killed_query_raises_operational_error(slow: DatabaseWrapper) -> None:
             cursor.execute("SHOW PROCESSLIST")
             return next((row[1] for row in cursor.fetchall() if SLOW in (row[6] or "")), None)
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
         wait_until(session)
         with slow.cursor() as cursor:
             cursor.execute(f"KILL '{session()}'")
     finally:
-        thread.join()
+        thread.join(DEADLINE_SECONDS)
         other.close()
     assert len(errors) == 1
 
