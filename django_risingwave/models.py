@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from django.db import NotSupportedError, models
 from django.db.models.base import ModelBase
 
-from django_risingwave.queries import RisingWaveQuerySet
+from django_risingwave.queries import RisingWaveManager, RisingWaveQuerySet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,12 +42,29 @@ def _refuse(method: Callable[..., object]) -> Callable[..., NoReturn]:
 
 
 class RisingWaveModel(models.Model):
-    """A model whose table is on RisingWave, where routers.RisingWaveRouter sends its queries."""
+    """A model whose table is on RisingWave, where routers.RisingWaveRouter sends its queries.
+
+    Its default manager's `str(queryset.query)` is RisingWave's SQL.
+    """
+
+    # The class of the default manager.
+    _manager: ClassVar[type[models.Manager[Any]]] = RisingWaveManager
 
     class Meta:
         abstract = True
         # The router looks at this instead of the class, which migrations don't have.
         required_db_vendor = "risingwave"
+
+    @classmethod
+    def _prepare(cls) -> None:
+        """Add `objects` to a concrete model that declares no manager, as Django does.
+
+        An `objects` on this abstract class would keep subclasses from declaring one of another type:
+        django-stubs makes it a class variable of one type.
+        """
+        if not cls._meta.managers:
+            cls.add_to_class("objects", cls._manager())
+        ModelBase._prepare(cls)  # type: ignore[attr-defined]  # not in the stubs
 
 
 class _RefusedWrites:
@@ -97,22 +114,13 @@ class ReadOnlyModel(RisingWaveModel):
         abstract = True
         default_permissions = ("view",)
 
+    _manager = ReadOnlyManager
+
     save = _refuse(models.Model.save)
     asave = _refuse(models.Model.asave)
     save_base = _refuse(models.Model.save_base)
     delete = _refuse(models.Model.delete)
     adelete = _refuse(models.Model.adelete)
-
-    @classmethod
-    def _prepare(cls) -> None:
-        """Add `objects` to a concrete model that declares no manager, as Django does.
-
-        An `objects` on this abstract class would keep subclasses from declaring one of another type:
-        django-stubs makes it a class variable of one type.
-        """
-        if not cls._meta.managers:
-            cls.add_to_class("objects", ReadOnlyManager())
-        ModelBase._prepare(cls)  # type: ignore[attr-defined]  # not in the stubs
 
 
 class MaterializedView(ReadOnlyModel):

@@ -1,4 +1,4 @@
-"""The QuerySet of models on RisingWave."""
+"""The QuerySet and the Manager of models on RisingWave."""
 
 from __future__ import annotations
 
@@ -36,3 +36,6 @@ class RisingWaveQuerySet(models.QuerySet[_Model_co]):
         hints: dict[str, Model] | None = None,
     ) -> None:
         super().__init__(model, query or Query(model), using, hints)
+
+
+RisingWaveManager = models.Manager.from_queryset(RisingWaveQuerySet, class_name="RisingWaveManager")

@@ -14,7 +14,9 @@ from django_risingwave.queries import RisingWaveQuerySet
 
 
 @pytest.mark.parametrize(
-    "rows", [StateTurnover.objects.all(), RisingWaveQuerySet(Order)], ids=["view", "table"]
+    "rows",
+    [StateTurnover.objects.all(), Order.objects.all(), RisingWaveQuerySet(Order)],
+    ids=["view", "table", "queryset"],
 )
 def test_the_text_of_a_query_is_the_sql_of_risingwave(rows: Any) -> None:
     queries = [
