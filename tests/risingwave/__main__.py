@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -53,14 +54,22 @@ def main() -> int:
         "crashes": lambda: _crash(url, report),
     }
     for name in arguments.only or PARTS:
-        try:
-            parts[name]()
-        except (AssertionError, OSError, RuntimeError, servers.ServerError, Database.Error) as error:
-            report.errors.append(f"{name}: {error}".strip())
+        attempt(name, parts[name], report)
     text = report.text()
     (folder / "report.md").write_text(text, encoding="utf-8")
     print(text)  # noqa: T201 - output of the command
     return 1 if report.has_failed else 0
+
+
+def attempt(name: str, part: Callable[[], object], report: Report) -> None:
+    """Run a part. An error ends only this part, and is in the report."""
+    try:
+        part()
+    except (
+        *(AssertionError, OSError, RuntimeError),
+        *(servers.ServerError, Database.Error, subprocess.SubprocessError),
+    ) as error:
+        report.errors.append(f"{name}: {' '.join(str(error).split())}")
 
 
 def _run_tests(url: str, folder: Path, arguments: list[str], report: Report) -> None:

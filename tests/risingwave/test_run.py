@@ -9,10 +9,12 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db.backends.postgresql.base import Database  # type: ignore[attr-defined]  # psycopg2 or psycopg
 
 from tests import processes
 from tests.django_risingwave.transcripts import Transcript
 from tests.risingwave import servers
+from tests.risingwave.__main__ import attempt
 from tests.risingwave.crashes import Crash, Result
 from tests.risingwave.marked import Case
 from tests.risingwave.report import Report
@@ -145,8 +147,31 @@ def test_a_view_that_differs_from_its_table_after_a_crash_is_a_failure(
     assert ("**not** the same" in found.text()) is has_failed
 
 
-def test_an_error_of_a_part_is_a_failure() -> None:
-    assert report(errors=["dashboard: no"]).has_failed
+@pytest.mark.parametrize(
+    "error",
+    [
+        AssertionError("no\nanswer"),
+        Database.Error("no answer"),
+        servers.ServerError("no answer"),
+        subprocess.CalledProcessError(1, "no answer"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_of_a_part_is_a_failure_and_ends_only_that_part(error: Exception) -> None:
+    def fail() -> None:
+        raise error
+
+    found = report()
+    attempt("crashes", fail, found)
+    attempt("dashboard", lambda: None, found)
+    assert found.has_failed
+    (line,) = found.errors
+    assert line.startswith("crashes: ")
+    assert "no answer" in line
+    assert line in found.text()
+
+
+def test_a_run_without_failures_succeeds() -> None:
     assert not report(tests=TESTS[:1], recorded=0).has_failed
 
 
