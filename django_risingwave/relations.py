@@ -8,6 +8,7 @@ from django.apps import apps
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
 from django.db import NotSupportedError, connections, models, router
+from django.db.models.sql import Query
 
 from django_risingwave.models import ReadOnlyModel
 from django_risingwave.routers import VENDOR, is_risingwave_model
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from django.apps import AppConfig
     from django.db.models import Model
-    from django.db.models.sql import Query
 
 
 def check_relations(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
@@ -89,15 +89,29 @@ def _may_assign(model: type[Model], related: type[Model]) -> bool:
 
 
 def check_joins(query: Query) -> None:
-    """Raise NotSupportedError if the query joins a model on RisingWave with one in another database."""
+    """Raise NotSupportedError if the query joins a model on RisingWave with one in another database.
+
+    The same holds for a subquery of the other model in its filters, though not for one in an annotation.
+    """
     for alias, table in query.alias_map.items():
         field: Any = getattr(table, "join_field", None)
-        related: Any = getattr(field, "related_model", None)
-        if related is None or not query.alias_refcount[alias]:
-            continue
-        if is_risingwave_model(field.model) != is_risingwave_model(related):
-            raise NotSupportedError(
-                f"{field.model._meta.label} and {related._meta.label} are in different databases, so no "
-                "query can join them. Use prefetch_related() instead of select_related(), and "
-                f'filter({field.name}__in=[…]) with instances or keys instead of filter({field.name}__…="…").'
+        if query.alias_refcount[alias] and getattr(field, "related_model", None) is not None:
+            _refuse_others(
+                field.model,
+                field.related_model,
+                f"Use prefetch_related() instead of select_related(), and filter({field.name}__in=[…]) with "
+                f'instances or keys instead of filter({field.name}__…="…").',
             )
+    for condition in query.where.leaves():
+        for side in (getattr(condition, "lhs", None), getattr(condition, "rhs", None)):
+            other = getattr(side, "query", side)
+            if isinstance(other, Query) and other.model is not None and query.model is not None:
+                _refuse_others(query.model, other.model, "Pass a list instead of a QuerySet: list(queryset).")
+
+
+def _refuse_others(model: type[Model], other: type[Model], remedy: str) -> None:
+    if is_risingwave_model(model) != is_risingwave_model(other):
+        raise NotSupportedError(
+            f"{model._meta.label} and {other._meta.label} are in different databases, so no query can join "
+            f"them. {remedy}"
+        )

@@ -111,6 +111,7 @@ class Relations(TestCase):
             orders.order_by("customer__name"),
             orders.values("customer__name"),
             orders.exclude(customer__name="Ann"),
+            orders.filter(customer__in=Customer.objects.filter(name="Ann")),
         ):
             message = "shop.Order and shop.Customer are in different databases"
             with self.assertRaisesMessage(NotSupportedError, message):

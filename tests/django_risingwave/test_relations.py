@@ -157,6 +157,23 @@ def test_a_join_with_another_database_is_refused_with_what_to_use(disguise: Any)
     assert disguise.statements == []
 
 
+def test_a_subquery_of_another_database_is_refused_with_what_to_use(disguise: Any) -> None:
+    model = with_field(models.ForeignKey(User, models.DO_NOTHING, related_name="+"))
+    rows: Any = models.QuerySet(model)
+    users = User.objects.filter(username="a")
+    for queryset in (
+        rows.filter(other__in=users),
+        rows.exclude(other__in=users),
+        rows.filter(models.Q(key=1) | models.Q(other_id=models.Subquery(users.values("pk")[:1]))),
+        rows.filter(models.Exists(users)),
+    ):
+        with pytest.raises(
+            NotSupportedError, match=r"auth\.User are in different databases.*list\(queryset\)"
+        ):
+            list(queryset)
+    assert disguise.statements == []
+
+
 def test_a_filter_by_key_needs_no_join(disguise: Any) -> None:
     model = with_field(models.ForeignKey(User, models.DO_NOTHING, related_name="+"))
     with disguise.connection.schema_editor() as editor:
