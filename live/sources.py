@@ -64,42 +64,48 @@ class Source:
 
 
 def find_sources(alias: str, rankings: Iterable[Ranking]) -> dict[str, Source]:
-    """Return what each ranking is read from, by slug, after one query. Raises django.db.Error.
+    """Return what each ranking is read from, by slug, after two queries. Raises django.db.Error.
 
     Log which rankings are read from the view itself, each once per process.
     """
     connection = cast("DatabaseWrapper", connections[alias])
+    names = {ranking: (leading_name(ranking.slug), totals_name(ranking.slug)) for ranking in rankings}
     with connection.cursor() as cursor:
-        relations = connection.introspection.get_relation_kinds(cursor)
+        existing = connection.introspection.get_relation_kinds(cursor).keys()
+        wanted = sorted(existing & {name for pair in names.values() for name in pair})
+        readable = connection.introspection.get_readable(cursor, wanted)
     sources = {}
-    for ranking in rankings:
-        has_leading_rows = leading_name(ranking.slug) in relations
-        if not has_leading_rows:
-            _advise(ranking, connection)
+    for ranking, (leading, totals) in names.items():
+        if leading not in readable:
+            _advise(ranking, connection, exists=leading in existing)
         sources[ranking.slug] = Source(
             alias,
             ranking,
-            leading_model(ranking) if has_leading_rows else ranking.model,
-            totals_model(ranking) if totals_name(ranking.slug) in relations else None,
+            leading_model(ranking) if leading in readable else ranking.model,
+            totals_model(ranking) if totals in readable else None,
         )
     return sources
 
 
-def _advise(ranking: Ranking, connection: DatabaseWrapper) -> None:
+def _advise(ranking: Ranking, connection: DatabaseWrapper, *, exists: bool) -> None:
     if ranking.slug in _advised:
         return
     _advised.add(ranking.slug)
-    view = ranking.model._meta.db_table
-    alternative = ""
+    name, quote_name = leading_name(ranking.slug), connection.ops.quote_name
+    if exists:
+        reason = f"this user may not read {name}"
+        remedy = f"Grant the user SELECT on it and on {totals_name(ranking.slug)}"
+    else:
+        reason = f"{name} doesn't exist"
+        remedy = "Add the operation CreateLeadingRows to a migration"
     if connection.is_risingwave:
-        alternative = f", or create an index: {advised_index(ranking, connection.ops.quote_name)}"
+        remedy += f", or create an index: {advised_index(ranking, quote_name)}"
     logger.info(
-        "ranking %s: is read from the whole view %s, because %s doesn't exist. Add the operation "
-        "CreateLeadingRows to a migration%s",
+        "ranking %s: is read from the whole view %s, because %s. %s",
         ranking.slug,
-        view,
-        leading_name(ranking.slug),
-        alternative,
+        ranking.model._meta.db_table,
+        reason,
+        remedy,
     )
 
 

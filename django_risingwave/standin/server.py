@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 # A materialized view's summary has the view's name, in the schema `standin`.
 _RELATION_KINDS = """
     SELECT c.relname, CASE
-        WHEN c.relkind = 'm' OR to_regclass(format('standin.%%I', c.relname)) IS NOT NULL
-            THEN 'materialized view'
+        WHEN c.relkind = 'm' OR EXISTS (
+            SELECT FROM pg_catalog.pg_class AS summary
+            JOIN pg_catalog.pg_namespace AS n ON n.oid = summary.relnamespace
+            WHERE n.nspname = 'standin' AND summary.relname = c.relname
+        ) THEN 'materialized view'
         WHEN c.relkind = 'v' THEN 'view'
         ELSE 'table'
     END

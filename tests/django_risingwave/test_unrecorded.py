@@ -56,6 +56,7 @@ def test_the_statements_of_introspection_are_known(migrated: Double, connection:
     call_command("inspectdb", database="risingwave", include_views=True, stdout=StringIO())
     with connection.cursor() as cursor:
         connection.introspection.get_subscriptions(cursor)
+        assert connection.introspection.get_readable(cursor, ["orders", "state_turnover"])
         connection.introspection.get_dependents(cursor, "orders")
         connection.introspection.get_index_definitions(cursor, "orders")
     assert_known(migrated)

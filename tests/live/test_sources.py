@@ -55,11 +55,11 @@ def source(ranking: Ranking = RANKING) -> Source:
     return find_sources("risingwave", [ranking])[ranking.slug]
 
 
-def test_sources_are_found_by_one_query(transactional_db):
+def test_sources_are_found_by_two_queries(transactional_db):
     connection = cast("DatabaseWrapper", connections["risingwave"])
     with CaptureQueriesContext(connection) as captured:
         sources = find_sources("risingwave", RANKINGS.values())
-    assert len(captured) == 1
+    assert len(captured) == 2
     assert {slug: source.relation for slug, source in sources.items()} == {
         slug: f"{slug.replace('-', '_')}_leading" for slug in RANKINGS
     }
@@ -93,6 +93,39 @@ def test_without_leading_rows_the_view_itself_is_read(without_leading_rows, orde
     assert found.relation == "state_turnover"
     assert found.rows() == (("Ohio", 20.0),)
     assert found.totals() is None
+
+
+@pytest.fixture
+def reader(transactional_db) -> Iterator[None]:
+    """A session as a user who may read the views, but not the leading rows and totals of one ranking."""
+    wrapper = connections["risingwave"]
+    # The driver's cursor: roles like this one are PostgreSQL's.
+    with wrapper.connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE reader")
+        cursor.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+        cursor.execute("REVOKE SELECT ON states_by_turnover_leading, states_by_turnover_totals FROM reader")
+        cursor.execute("SET ROLE reader")
+        yield
+        cursor.execute("RESET ROLE")
+        cursor.execute("DROP OWNED BY reader")
+        cursor.execute("DROP ROLE reader")
+
+
+def test_the_view_itself_is_read_by_a_user_who_may_not_read_the_leading_rows(
+    orders, reader, caplog, monkeypatch
+):
+    monkeypatch.setattr(sources, "_advised", set())
+    caplog.set_level("INFO", logger="live.sources")
+    found = find_sources("risingwave", RANKINGS.values())
+    assert found[RANKING.slug].relation == "state_turnover"
+    assert found[RANKING.slug].rows() == ()
+    assert found[RANKING.slug].totals() is None
+    assert found["products-by-turnover"].relation == "products_by_turnover_leading"
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "ranking states-by-turnover: is read from the whole view state_turnover, because this user may not "
+        "read states_by_turnover_leading. Grant the user SELECT on it and on states_by_turnover_totals"
+    )
 
 
 def test_the_log_says_once_what_is_read_from_a_whole_view(without_leading_rows, caplog, monkeypatch):
