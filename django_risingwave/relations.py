@@ -26,9 +26,14 @@ def check_relations(app_configs: Sequence[AppConfig] | None = None, **kwargs: An
         error
         for model in apps.get_models()
         if not model._meta.proxy and (app_configs is None or model._meta.app_config in app_configs)
-        for field in (*model._meta.local_fields, *model._meta.local_many_to_many)
-        for error in _check_relation(field)
+        for error in _check_relations_of(model)
     ]
+
+
+def _check_relations_of(model: type[Model]) -> Iterator[CheckMessage]:
+    meta = model._meta
+    for field in (*meta.local_fields, *meta.local_many_to_many, *filter(_is_generic, meta.private_fields)):
+        yield from _check_relation(field)
 
 
 def _check_relation(field: Any) -> Iterator[CheckMessage]:
@@ -44,6 +49,16 @@ def _check_relation(field: Any) -> Iterator[CheckMessage]:
         yield Error(
             f"{where}, so no query can join them.",
             hint="Replace the ManyToManyField with a model that has the ids of both.",
+            obj=field,
+            id="django_risingwave.E008",
+        )
+        return
+    if _is_generic(field):
+        yield Error(
+            f"{where}. This fails: deleting {model._meta.label}, since Django looks for "
+            f"{related._meta.label} in {alias!r}; filter({field.name}__…=…), which joins the two.",
+            hint=f"Remove the GenericRelation. Filter {related._meta.label} by "
+            f"{field.content_type_field_name} and {field.object_id_field_name} instead.",
             obj=field,
             id="django_risingwave.E008",
         )
@@ -69,6 +84,14 @@ def _check_relation(field: Any) -> Iterator[CheckMessage]:
             obj=field,
             id="django_risingwave.E008",
         )
+
+
+def _is_generic(field: Any) -> bool:
+    """Return whether the field is a GenericRelation, which contrib.contenttypes has, if it is installed.
+
+    Django looks at the same method to find what it deletes with an instance.
+    """
+    return hasattr(field, "bulk_related_objects")
 
 
 def _alias(model: type[Model]) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
-from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
 from django.contrib.contenttypes.models import ContentType
 from django.core.checks import CheckMessage, registry
 from django.db import NotSupportedError, models, router
@@ -15,7 +15,7 @@ from django.test.utils import isolate_apps
 
 from demo.shop.models import Order
 from django_risingwave.models import MaterializedView, RisingWaveModel
-from django_risingwave.relations import _check_relation, check_relations
+from django_risingwave.relations import _check_relation, _check_relations_of, check_relations
 from tests.django_risingwave.models import Author, Book, ShelfTotal
 
 RELATIONS_ROUTER = "django_risingwave.routers.RelationsRouter"
@@ -97,6 +97,46 @@ def test_the_content_type_of_a_generic_key_is_a_relation_too() -> None:
 
     (error,) = _check_relation(Tag._meta.get_field("content_type"))
     assert "contenttypes.ContentType in 'default'" in error.msg
+
+
+@isolate_apps("django_risingwave")
+def test_a_generic_relation_to_another_database_is_refused_with_what_to_use(settings: Any) -> None:
+    class Event(RisingWaveModel):
+        content_type = models.ForeignKey(ContentType, models.DO_NOTHING, related_name="+")
+        object_id = models.BigIntegerField()
+        item = GenericForeignKey()
+
+        class Meta(RisingWaveModel.Meta):
+            app_label = "django_risingwave"
+
+    class Customer(models.Model):
+        events = GenericRelation(Event)
+
+        class Meta:
+            app_label = "django_risingwave"
+
+        def __str__(self) -> str:
+            return str(self.pk)
+
+    class Product(RisingWaveModel):
+        events = GenericRelation(Event)
+
+        class Meta(RisingWaveModel.Meta):
+            app_label = "django_risingwave"
+
+    settings.DATABASE_ROUTERS = [RELATIONS_ROUTER]
+    (error,) = _check_relations_of(Customer)
+    assert error.id == "django_risingwave.E008"
+    assert error.obj is Customer._meta.get_field("events")
+    assert error.msg == (
+        "django_risingwave.Customer is in the database 'default' and django_risingwave.Event in "
+        "'risingwave'. This fails: deleting django_risingwave.Customer, since Django looks for "
+        "django_risingwave.Event in 'default'; filter(events__…=…), which joins the two."
+    )
+    assert error.hint == (
+        "Remove the GenericRelation. Filter django_risingwave.Event by content_type and object_id instead."
+    )
+    assert list(_check_relations_of(Product)) == []
 
 
 def test_a_relation_without_a_column_is_named_too() -> None:
