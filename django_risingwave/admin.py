@@ -13,11 +13,13 @@ from django.contrib import admin
 from django.contrib.admin.sites import all_sites
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as CheckWarning
+from django.db.models import JSONField
 
 from django_risingwave.models import ReadOnlyModel
+from django_risingwave.routers import is_risingwave_model
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from django.apps import AppConfig
     from django.db.models import Model
@@ -48,18 +50,41 @@ class ReadOnlyAdmin(_ModelAdmin):
 
 
 def check_admin(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """Warn about read-only models whose admin offers to change them."""
+    """Warn about what the admin offers for models on RisingWave, though it would raise an error."""
     return [
-        CheckWarning(
+        warning
+        for site in all_sites
+        for model, model_admin in site._registry.items()
+        if is_risingwave_model(model) and (app_configs is None or model._meta.app_config in app_configs)
+        for warning in (*_check_changes(model, model_admin), *_check_order(model, model_admin))
+    ]
+
+
+def _check_changes(model: type[Model], model_admin: _ModelAdmin) -> Iterator[CheckMessage]:
+    if issubclass(model, ReadOnlyModel) and any(
+        getattr(type(model_admin), name) is getattr(admin.ModelAdmin, name) for name in _PERMISSIONS
+    ):
+        yield CheckWarning(
             f"{model._meta.label} is read-only, but {type(model_admin).__name__} offers to change it, which "
             "would raise ReadOnlyError.",
             hint="Derive the class from django_risingwave.admin.ReadOnlyAdmin.",
             obj=type(model_admin),
             id="django_risingwave.W002",
         )
-        for site in all_sites
-        for model, model_admin in site._registry.items()
-        if issubclass(model, ReadOnlyModel)
-        and (app_configs is None or model._meta.app_config in app_configs)
-        and any(getattr(type(model_admin), name) is getattr(admin.ModelAdmin, name) for name in _PERMISSIONS)
-    ]
+
+
+def _check_order(model: type[Model], model_admin: _ModelAdmin) -> Iterator[CheckMessage]:
+    if type(model_admin).get_sortable_by is not admin.ModelAdmin.get_sortable_by:
+        return
+    columns: Any = model_admin.list_display if model_admin.sortable_by is None else model_admin.sortable_by
+    json = {field.name for field in model._meta.get_fields() if isinstance(field, JSONField)}
+    for name in columns:
+        if name in json and name in model_admin.list_display:
+            yield CheckWarning(
+                f"{type(model_admin).__name__} offers to sort {model._meta.label} by the JSONField {name}, "
+                "which would raise NotSupportedError: RisingWave doesn't order JSON as PostgreSQL does.",
+                hint=f"List the other columns in sortable_by. Or show {name} by a method with "
+                f'@admin.display(ordering=Cast(KT("{name}__key"), FloatField())).',
+                obj=type(model_admin),
+                id="django_risingwave.W003",
+            )

@@ -10,11 +10,15 @@ from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.core.checks import registry
 from django.core.management import call_command
+from django.db import models
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
+from django.test.utils import isolate_apps
 from django.urls import path
 
 from demo.shop.models import Order, StateTurnover
 from django_risingwave.admin import ReadOnlyAdmin, check_admin
-from django_risingwave.models import MaterializedView, ReadOnlyModel
+from django_risingwave.models import MaterializedView, ReadOnlyModel, RisingWaveModel
 from tests.conftest import BOTH
 
 if TYPE_CHECKING:
@@ -135,3 +139,41 @@ def test_the_check_is_registered_and_the_admin_of_this_repository_passes() -> No
     registered: set[Any] = set(registry.registry.get_checks())
     assert check_admin in registered
     assert check_admin() == []
+
+
+def test_an_admin_that_offers_to_sort_by_json_is_warned_about() -> None:
+    with isolate_apps("django_risingwave"):
+
+        class Item(RisingWaveModel):
+            attrs = models.JSONField()
+            name = models.CharField(max_length=10)
+
+            class Meta(RisingWaveModel.Meta):
+                app_label = "django_risingwave"
+
+    class ByJson(admin.ModelAdmin):
+        list_display = ("name", "attrs")
+
+    class ByName(ByJson):
+        sortable_by = ("name",)
+
+    class ByNumber(ByJson):
+        list_display = ("name", "attrs_shown")
+
+        @admin.display(ordering=Cast(KT("attrs__n"), models.FloatField()))
+        def attrs_shown(self, item: Any) -> str:
+            return str(item.attrs)
+
+    other = admin.AdminSite("sorted")
+    other.register(Item, ByJson)
+    (warning,) = check_admin()
+    assert warning.id == "django_risingwave.W003"
+    assert warning.msg == (
+        "ByJson offers to sort django_risingwave.Item by the JSONField attrs, which would raise "
+        "NotSupportedError: RisingWave doesn't order JSON as PostgreSQL does."
+    )
+    assert 'Cast(KT("attrs__key"), FloatField())' in (warning.hint or "")
+    for remedy in (ByName, ByNumber):
+        other.unregister(Item)
+        other.register(Item, remedy)
+        assert check_admin() == []
