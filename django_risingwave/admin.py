@@ -1,9 +1,4 @@
-"""The admin of models that nobody may change there.
-
-@admin.register(StateTurnover)
-class StateTurnoverAdmin(ReadOnlyAdmin):
-list_display = ["state", "turnover"]
-"""
+"""The admin of read-only models."""
 
 from __future__ import annotations
 
@@ -36,7 +31,13 @@ _PERMISSIONS = ("has_add_permission", "has_change_permission", "has_delete_permi
 class ReadOnlyAdmin(_ModelAdmin):
     """Lists and shows instances to users with the permission to view them, and refuses every change.
 
-    There is neither an Add, a Save nor a Delete button, also for superusers, and no action to delete.
+    An example::
+
+        @admin.register(StateTurnover)
+        class StateTurnoverAdmin(ReadOnlyAdmin):
+            list_display = ["state", "turnover"]
+
+    There are no buttons to add, save or delete, also for superusers, and no action to delete.
     """
 
     def has_add_permission(self, request: HttpRequest) -> bool:
