@@ -39,15 +39,29 @@ class Definition(ABC):
 
 
 @dataclass(frozen=True)
-class MaterializedViewDefinition(Definition):
+class _ViewDefinition(Definition):
+    """A materialized view over one relation, `source`."""
+
+    kind = "MATERIALIZED VIEW"
+
+    source: str
+
+    @abstractmethod
+    def query(self, quote_name: Callable[[str], str], source: str) -> str:
+        """Return the view's SELECT. `source` is quoted already, and may have a schema."""
+
+    def create_sql(self, quote_name: Callable[[str], str]) -> str:
+        query = self.query(quote_name, quote_name(self.source))
+        return f"CREATE {self.kind} {quote_name(self.name)} AS {query}"
+
+
+@dataclass(frozen=True)
+class MaterializedViewDefinition(_ViewDefinition):
     """A materialized view of measures over the rows of `source`, one row for each group.
 
     Raises ValueError if there is no column to group by, no measure, or two columns of one name.
     """
 
-    kind = "MATERIALIZED VIEW"
-
-    source: str
     group_by: Sequence[str]
     measures: Mapping[str, Aggregate]
 
@@ -63,19 +77,14 @@ class MaterializedViewDefinition(Definition):
                 "Rename one."
             )
 
-    def create_sql(self, quote_name: Callable[[str], str]) -> str:
-        query = self.query(quote_name, quote_name(self.source))
-        return f"CREATE MATERIALIZED VIEW {quote_name(self.name)} AS {query}"
-
     def query(self, quote_name: Callable[[str], str], source: str) -> str:
-        """Return the view's SELECT. `source` is quoted already, and may have a schema."""
         keys = ", ".join(map(quote_name, self.group_by))
         measures = ", ".join(f"{measure} AS {quote_name(name)}" for name, measure in self.measures.items())
         return f"SELECT {keys}, {measures} FROM {source} GROUP BY {keys}"  # noqa: S608 - quoted
 
 
 @dataclass(frozen=True)
-class LeadingRowsDefinition(Definition):
+class LeadingRowsDefinition(_ViewDefinition):
     """A materialized view of the `rows` rows of another one that have the largest measure.
 
     Its columns are `key` and `measure`. Ties are ordered by key, and NULL comes last. RisingWave 2.8.0 reads
@@ -84,9 +93,6 @@ class LeadingRowsDefinition(Definition):
     Raises ValueError unless `rows` is positive and the columns differ.
     """
 
-    kind = "MATERIALIZED VIEW"
-
-    source: str
     key: str
     measure: str
     rows: int
@@ -102,12 +108,7 @@ class LeadingRowsDefinition(Definition):
                 "columns."
             )
 
-    def create_sql(self, quote_name: Callable[[str], str]) -> str:
-        query = self.query(quote_name, quote_name(self.source))
-        return f"CREATE MATERIALIZED VIEW {quote_name(self.name)} AS {query}"
-
     def query(self, quote_name: Callable[[str], str], source: str) -> str:
-        """Return the view's SELECT. `source` is quoted already, and may have a schema."""
         key, measure = quote_name(self.key), quote_name(self.measure)
         order = self.order(key, measure)
         return f"SELECT {key}, {measure} FROM {source} ORDER BY {order} LIMIT {self.rows}"  # noqa: S608 - quoted
@@ -119,23 +120,15 @@ class LeadingRowsDefinition(Definition):
 
 
 @dataclass(frozen=True)
-class TotalsDefinition(Definition):
+class TotalsDefinition(_ViewDefinition):
     """A materialized view of one row: the number of rows of another view, and the sum of its measure.
 
     The columns are `keys` and `total`. Without a measure there is no `total`.
     """
 
-    kind = "MATERIALIZED VIEW"
-
-    source: str
     measure: str | None
 
-    def create_sql(self, quote_name: Callable[[str], str]) -> str:
-        query = self.query(quote_name, quote_name(self.source))
-        return f"CREATE MATERIALIZED VIEW {quote_name(self.name)} AS {query}"
-
     def query(self, quote_name: Callable[[str], str], source: str) -> str:
-        """Return the view's SELECT. `source` is quoted already, and may have a schema."""
         total = f", sum({quote_name(self.measure)}) AS {quote_name('total')}" if self.measure else ""
         return f"SELECT count(*) AS {quote_name('keys')}{total} FROM {source}"  # noqa: S608 - quoted
 
