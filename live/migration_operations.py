@@ -57,7 +57,7 @@ class _LeadingRows(Operation):
     def _create(self, app_label: str, editor: DatabaseSchemaEditor) -> None:
         """Create what doesn't exist yet."""
         if runs_on_risingwave(editor, app_label):
-            existing = set() if editor.collect_sql else existing_objects(editor)
+            existing = set() if editor.collect_sql else existing_objects(editor.connection)
             for definition in self.definitions:
                 if definition.name not in existing:
                     editor.create_streaming_object(definition)
@@ -65,7 +65,7 @@ class _LeadingRows(Operation):
     def _drop(self, app_label: str, editor: DatabaseSchemaEditor) -> None:
         """Drop what still exists."""
         if runs_on_risingwave(editor, app_label):
-            existing = set() if editor.collect_sql else existing_objects(editor)
+            existing = set() if editor.collect_sql else existing_objects(editor.connection)
             for definition in reversed(self.definitions):
                 if editor.collect_sql or definition.name in existing:
                     editor.delete_streaming_object(definition)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from django.db.migrations.state import ProjectState
     from django.db.models import Model
 
+    from django_risingwave.base import DatabaseWrapper
     from django_risingwave.schema import DatabaseSchemaEditor
     from django_risingwave.streaming.aggregates import Aggregate
     from django_risingwave.streaming.definitions import Definition
@@ -95,12 +96,11 @@ def runs_on_risingwave(schema_editor: DatabaseSchemaEditor, app_label: str) -> b
     )
 
 
-def existing_objects(schema_editor: DatabaseSchemaEditor) -> set[str]:
+def existing_objects(connection: DatabaseWrapper) -> set[str]:
     """Return the names of all tables, views and subscriptions, after two queries.
 
     Operations that can be run again after an interruption need them: RisingWave rolls nothing back.
     """
-    connection = schema_editor.connection
     with connection.cursor() as cursor:
         relations = connection.introspection.get_relation_kinds(cursor)
         return {*relations, *connection.introspection.get_subscription_sources(cursor)}
@@ -197,7 +197,7 @@ class DropSubscription(Operation):
     ) -> None:
         """Drop the subscription if there is one."""
         if runs_on_risingwave(schema_editor, app_label) and (
-            schema_editor.collect_sql or self.definition.name in existing_objects(schema_editor)
+            schema_editor.collect_sql or self.definition.name in existing_objects(schema_editor.connection)
         ):
             schema_editor.delete_streaming_object(self.definition)
 
@@ -206,7 +206,8 @@ class DropSubscription(Operation):
     ) -> None:
         """Create the subscription if there is none."""
         if runs_on_risingwave(schema_editor, app_label) and (
-            schema_editor.collect_sql or self.definition.name not in existing_objects(schema_editor)
+            schema_editor.collect_sql
+            or self.definition.name not in existing_objects(schema_editor.connection)
         ):
             schema_editor.create_streaming_object(self.definition)
 

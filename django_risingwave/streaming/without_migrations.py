@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from django.apps import apps
 from django.db.migrations.loader import MIGRATIONS_MODULE_NAME, MigrationLoader
 
-from django_risingwave.streaming.migration_operations import CreatingOperation
+from django_risingwave.streaming.migration_operations import CreatingOperation, existing_objects
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -57,10 +57,7 @@ def create_without_migrations(connection: DatabaseWrapper, app_labels: Collectio
     if not operations:
         return
     state = loader.project_state()
-    with connection.cursor() as cursor:
-        introspection = connection.introspection
-        existing = set(introspection.table_names(cursor, include_views=True))
-        existing.update(introspection.get_subscriptions(cursor).values())
+    existing = existing_objects(connection)
     for app_label, operation in operations:
         if operation.created_name(app_label, state) not in existing:
             with connection.schema_editor() as editor:
