@@ -1,4 +1,4 @@
-"""Make RisingWave accept subqueries that return one value, or refuse them by name.
+"""Make RisingWave accept subqueries that return one value, or refuse them with NotSupportedError.
 
 RisingWave's planner must know that a correlated one returns at most one row. It knows that of LIMIT 1, of an
 aggregate without GROUP BY and of a filter on a table's primary key (CardinalityVisitor in
