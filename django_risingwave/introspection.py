@@ -97,14 +97,14 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
         return dict(cursor.fetchall())
 
     def get_readable(self, cursor: Any, names: Collection[str]) -> set[str]:
-        """Return those of these existing relations that the user may SELECT from.
-
-        Works on both servers. RisingWave 2.8.0 reads the name as SQL does, so it must need no quotes.
-        """
+        """Return those of these existing relations that the user may SELECT from. Works on both servers."""
         if not names:
             return set()
         privileges = ", ".join(["has_table_privilege(%s, 'SELECT')"] * len(names))
-        cursor.execute(f"SELECT {privileges}", list(names))
+        # Both servers read the text as a name in SQL: without quotes, RisingWave refuses 2024_sales.
+        # See resolve_regclass_inner() in src/frontend/src/expr/function_impl/cast_regclass.rs at v3.0.3.
+        quoted = [self.connection.ops.quote_name(name) for name in names]
+        cursor.execute(f"SELECT {privileges}", quoted)
         return {name for name, allowed in zip(names, cursor.fetchone(), strict=True) if allowed}
 
     def get_subscriptions(self, cursor: Any) -> dict[str, str]:

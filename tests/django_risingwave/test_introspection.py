@@ -89,3 +89,11 @@ def test_a_subscription_is_found_by_its_source(standin: DatabaseWrapper, disguis
 def test_the_stand_in_has_no_subscriptions(standin: DatabaseWrapper) -> None:
     with standin.cursor() as cursor:
         assert standin.introspection.get_subscriptions(cursor) == {}
+
+
+def test_relations_whose_names_need_quotes_are_found_to_be_readable(tables: DatabaseWrapper) -> None:
+    names = {"2024_sales_leading", "Titles of 2024"}
+    with tables.cursor() as cursor:
+        for name in names:
+            cursor.execute(f'CREATE TABLE "{name}" (a int)')
+        assert tables.introspection.get_readable(cursor, sorted(names)) == names

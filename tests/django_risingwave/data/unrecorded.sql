@@ -17,4 +17,4 @@ INSERT INTO orders (orderid, itemid, qty, price, dt, state) VALUES (1, 38, 5, 5.
 SELECT '"orders"' WHERE EXISTS (SELECT 1 FROM "orders");
 DECLARE "changes" SUBSCRIPTION CURSOR FOR "states_by_turnover_leading_changes" SINCE begin();
 SELECT "django_content_type"."model" AS "model" FROM "django_content_type" WHERE "django_content_type"."app_label" = 'demo_shop';
-SELECT has_table_privilege('orders', 'SELECT'), has_table_privilege('state_turnover', 'SELECT');
+SELECT has_table_privilege('"orders"', 'SELECT'), has_table_privilege('"state_turnover"', 'SELECT');
