@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import DatabaseError, NotSupportedError
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from django_risingwave.standin.summaries import CHANNEL
 from django_risingwave.streaming.definitions import LeadingRowsDefinition, TotalsDefinition
-from tests.django_risingwave.standin.test_summaries import (
+from tests.django_risingwave.standin.sales import (
     BY_STATE,
-    deletes,
-    inserts,
+    Write,
+    check_after_each,
+    create_sales,
     notified,
     objects,
-    truncations,
-    updates,
+    writes,
 )
 
 if TYPE_CHECKING:
@@ -36,15 +35,7 @@ KEYS = TotalsDefinition("state_totals", "by_state", None)
 @pytest.fixture
 def sales(standin: DatabaseWrapper) -> DatabaseWrapper:
     """A table with a view, and leading rows and totals of each of its measures."""
-    with standin.cursor() as cursor:
-        cursor.execute(
-            "CREATE TABLE sales (id int GENERATED ALWAYS AS IDENTITY, state varchar, item int, qty int,"
-            " price double precision, note varchar)"
-        )
-        cursor.execute("INSERT INTO sales (state, qty, price) VALUES ('NY', 2, 1.1), (NULL, NULL, NULL)")
-    with standin.schema_editor() as editor:
-        for definition in [BY_STATE, *LEADING, *TOTALS, KEYS]:
-            editor.create_streaming_object(definition)
+    create_sales(standin, BY_STATE, *LEADING, *TOTALS, KEYS)
     return standin
 
 
@@ -65,16 +56,12 @@ def assert_all_are_right(cursor: Any) -> None:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.one_of(inserts, inserts, updates, updates, deletes, truncations), max_size=12))
+@given(writes)
 def test_any_sequence_of_writes_leaves_leading_rows_and_totals_right(
-    sales: DatabaseWrapper, statements: list[tuple[str, list[Any]]]
+    sales: DatabaseWrapper, statements: list[Write]
 ) -> None:
     with sales.cursor() as cursor:
-        cursor.execute("DELETE FROM sales")
-        cursor.execute("INSERT INTO sales (state, qty, price) VALUES ('NY', 2, 1.1), (NULL, NULL, NULL)")
-        for sql, params in statements:
-            cursor.execute(sql, params)
-            assert_all_are_right(cursor)
+        check_after_each(cursor, statements, assert_all_are_right)
 
 
 def rows_read(cursor: Any, sql: str) -> int:

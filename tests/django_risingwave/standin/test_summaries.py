@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import random
-import select
 import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import DatabaseError, IntegrityError
-from django.db.backends.postgresql.psycopg_any import is_psycopg3
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from django_risingwave.standin.summaries import CHANNEL, Summary
-from django_risingwave.streaming.aggregates import Average, Count, Sum
+from django_risingwave.streaming.aggregates import Count, Sum
 from django_risingwave.streaming.definitions import MaterializedViewDefinition
 from tests.django_risingwave.models import Event
+from tests.django_risingwave.standin.sales import (
+    BY_STATE,
+    Write,
+    check_after_each,
+    create_sales,
+    notified,
+    objects,
+    writes,
+)
 from tests.processes import wait_until
 
 if TYPE_CHECKING:
@@ -25,17 +31,6 @@ if TYPE_CHECKING:
 
     from django_risingwave.base import DatabaseWrapper
 
-BY_STATE = MaterializedViewDefinition(
-    "by_state",
-    "sales",
-    ["state"],
-    {
-        "turnover": Sum("(qty * price)::numeric"),
-        "average": Average("qty"),
-        "lines": Count(),
-        "priced": Count("price"),
-    },
-)
 BY_STATE_AND_ITEM = MaterializedViewDefinition(
     "by_state_and_item", "sales", ["state", "item"], {"total": Sum("sales.qty")}
 )
@@ -57,15 +52,7 @@ VIEWS = {
 @pytest.fixture
 def sales(standin: DatabaseWrapper) -> DatabaseWrapper:
     """A table with two views over it, and two rows that are older than the views, one of them all NULL."""
-    with standin.cursor() as cursor:
-        cursor.execute(
-            "CREATE TABLE sales (id int GENERATED ALWAYS AS IDENTITY, state varchar, item int, qty int,"
-            " price double precision, note varchar)"
-        )
-        cursor.execute("INSERT INTO sales (state, qty, price) VALUES ('NY', 2, 1.1), (NULL, NULL, NULL)")
-    with standin.schema_editor() as editor:
-        editor.create_streaming_object(BY_STATE)
-        editor.create_streaming_object(BY_STATE_AND_ITEM)
+    create_sales(standin, BY_STATE, BY_STATE_AND_ITEM)
     return standin
 
 
@@ -76,48 +63,13 @@ def assert_views_equal_their_queries(cursor: Any) -> None:
         assert cursor.fetchall() == [], name
 
 
-states = st.sampled_from(["CA", "NY", "TX", None])
-items = st.sampled_from([1, 2, None])
-quantities = st.one_of(st.none(), st.integers(-1000, 1000))
-prices = st.one_of(st.none(), st.floats(-1e9, 1e9))
-rows = st.tuples(states, items, quantities, prices)
-conditions = st.sampled_from(["true", "item = 1", "item IS NULL", "state = 'CA'", "state IS NULL", "qty < 0"])
-changes = st.one_of(
-    st.tuples(st.just("state"), states),
-    st.tuples(st.just("item"), items),
-    st.tuples(st.just("qty"), quantities),
-    st.tuples(st.just("price"), prices),
-    st.tuples(st.just("note"), st.just("unrelated")),
-)
-inserts = st.lists(rows, min_size=1, max_size=5).map(
-    lambda many: (
-        f"INSERT INTO sales (state, item, qty, price) VALUES {', '.join(['(%s, %s, %s, %s)'] * len(many))}",
-        [value for row in many for value in row],
-    )
-)
-updates = st.builds(
-    lambda changed, condition: (
-        f"UPDATE sales SET {', '.join(f'{column} = %s' for column in changed)} WHERE {condition}",
-        list(changed.values()),
-    ),
-    st.lists(changes, min_size=1, max_size=3).map(dict),
-    conditions,
-)
-deletes = conditions.map(lambda condition: (f"DELETE FROM sales WHERE {condition}", list[Any]()))
-truncations = st.just(("TRUNCATE sales", list[Any]()))
-
-
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.one_of(inserts, inserts, updates, updates, deletes, truncations), max_size=12))
+@given(writes)
 def test_any_sequence_of_writes_leaves_each_view_equal_to_its_query(
-    sales: DatabaseWrapper, statements: list[tuple[str, list[Any]]]
+    sales: DatabaseWrapper, statements: list[Write]
 ) -> None:
     with sales.cursor() as cursor:
-        cursor.execute("DELETE FROM sales")
-        cursor.execute("INSERT INTO sales (state, qty, price) VALUES ('NY', 2, 1.1), (NULL, NULL, NULL)")
-        for sql, params in statements:
-            cursor.execute(sql, params)
-            assert_views_equal_their_queries(cursor)
+        check_after_each(cursor, statements, assert_views_equal_their_queries)
         with sales.schema_editor() as editor:
             editor.delete_streaming_object(BY_STATE)
             editor.create_streaming_object(BY_STATE)
@@ -236,21 +188,6 @@ def test_four_writers_neither_deadlock_nor_lose_anything(
         assert_views_equal_their_queries(cursor)
 
 
-def notified(listener: Any, cursor: Any) -> list[str]:
-    """Return the names that `listener` has been notified of so far."""
-    cursor.execute(f"NOTIFY {CHANNEL}, 'up to now'")
-    names: list[str] = []
-    while "up to now" not in names:
-        assert select.select([listener], [], [], 20)[0], "no notification arrived"
-        if is_psycopg3:
-            names += [notification.payload for notification in listener.notifies(timeout=0)]
-        else:
-            listener.poll()
-            names += [notification.payload for notification in listener.notifies]
-            listener.notifies.clear()
-    return names[:-1]
-
-
 def test_a_listener_is_notified_of_each_view_that_changed_and_no_other(
     sales: DatabaseWrapper, connect: Callable[[], Any]
 ) -> None:
@@ -329,16 +266,6 @@ def test_a_writer_needs_no_rights_but_those_on_the_source_and_no_search_path(
         assert_views_equal_their_queries(cursor)
     finally:
         cursor.execute("RESET ROLE; RESET search_path; DROP OWNED BY clerk; DROP ROLE clerk")
-
-
-def objects(cursor: Any) -> set[tuple[str, str]]:
-    cursor.execute(
-        "SELECT 'schema', nspname FROM pg_namespace"
-        " UNION ALL SELECT 'relation', oid::regclass::text FROM pg_class WHERE relname NOT LIKE 'pg_toast%'"
-        " UNION ALL SELECT 'function', oid::regprocedure::text FROM pg_proc"
-        " UNION ALL SELECT 'trigger', tgname FROM pg_trigger"
-    )
-    return set(cursor.fetchall())
 
 
 def test_dropping_all_views_leaves_nothing_behind(standin: DatabaseWrapper) -> None:
