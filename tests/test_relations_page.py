@@ -60,7 +60,7 @@ class Relations(TestCase):
         Order(customer=self.bob, qty=2).save()
         self.ann.orders.create(qty=3)
 
-    def test_reading(self):
+    def test_orders_and_customers_find_each_other(self):
         self.assertEqual(Order.objects.get(qty=2).customer, self.bob)
         self.assertEqual(self.ann.orders.count(), 2)
         self.assertEqual(Order.objects.filter(customer=self.ann).count(), 2)
@@ -72,21 +72,21 @@ class Relations(TestCase):
             customers = Customer.objects.prefetch_related("orders")
             self.assertEqual({c.name: len(c.orders.all()) for c in customers}, {"Ann": 2, "Bob": 1})
 
-    def test_assigning(self):
+    def test_a_customer_can_be_assigned(self):
         order = Order.objects.get(qty=2)
         order.customer = self.ann
         order.full_clean()
         order.save()
         self.assertEqual(self.ann.orders.count(), 3)
 
-    def test_deleting(self):
+    def test_a_deleted_customer_leaves_the_orders(self):
         self.ann.delete()
         self.assertEqual(Order.objects.count(), 3)
         with self.assertRaises(Customer.DoesNotExist):
             Order.objects.get(qty=1).customer
         Customer.objects.all().delete()
 
-    def test_deleting_in_the_admin(self):
+    def test_customers_are_deleted_in_the_admin(self):
         self.client.force_login(User.objects.create_superuser("root"))
         listing = self.client.get("/admin/shop/order/")
         self.assertContains(listing, "Bob")
@@ -96,7 +96,7 @@ class Relations(TestCase):
         self.client.post("/admin/shop/customer/", chosen)
         self.assertFalse(Customer.objects.exists())
 
-    def test_saving_in_the_admin(self):
+    def test_an_order_is_saved_in_the_admin(self):
         self.client.force_login(User.objects.create_superuser("root"))
         key = Order.objects.get(qty=2).pk
         self.assertContains(self.client.get(f"/admin/shop/order/{key}/change/"), "Bob")
@@ -119,7 +119,7 @@ class Relations(TestCase):
         with self.assertRaisesMessage(NotSupportedError, message):
             orders.filter(customer__name="Ann").update(qty=1)
 
-    def test_joins_in_the_other_database(self):
+    def test_joins_in_the_other_database_are_an_error(self):
         with self.assertRaises(DatabaseError):
             list(Customer.objects.filter(orders__qty=2))
 """
