@@ -32,6 +32,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PARTS = ("tests", "dashboard", "crashes")
+# What a part raises if the server, a process or a measurement fails. Any other exception is a bug.
+_PART_ERRORS = (
+    AssertionError,
+    OSError,
+    RuntimeError,
+    servers.ServerError,
+    Database.Error,
+    subprocess.SubprocessError,
+)
 
 
 def main() -> int:
@@ -65,10 +74,7 @@ def attempt(name: str, part: Callable[[], object], report: Report) -> None:
     """Run a part. An error ends only this part, and is in the report."""
     try:
         part()
-    except (
-        *(AssertionError, OSError, RuntimeError),
-        *(servers.ServerError, Database.Error, subprocess.SubprocessError),
-    ) as error:
+    except _PART_ERRORS as error:
         report.errors.append(f"{name}: {' '.join(str(error).split())}")
 
 
