@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from live.sources import Source
 
-#: Seconds between two looks whether a change is visible, which is how exact that moment is.
+#: Seconds between two reads that find out whether a change is visible: the error of that figure.
 LOOK_SECONDS = 0.005
 STEPS = ("visible", "told", "frame")
 

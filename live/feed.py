@@ -153,7 +153,7 @@ class Feed(threading.Thread):
         self._hand_on(changed, {slug: now})
 
     def _read_totals(self, source: Source) -> None:
-        """Read a ranking's totals alone: most of what changes them isn't among the rows that are heard of."""
+        """Read a ranking's totals alone: most of their changes are in rows whose changes aren't announced."""
         totals = source.totals()
         last = self.last.get(source.ranking.slug)
         if last is not None and last.totals != totals:

@@ -17,7 +17,7 @@ class Gathering:
     """
 
     def __init__(self) -> None:
-        #: In the order in which they were told. A dictionary keeps it.
+        #: In the order of their changes, which a dictionary keeps.
         self._changed: dict[str, None] = {}
         self._may_read_at: dict[str, float] = {}
 

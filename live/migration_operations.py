@@ -83,7 +83,7 @@ class CreateLeadingRows(_LeadingRows, CreatingOperation):
 
     On RisingWave it creates three objects, for a ranking with this slug `states_by_turnover_leading`,
     `states_by_turnover_leading_changes` and `states_by_turnover_totals`. The time of a read then doesn't grow
-    with the view, and processes are told only of changes that a viewer can see. RisingWave rolls nothing
+    with the view, and processes learn only of changes that a viewer can see. RisingWave rolls nothing
     back, so the operation skips what exists: after an interruption, run the migration again.
 
     On the stand-in an index and triggers do the same. Raises ValueError if `rows` isn't positive.

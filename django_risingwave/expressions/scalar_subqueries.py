@@ -57,9 +57,9 @@ def query_as_risingwave(node: Any, compiler: SQLCompiler, connection: DatabaseWr
 def exact_as_risingwave(node: Any, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any) -> Sql:
     """Compare two subqueries without `=`, which ends the session if it is a condition of WHERE.
 
-    RisingWave 2.8.0 looks whether both sides of `=` are the same, and panics at a subquery
+    RisingWave 2.8.0 checks whether both sides of `=` are the same, and panics at a subquery
     (ColumnSelfEqualRewriter in src/frontend/src/expr/utils.rs, src/frontend/src/expr/subquery.rs:117). It
-    looks at no other operator.
+    checks no other operator.
     """
     sql, params = node.as_sql(compiler, connection, **context)
     if isinstance(node.lhs, ColPairs) or not (any(subqueries([node.lhs])) and any(subqueries([node.rhs]))):

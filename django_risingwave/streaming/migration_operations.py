@@ -89,7 +89,7 @@ class CreateTable(CreatingOperation):
 
 
 def runs_on_risingwave(schema_editor: DatabaseSchemaEditor, app_label: str) -> bool:
-    """Return whether the project's routers have the app create on this database what is on RisingWave."""
+    """Return whether the app's objects on RisingWave belong to this database, as the routers decide."""
     connection = schema_editor.connection
     return connection.vendor == "risingwave" and router.allow_migrate(
         connection.alias, app_label, required_db_vendor="risingwave"
