@@ -1,7 +1,8 @@
-"""The admin of read-only models."""
+"""The admin of read-only models and of naive datetimes."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -10,6 +11,7 @@ from django.core.checks import CheckMessage
 from django.core.checks import Warning as CheckWarning
 from django.db.models import JSONField
 
+from django_risingwave.fields import NaiveDateTimeField
 from django_risingwave.models import ReadOnlyModel
 from django_risingwave.routers import is_risingwave_model
 
@@ -48,6 +50,26 @@ class ReadOnlyAdmin(_ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class NaiveDateTimeListFilter(admin.DateFieldListFilter):
+    """A filter by date of a NaiveDateTimeField, whose values have no time zone as Django's filter adds."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.links = tuple(
+            (title, {lookup: _without_time_zone(value) for lookup, value in lookups.items()})
+            for title, lookups in self.links
+        )
+
+
+def _without_time_zone(value: Any) -> Any:
+    return value.replace(tzinfo=None) if isinstance(value, datetime) else value
+
+
+admin.FieldListFilter.register(
+    lambda field: isinstance(field, NaiveDateTimeField), NaiveDateTimeListFilter, take_priority=True
+)
 
 
 def check_admin(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:

@@ -127,6 +127,16 @@ class NaiveDateTimeFormField(forms.DateTimeField):
         return entered.replace(tzinfo=None) if entered and entered.tzinfo is UTC else entered
 
 
+class NaiveSplitDateTimeFormField(forms.SplitDateTimeField):
+    """The same with one input for the date and one for the time, as in the admin."""
+
+    def compress(self, data_list: Any) -> datetime | None:
+        # The form field makes the value aware, in the current time zone.
+        with timezone.override(UTC):
+            entered = super().compress(data_list)
+        return entered.replace(tzinfo=None) if entered else None
+
+
 class NaiveDateTimeField(_DateTimeField[_Set_contra, _Get_co]):
     """A `timestamp without time zone`: a naive datetime, which no time zone changes.
 
@@ -182,4 +192,7 @@ class NaiveDateTimeField(_DateTimeField[_Set_contra, _Get_co]):
         return value
 
     def formfield(self, **kwargs: Any) -> Any:
+        # The admin passes a class of its own: ModelAdmin.formfield_overrides.
+        if kwargs.get("form_class") is forms.SplitDateTimeField:
+            kwargs["form_class"] = NaiveSplitDateTimeFormField
         return super().formfield(**{"form_class": NaiveDateTimeFormField, **kwargs})

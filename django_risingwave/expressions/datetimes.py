@@ -20,7 +20,9 @@ def part_as_risingwave(node: Any, compiler: SQLCompiler, connection: DatabaseWra
     if isinstance(node.lhs.output_field, NaiveDateTimeField):
         if node.tzinfo is not None:
             raise ValueError(
-                f"{type(node).__name__}() can't convert a NaiveDateTimeField to a time zone. Remove tzinfo."
+                f"{type(node).__name__}() can't convert a NaiveDateTimeField to a time zone. Remove tzinfo. "
+                "QuerySet.datetimes() and the admin's date_hierarchy always pass one: annotate() the field "
+                "with TruncDay() or the like, or use dates()."
             )
         node = copy(node)
         node.get_tzname = lambda: None

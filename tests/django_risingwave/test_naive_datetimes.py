@@ -8,10 +8,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django import forms
+from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import connections, models
 from django.db.migrations.writer import MigrationWriter
 from django.db.models import functions
+from django.test import RequestFactory
 from django.test.utils import isolate_apps
 from django.utils import timezone
 from hypothesis import HealthCheck, example, given
@@ -116,6 +118,8 @@ def test_parts_of_the_value_are_those_that_are_stored(connection: DatabaseWrappe
 def test_a_time_zone_is_refused_in_functions(connection: DatabaseWrapper, model: Any) -> None:
     with pytest.raises(ValueError, match=r"TruncDay\(\) can't convert a NaiveDateTimeField to a time zone"):
         list(model.objects.annotate(day=functions.TruncDay("value", tzinfo=dt.UTC)))
+    with pytest.raises(ValueError, match=r"QuerySet\.datetimes\(\) .* use dates\(\)"):
+        list(model.objects.datetimes("value", "day"))
 
 
 def test_the_parts_of_a_datetimefield_are_still_those_in_the_current_zone(
@@ -169,6 +173,33 @@ def test_a_form_takes_and_shows_the_same_hour(value: dt.datetime) -> None:
     assert form.cleaned_data["value"] == value
     assert f'value="{value:%Y-%m-%d %H:%M:%S}"' in str(Form(initial={"value": value}))
     assert Form({"value": ""}).is_valid()
+
+
+@pytest.mark.parametrize("value", [NEW_YEAR, GAP, FOLD])
+def test_the_admins_form_takes_and_shows_the_same_hour(value: dt.datetime) -> None:
+    model = model_of(NaiveDateTimeField(blank=True))
+    model_admin = admin.ModelAdmin(model, admin.site)
+    Form: Any = model_admin.get_form(RequestFactory().get("/"), fields=["value"])  # noqa: N806 - a class
+    form = Form({"value_0": f"{value:%Y-%m-%d}", "value_1": f"{value:%H:%M}"})
+    assert form.errors == {}
+    assert form.cleaned_data["value"] == value
+    shown = str(Form(initial={"value": value}))
+    assert f'value="{value:%Y-%m-%d}"' in shown
+    assert f'value="{value:%H:%M:%S}"' in shown
+    assert Form({"value_0": "", "value_1": ""}).errors == {}
+
+
+def test_the_admins_filter_finds_the_days_as_they_are_stored(model: Any) -> None:
+    request, model_admin = RequestFactory().get("/"), admin.ModelAdmin(model, admin.site)
+    field = model._meta.get_field("value")
+    listed: Any = admin.FieldListFilter.create(field, request, {}, model, model_admin, "value")
+    # As in the links of the page, lookups are text.
+    links = [{lookup: str(value) for lookup, value in lookups.items()} for _, lookups in listed.links]
+    today = dt.datetime.fromisoformat(links[1]["value__gte"])
+    model.objects.bulk_create([model(value=today), model(value=today - dt.timedelta(days=400)), model()])
+    found = [model.objects.filter(**lookups).count() for lookups in links[:5]]
+    # Any date, today, the past seven days, this month, this year.
+    assert found == [3, 1, 1, 1, 1]
 
 
 def test_a_form_refuses_an_offset() -> None:
