@@ -78,9 +78,6 @@ def value(expression: Any) -> Any:
     return Everything.objects.annotate(value=expression).values_list("value", flat=True).get()
 
 
-TWO_PLACES: models.DecimalField[Any, Any] = models.DecimalField(max_digits=4, decimal_places=2)
-
-
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [

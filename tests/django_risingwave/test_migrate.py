@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
     from tests.django_risingwave.conftest import Disguise
 
-CONTRIB = ["admin", "auth", "contenttypes", "sessions"]
-
 
 @pytest.fixture(params=["routed", "unrouted"])
 def routing(request: pytest.FixtureRequest, settings) -> str:
