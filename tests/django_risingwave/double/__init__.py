@@ -9,7 +9,8 @@ is refused by the rules in statements/. Modules:
     subscriptions   cursors over the changes of a view, which PostgreSQL doesn't have
     answers         PostgreSQL's answer in the form of RisingWave's
     errors          errors in RisingWave's words
-    server          connections, changes, and faults to order
+    catalog         rw_catalog, and notifications of changed views
+    server          connections, changes, and faults on request
     client          a session that keeps answers as they come over the wire
 
 It differs from RisingWave: writes are visible at once, and materialized views are plain views. An epoch ends

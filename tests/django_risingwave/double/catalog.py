@@ -1,4 +1,4 @@
-"""What RisingWave has and PostgreSQL hasn't: the catalog rw_catalog, and notifications of changed views."""
+"""What RisingWave has and PostgreSQL lacks: the catalog rw_catalog, and notifications of changed views."""
 
 from __future__ import annotations
 

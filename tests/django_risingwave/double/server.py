@@ -1,4 +1,4 @@
-"""The server: connections, changes, and faults to order."""
+"""The server: connections, changes, and faults on request."""
 
 from __future__ import annotations
 
