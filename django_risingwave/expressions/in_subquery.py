@@ -52,8 +52,8 @@ def tuple_as_risingwave(node: Any, compiler: SQLCompiler, connection: DatabaseWr
     """Write a comparison of several columns with a subquery as EXISTS, with a comparison for each column.
 
     In RisingWave's source, a subquery in an expression returns one column only
-    (src/frontend/planner_test/tests/testdata/output/subquery_expr_correlated.yaml at v3.0.3). Except for `in`,
-    the result is false rather than NULL if the subquery returns no row.
+    (src/frontend/planner_test/tests/testdata/output/subquery_expr_correlated.yaml at v3.0.3). Except for
+    `in`, the result is false rather than NULL if the subquery returns no row.
     """
     is_in = isinstance(node, TupleIn)
     columns = [_column(number, column.output_field) for number, column in enumerate(node.lhs)]
