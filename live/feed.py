@@ -100,7 +100,10 @@ class Feed(threading.Thread):
             self._follow(listener, sources)
 
     def _follow(self, listener: ChangeListener, sources: Mapping[str, Source]) -> None:
-        """Read each ranking once, then what changes: one at a time, and listen after each read."""
+        """Read each ranking once, then what changes: one at a time, and listen after each read.
+
+        All are read before the first poll, so that a subscription that fails keeps none from being read.
+        """
         unheard = {slug for slug, source in sources.items() if source.relation not in listener.heard}
         unread = set(sources)
         gathering = Gathering()
@@ -124,12 +127,14 @@ class Feed(threading.Thread):
                 self._read(sources[slug])
                 self.up_to_date |= {slug} - unheard
                 unread.discard(slug)
-                if not unread:
-                    self.outage.succeed()
+                if unread:
+                    continue
             elif totals_due:
                 self._read_totals(sources[totals_due.pop()])
-            until = now if totals_due else min(check_at, refresh_at, gathering.next_at)
+            is_due = totals_due or self.outage.is_on
+            until = now if is_due else min(check_at, refresh_at, gathering.next_at)
             changed = listener.wait(until - time.monotonic(), self._wake_up)
+            self.outage.succeed()
             gathering.add(slug for slug, source in sources.items() if source.relation in changed)
             self._wake_up.clear()
 

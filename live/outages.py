@@ -30,6 +30,11 @@ class Outage:
         self._logged_at = 0.0
         self._delays: Iterator[float] = iter(())
 
+    @property
+    def is_on(self) -> bool:
+        """Whether the last attempt failed."""
+        return self._began_at is not None
+
     def fail(self, error: Exception) -> float:
         """Report a failed attempt; return the seconds to wait before the next."""
         reason = " ".join(str(error).split()) or type(error).__name__

@@ -14,6 +14,9 @@ from live.migration_operations import CreateLeadingRows
 from live.rankings import RANKINGS
 from tests.conftest import BOTH
 from tests.django_risingwave.conftest import doubled
+from tests.django_risingwave.double.errors import refusal
+from tests.django_risingwave.double.messages import fields
+from tests.django_risingwave.double.subscriptions import Subscriptions
 from tests.django_risingwave.streaming.double_events import notify
 from tests.live.hubs import ITEMS, STATES, Recorder, in_thread, wait_until
 
@@ -176,6 +179,38 @@ async def test_without_any_subscription_all_rankings_are_polled(the_hub, insert,
     await next_with(recorder, (("Ohio", 1.0),))
     assert not the_hub._feed.up_to_date
     assert [len(session.cursors) for session in sessions(double)] == [0]
+
+
+async def test_a_subscription_that_is_dropped_leaves_its_ranking_polled_and_the_others_heard(
+    the_hub, insert, double, settings
+):
+    settings.LIVE_REFRESH_SECONDS = 0.02
+    recorder = await watched(the_hub)
+    del double.subscriptions[f"{leading_name(STATES.slug)}_changes"]
+    await wait_until(lambda: the_hub._feed.up_to_date == set(RANKINGS) - {STATES.slug})
+    await insert((1, 1, 1.0, "Ohio"))
+    await next_with(recorder, (("Ohio", 1.0),))
+
+
+async def test_a_subscription_that_can_not_be_polled_keeps_no_ranking_from_being_read(
+    the_hub, insert, monkeypatch, caplog
+):
+    fetch, broken = Subscriptions._fetch, leading_name(ITEMS.slug)
+
+    def failing(self: Subscriptions, size: str, name: str, timeout: str | None) -> str | bytes | None:
+        if name in self.cursors and self.cursors[name].view == broken:
+            return fields(b"E", refusal("out of order"))
+        return fetch(self, size, name, timeout)
+
+    monkeypatch.setattr(Subscriptions, "_fetch", failing)
+    recorder = Recorder()
+    the_hub.subscribe(recorder, list(RANKINGS.values()))
+    assert {(await recorder.next()).ranking.slug for _ in RANKINGS} == set(RANKINGS)
+    await insert((1, 1, 1.0, "Ohio"))
+    assert {(await recorder.next()).ranking.slug for _ in RANKINGS} == set(RANKINGS)
+    assert caplog.text.count("rankings: can't be read") == 1
+    monkeypatch.setattr(Subscriptions, "_fetch", fetch)
+    await wait_until(lambda: "can be read again" in caplog.text)
 
 
 async def test_changes_that_are_told_in_different_rounds_are_each_read_at_once(
