@@ -303,6 +303,7 @@ _DJANGO_TEST_SKIPS = {
         expressions.tests.BasicExpressionsTests test_nested_subquery_outer_ref_with_autofield
         expressions.tests.BasicExpressionsTests test_subquery_filter_by_lazy test_subquery_in_filter
         queries.test_qs_combinators.QuerySetSetOperationTests test_union_in_subquery
+        queryset_pickle.tests.PickleabilityTestCase test_pickle_subquery_queryset_not_evaluated
     """),
     "RisingWave has no subqueries in VALUES.": _tests("""
         expressions.tests.BasicExpressionsTests test_object_create_with_f_expression_in_subquery
