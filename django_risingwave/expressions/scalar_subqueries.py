@@ -19,6 +19,7 @@ from django.db.models.lookups import Exact
 from django.db.models.sql import Query
 from django.db.models.sql.where import AND, WhereNode
 
+from django_risingwave.expressions.joins import repeats_rows
 from django_risingwave.expressions.subqueries import subqueries
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _one_row(query: Any, connection: DatabaseWrapper) -> Any:
         return query
     if query.combinator:
         raise _several_rows(f"it is a {query.combinator}")
-    if _multiplies_rows(query) and query.group_by is None:
+    if repeats_rows(query) and query.group_by is None:
         raise _several_rows("it joins a table that may have several rows for each of its own")
     columns = _primary_key(query) if query.group_by is None else _grouped(query, connection)
     known = set(_compared(query, query.where))
@@ -119,13 +120,6 @@ def _is_aggregate(expression: Any) -> bool:
             return True
     sources: Any = getattr(expression, "get_source_expressions", list)()
     return not isinstance(expression, Query | Subquery) and any(map(_is_aggregate, sources))
-
-
-def _multiplies_rows(query: Any) -> bool:
-    """Return whether a join can give several rows for one of the query's own table."""
-    joined = [alias for alias, count in query.alias_refcount.items() if count and alias != query.base_table]
-    fields = [getattr(query.alias_map[alias], "join_field", None) for alias in joined]
-    return any(field is None or field.one_to_many or field.many_to_many for field in fields)
 
 
 def _primary_key(query: Any) -> list[Any]:

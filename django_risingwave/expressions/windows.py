@@ -20,7 +20,6 @@ from django.db.models import (
     FloatField,
     Func,
     IntegerField,
-    OneToOneRel,
     RowRange,
     StdDev,
     Sum,
@@ -28,9 +27,9 @@ from django.db.models import (
     Variance,
 )
 from django.db.models.expressions import Col, OrderBy, OrderByList, WindowFrameExclusion
-from django.db.models.fields.reverse_related import ForeignObjectRel
 from django.db.models.functions import DenseRank, FirstValue, LastValue, Rank, RowNumber
 
+from django_risingwave.expressions.joins import repeats_rows
 from django_risingwave.expressions.types import field_of
 
 if TYPE_CHECKING:
@@ -144,13 +143,8 @@ def _order_within_partition(node: Any, compiler: SQLCompiler) -> list[Any]:
 def _holds_key(expressions: Iterable[Any], compiler: SQLCompiler) -> bool:
     """Return whether no two rows of the query are equal in these expressions, since they hold the key."""
     query: Any = compiler.query
-    if query.extra_tables:
+    if query.extra_tables or repeats_rows(query):
         return False
-    for alias, references in query.alias_refcount.items():
-        joined = getattr(query.alias_map[alias], "join_field", None)
-        if references and isinstance(joined, ForeignObjectRel) and not isinstance(joined, OneToOneRel):
-            # The join repeats rows.
-            return False
     columns = {
         column.target
         for column in expressions

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import NotSupportedError
+from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
+from django.contrib.contenttypes.models import ContentType
+from django.db import NotSupportedError, models
 from django.db.models import Count, Exists, F, Func, IntegerField, Max, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, Left
 from django.db.models.lookups import Exact
+from django.test.utils import isolate_apps
 
-from tests.django_risingwave.models import Author, Book
+from tests.django_risingwave.models import Author, Base, Book
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -143,6 +146,28 @@ def test_a_subquery_that_might_return_several_rows_is_refused(books: Any, reason
         NotSupportedError, match=f"more than one row: .*{reason}.*Subquery\\(queryset\\[:1\\]\\)"
     ):
         counted(books())
+
+
+@isolate_apps("django_risingwave")
+def test_a_generic_relation_might_return_several_rows() -> None:
+    class Note(Base):
+        content_type = models.ForeignKey(ContentType, models.DO_NOTHING)
+        object_id = models.BigIntegerField()
+        item = GenericForeignKey()
+        text = models.CharField(max_length=10)
+
+        class Meta(Base.Meta):
+            app_label = "django_risingwave"
+
+    class Noted(Base):
+        notes = GenericRelation(Note)
+
+        class Meta(Base.Meta):
+            app_label = "django_risingwave"
+
+    notes = Noted.objects.filter(pk=OuterRef("pk")).values("notes__text")
+    with pytest.raises(NotSupportedError, match="more than one row: it joins a table"):
+        list(Author.objects.annotate(note=Subquery(notes)))
 
 
 def test_rows_that_are_only_looked_for_may_be_several() -> None:
