@@ -336,6 +336,9 @@ _DJANGO_TEST_SKIPS = {
         """,
         since=(6, 0),
     ),
+    "create_test_db() is overridden, so a warning of Django about its arguments names that file.": _tests(
+        "backends.base.test_creation.TestDbCreationTests test_serialize_deprecation", since=(6, 0)
+    ),
     "schema.py can't change the type of a primary key that other tables refer to.": _tests("""
         migrations.test_executor.ExecutorTests test_alter_id_type_with_fk
         migrations.test_operations.OperationTests test_alter_field_pk_fk_char_to_int
