@@ -143,7 +143,10 @@ def test_the_gate_runs_the_oldest_and_the_newest_with_both_drivers_and_the_lowes
         (f"py{python}".replace(".", ""), f"django{django}")
         for django, python in ((oldest, min(PYTHONS[oldest])), (newest, max(PYTHONS[newest])))
     ]
-    assert gate >= {(*corner, driver) for corner in corners for driver in DRIVERS}
+    # The lowest versions run on the oldest Python and Django too, and `make test` uses psycopg2.
+    assert gate >= {(*corner, driver) for corner in corners for driver in DRIVERS} - {
+        (*corners[0], "psycopg2")
+    }
     assert gate >= {("lowest", driver) for driver in DRIVERS}
     assert {names[2] for names in gate if names[0] == "wheel"} == DRIVERS | {"nodriver"}
     assert gate <= {tuple(names) for names in environments()}
