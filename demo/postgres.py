@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 DATABASES = ("dashboard", "risingwave")
 #: The major version in the wheel. A major version reads only its own data.
 VERSION = "18"
+#: What replication between its two databases needs: mirrors of tables, in django_risingwave.standin.
+#: https://www.postgresql.org/docs/18/runtime-config-wal.html#GUC-WAL-LEVEL
+WAL_LEVEL = "wal_level = logical\n"
 #: Seconds until the server must be ready: after a crash it replays its log first.
 STARTUP_SECONDS = 60
 #: Seconds for an orderly shutdown, after which the server is killed.
@@ -69,6 +72,8 @@ def start(folder: Path = POSTGRES) -> PostgresServer:
             remove_stale_locks(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         server: PostgresServer = load_wheel().get_server(folder, cleanup_mode=None, start=False)
+        server.ensure_pgdata_inited()
+        configure(folder)
         start_patiently(server, folder)
     except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
         raise PostgresError(
@@ -81,6 +86,14 @@ def start(folder: Path = POSTGRES) -> PostgresServer:
         server.stop()
         raise PostgresError(f"PostgreSQL in {folder} can't be used: {str(error).strip()}") from error
     return server
+
+
+def configure(folder: Path) -> None:
+    """Set the WAL level in the configuration. A server that already runs gets it when it restarts."""
+    file = folder / "postgresql.conf"
+    if WAL_LEVEL not in file.read_text():
+        with file.open("a") as lines:
+            lines.write(f"\n{WAL_LEVEL}")
 
 
 def start_patiently(server: PostgresServer, folder: Path) -> None:

@@ -38,6 +38,16 @@ def databases(folder: Path) -> set[str]:
         return {name for (name,) in cursor}
 
 
+def wal_level(folder: Path) -> str:
+    with (
+        closing(psycopg2.connect(postgres.url("dashboard", folder))) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SHOW wal_level")
+        ((level,),) = cursor.fetchall()
+        return str(level)
+
+
 def pid(folder: Path) -> int:
     return int((folder / "postmaster.pid").read_text().split()[0])
 
@@ -54,6 +64,17 @@ def test_the_server_starts_from_nothing_with_both_databases_and_stops(folder):
     assert postgres.is_running(folder)
     server.stop()
     assert not postgres.is_running(folder)
+
+
+def test_one_database_can_follow_the_rows_of_the_other(folder):
+    """Also in data that an earlier version of this package has made."""
+    server = postgres.start(folder)
+    assert wal_level(folder) == "logical"
+    server.stop()
+    file = folder / "postgresql.conf"
+    file.write_text(file.read_text().replace(postgres.WAL_LEVEL, ""))
+    postgres.start(folder)
+    assert wal_level(folder) == "logical"
 
 
 def test_the_path_of_the_data_may_be_too_long_for_a_socket(tmp_path):
