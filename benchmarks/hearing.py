@@ -206,7 +206,7 @@ def table(measured: list[Moments]) -> str:
 @contextmanager
 def double_of_risingwave() -> Iterator[None]:
     """Put a double in front of the stand-in at RISINGWAVE_URL, with a subscription to each ranking."""
-    command = [sys.executable, "-m", "tests.django_risingwave.serve_double", os.environ["RISINGWAVE_URL"]]
+    command = [sys.executable, "-m", "django_risingwave.testing.double", os.environ["RISINGWAVE_URL"]]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

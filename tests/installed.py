@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 import django_risingwave
+from django_risingwave.testing import transcripts
 
 DRIVERS = {"psycopg2": "psycopg2", "psycopg3": "psycopg"}
 
@@ -26,6 +27,7 @@ def check_package() -> None:
     folder = Path(django_risingwave.__file__).parent
     assert folder.is_relative_to(sys.prefix), folder
     assert (folder / "py.typed").is_file()
+    assert transcripts.load(), "The wheel lacks what the double answers."
     assert importlib.util.find_spec("live")
     extras = importlib.metadata.metadata("risingwave-django").get_all("Provides-Extra")
     assert set(DRIVERS) <= set(extras or []), extras

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from django.db import connections
 
+from django_risingwave.testing.double import Double
+from django_risingwave.testing.double.catalog import RW_CATALOG
 from django_risingwave.version import ServerVersion
-from tests.django_risingwave.double import Double
-from tests.django_risingwave.double.catalog import RW_CATALOG
 from tests.django_risingwave.table import THING, Table
 
 if TYPE_CHECKING:

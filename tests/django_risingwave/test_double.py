@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.django_risingwave.double.client import Client
+from django_risingwave.testing.double.client import Client
 from tests.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django_risingwave.base import DatabaseWrapper
-    from tests.django_risingwave.double import Double
+    from django_risingwave.testing.double import Double
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from django.db import (
 )
 
 from django_risingwave.errors import exception_class_for
-from tests.django_risingwave import transcripts
+from django_risingwave.testing import transcripts
 
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper

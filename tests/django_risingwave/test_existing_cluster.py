@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import ProgrammingError
 
-from tests.django_risingwave.statements import violations
+from django_risingwave.testing.statements import violations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,7 +20,7 @@ from django.test import TestCase
 
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
-    from tests.django_risingwave.double import Double
+    from django_risingwave.testing.double import Double
 
 FLUSH: dict[str, Any] = {"database": "risingwave", "interactive": False, "verbosity": 0}
 

@@ -13,8 +13,8 @@ from django.db.models import F
 from django.db.models.functions import Upper
 
 from django_risingwave.fields import FiniteFloatField
+from django_risingwave.testing.statements import violations
 from tests.django_risingwave.models import Sale
-from tests.django_risingwave.statements import violations
 from tests.django_risingwave.table import LABEL, THING, Table, rows
 
 if TYPE_CHECKING:

@@ -7,14 +7,15 @@ import time
 import tomllib
 from typing import TYPE_CHECKING
 
-from tests.django_risingwave.double.client import Client
-from tests.django_risingwave.transcripts import DATA, Transcript, load
+from django_risingwave.testing.double.client import Client
+from django_risingwave.testing.transcripts import Transcript, load
+from tests.django_risingwave.data_files import DATA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django_risingwave.base import DatabaseWrapper
-    from tests.django_risingwave.double import Double
+    from django_risingwave.testing.double import Double
 
 # What the recording left out or was done before it, by the first statement that needs it.
 BEFORE = {

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.django_risingwave.double.errors import depends_on_state
-from tests.django_risingwave.statements import DIFFERENT, SYNTAX, UNSUPPORTED, syntax_errors, violations
+from django_risingwave.testing.double.errors import depends_on_state
+from django_risingwave.testing.statements import DIFFERENT, SYNTAX, UNSUPPORTED, syntax_errors, violations
+from django_risingwave.testing.transcripts import load
 from tests.django_risingwave.statements.examples import EXAMPLES
-from tests.django_risingwave.transcripts import load
 
 VERDICTS = Path(__file__).parent / "data" / "parser_verdicts.jsonl.gz"
 

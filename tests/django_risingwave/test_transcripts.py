@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.django_risingwave.transcripts import FOLDER, VERSION, Transcript, Transcripts, form, load, shape
+from django_risingwave.testing.transcripts import FOLDER, VERSION, Transcript, Transcripts, form, load, shape
 
 
 def test_a_transcript_is_written_as_it_was_read() -> None:

@@ -16,12 +16,13 @@ from demo.shop.models import Order
 from django_risingwave.streaming.changes import ChangeListener
 from django_risingwave.streaming.selectable_event import SelectableEvent
 from django_risingwave.streaming.subscriptions import SubscriptionCursor
-from tests.django_risingwave.transcripts import Transcript, Transcripts, load, recorded, shape, unrecorded
+from django_risingwave.testing.transcripts import Transcript, Transcripts, load, recorded, shape
+from tests.django_risingwave.data_files import unrecorded
 from tests.processes import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
-    from tests.django_risingwave.double import Double
+    from django_risingwave.testing.double import Double
 
 APPS = ["demo_shop", "admin", "sessions", "auth", "contenttypes"]
 

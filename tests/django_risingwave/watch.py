@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.backends.signals import connection_created
 
-from tests.django_risingwave.statements import violations
+from django_risingwave.testing.statements import violations
 
 if TYPE_CHECKING:
     from collections.abc import Callable

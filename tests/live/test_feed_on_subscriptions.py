@@ -9,22 +9,22 @@ from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
 from django_risingwave.base import DatabaseWrapper
+from django_risingwave.testing.double.errors import refusal
+from django_risingwave.testing.double.messages import fields
+from django_risingwave.testing.double.subscriptions import Subscriptions
 from live.leading import leading_name
 from live.migration_operations import CreateLeadingRows
 from live.rankings import RANKINGS
 from tests.conftest import BOTH
 from tests.django_risingwave.conftest import doubled
-from tests.django_risingwave.double.errors import refusal
-from tests.django_risingwave.double.messages import fields
-from tests.django_risingwave.double.subscriptions import Subscriptions
 from tests.django_risingwave.streaming.double_events import notify
 from tests.live.hubs import ITEMS, STATES, Recorder, in_thread, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django_risingwave.testing.double import Double, Session
     from live.snapshots import Values
-    from tests.django_risingwave.double import Double, Session
 
 pytestmark = BOTH
 VIEWS = {leading_name(slug) for slug in RANKINGS}

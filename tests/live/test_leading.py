@@ -12,10 +12,10 @@ from django.db.migrations.writer import OperationWriter
 from django.test.utils import isolate_apps
 
 from django_risingwave.models import MaterializedView
+from django_risingwave.testing.transcripts import load
 from live.leading import advised_index, leading_model, totals_model
 from live.migration_operations import CreateLeadingRows, DropLeadingRows
 from live.rankings import RANKINGS, Ranking
-from tests.django_risingwave.transcripts import load
 
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper

@@ -10,7 +10,7 @@ from tests.django_risingwave.conftest import doubled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.django_risingwave.double import Double
+    from django_risingwave.testing.double import Double
 
 
 @pytest.fixture

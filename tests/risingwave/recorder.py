@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from tests.django_risingwave.double import messages
+from django_risingwave.testing.double import messages
 from tests.risingwave.recording import Answer, Recording
 from tests.risingwave.servers import ServerError, replaced
 

@@ -6,7 +6,7 @@ import re
 import threading
 from typing import TYPE_CHECKING
 
-from tests.django_risingwave.transcripts import RECORDED_ROWS, Transcript
+from django_risingwave.testing.transcripts import RECORDED_ROWS, Transcript
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import psycopg2
 import pytest
 
+from django_risingwave.testing.transcripts import RECORDED_ROWS, Transcript
 from tests import processes
-from tests.django_risingwave.transcripts import RECORDED_ROWS, Transcript
 from tests.risingwave import servers
 from tests.risingwave.recorder import Recorder
 from tests.risingwave.recording import MAX_CHARACTERS, Recording
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from django_risingwave.base import DatabaseWrapper
-    from tests.django_risingwave.double import Double
+    from django_risingwave.testing.double import Double
 
 
 @pytest.fixture

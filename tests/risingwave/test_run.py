@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db.backends.postgresql.base import Database  # type: ignore[attr-defined]  # psycopg2 or psycopg
 
+from django_risingwave.testing.transcripts import Transcript
 from tests import processes
-from tests.django_risingwave.transcripts import Transcript
 from tests.risingwave import servers
 from tests.risingwave.__main__ import attempt
 from tests.risingwave.crashes import Crash, Result
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from django_risingwave.base import DatabaseWrapper
-    from tests.django_risingwave.double import Double
+    from django_risingwave.testing.double import Double
 
 
 def run(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:

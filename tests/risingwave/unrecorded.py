@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from django.db.backends.postgresql.base import Database  # type: ignore[attr-defined]  # psycopg2 or psycopg
 
-from tests.django_risingwave.transcripts import Transcripts, recorded
-from tests.django_risingwave.transcripts import unrecorded as listed
+from django_risingwave.testing.transcripts import Transcripts, recorded
+from tests.django_risingwave.data_files import unrecorded as listed
 from tests.risingwave import servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.django_risingwave.transcripts import Transcript
+    from django_risingwave.testing.transcripts import Transcript
 
 
 def unrecorded(transcripts: Iterable[Transcript]) -> list[str]:

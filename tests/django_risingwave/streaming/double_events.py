@@ -10,7 +10,7 @@ from django_risingwave.standin.summaries import CHANNEL
 from tests.django_risingwave.models import Event
 
 if TYPE_CHECKING:
-    from tests.django_risingwave.double import Double
+    from django_risingwave.testing.double import Double
 
 
 def insert(amount: int = 1) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django_risingwave.streaming.selectable_event import SelectableEvent
-    from tests.django_risingwave.double import Double
+    from django_risingwave.testing.double import Double
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.django_risingwave.statements import conditions, subqueries, values
-from tests.django_risingwave.statements.tokens import NAME, QUALIFIED
+from django_risingwave.testing.statements import conditions, subqueries, values
+from django_risingwave.testing.statements.tokens import NAME, QUALIFIED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.django_risingwave.statements.tokens import Statement
+    from django_risingwave.testing.statements.tokens import Statement
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, BinaryIO, Self
 
-from tests.django_risingwave.double import messages
-from tests.django_risingwave.transcripts import Transcript
+from django_risingwave.testing.double import messages
+from django_risingwave.testing.transcripts import Transcript
 
 if TYPE_CHECKING:
-    from tests.django_risingwave.double.server import Double
+    from django_risingwave.testing.double.server import Double
 
 
 class Client:

@@ -10,18 +10,18 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from django_risingwave.standin.summaries import CHANNEL
-from tests.django_risingwave.double import messages
-from tests.django_risingwave.double.answers import Batch, Exchange, PassedOn
-from tests.django_risingwave.double.catalog import SETUP
-from tests.django_risingwave.double.errors import depends_on_state, found_by_rules
-from tests.django_risingwave.double.subscriptions import Cursor, Subscriptions, milliseconds
-from tests.django_risingwave.double.translation import (
+from django_risingwave.testing.double import messages
+from django_risingwave.testing.double.answers import Batch, Exchange, PassedOn
+from django_risingwave.testing.double.catalog import SETUP
+from django_risingwave.testing.double.errors import depends_on_state, found_by_rules
+from django_risingwave.testing.double.subscriptions import Cursor, Subscriptions, milliseconds
+from django_risingwave.testing.double.translation import (
     is_recorded_whole,
     needs_catalog,
     recorded_answer,
     translate,
 )
-from tests.django_risingwave.statements.tokens import split_text
+from django_risingwave.testing.statements.tokens import split_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Serve the double of RisingWave until standard input ends: python -m tests.django_risingwave.serve_double.
+"""Serve the double of RisingWave until standard input ends: python -m django_risingwave.testing.double.
 
 The argument is the URL of a stand-in on a unix socket. Prints the URL of the double.
 """
@@ -9,7 +9,7 @@ import sys
 from contextlib import closing
 from urllib.parse import parse_qs, urlsplit
 
-from tests.django_risingwave.double import Double
+from django_risingwave.testing.double import Double
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.django_risingwave.statements.tokens import Statement
+    from django_risingwave.testing.statements.tokens import Statement
 
 _COMPARISONS = {"=", "<>", "!=", "<", ">", "<=", ">="}
 # The largest value of the crate rust_decimal, which numerics are.

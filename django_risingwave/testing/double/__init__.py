@@ -1,8 +1,8 @@
 """A double of RisingWave: a proxy in front of the stand-in that answers as RisingWave 2.8.0 has answered.
 
-The rows come from the stand-in. What describes them comes from the transcripts in data/transcripts/: columns
+The rows come from the stand-in. What describes them comes from the transcripts in ../data/: columns
 with the oids of their types, tags, and the errors of statements that RisingWave refuses. What isn't recorded
-is refused by the rules in statements/. Modules:
+is refused by the rules in ../statements/. Modules:
 
     messages        the protocol's messages
     translation     the statement that PostgreSQL is sent in place of RisingWave's
@@ -15,11 +15,12 @@ is refused by the rules in statements/. Modules:
 
 It differs from RisingWave: writes are visible at once, and materialized views are plain views. An epoch ends
 with each notification of a change and with FLUSH. A change has any row of the view, since a notification
-doesn't say which row changed. data/differences.toml lists where its answers differ from the transcripts.
+doesn't say which row changed. In the repository,
+tests/django_risingwave/data/differences.toml lists where its answers differ from the transcripts.
 """
 
 from __future__ import annotations
 
-from tests.django_risingwave.double.server import Double, Session
+from django_risingwave.testing.double.server import Double, Session
 
 __all__ = ["Double", "Session"]

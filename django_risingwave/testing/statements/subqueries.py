@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.django_risingwave.statements.tokens import words
+from django_risingwave.testing.statements.tokens import words
 
 if TYPE_CHECKING:
-    from tests.django_risingwave.statements.tokens import Statement
+    from django_risingwave.testing.statements.tokens import Statement
 
 _CLAUSES = words(
     "SELECT FROM WHERE GROUP HAVING WINDOW ORDER LIMIT OFFSET FETCH RETURNING UNION INTERSECT EXCEPT"

@@ -1,8 +1,9 @@
 """Statements and what a RisingWave server answered to them, as recorded on the wire.
 
-data/README.md describes the records. A statement is looked up by its text, then by its form, then by its
-shape. Statements have the same form if they differ in literals, in generated names or in the number of rows
-that they insert, and the same shape if they also differ in quoted names or in the number of columns listed.
+tests/django_risingwave/data/README.md, in the project's repository, describes the records. A statement is
+looked up by its text, then by its form, then by its shape. Statements have the same form if they differ in
+literals, in generated names or in the number of rows that they insert, and the same shape if they also differ
+in quoted names or in the number of columns listed.
 """
 
 from __future__ import annotations
@@ -15,15 +16,14 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.django_risingwave.statements.tokens import parse
+from django_risingwave.testing.statements.tokens import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.django_risingwave.statements.tokens import Statement
+    from django_risingwave.testing.statements.tokens import Statement
 
-DATA = Path(__file__).parent / "data"
-FOLDER = DATA / "transcripts"
+FOLDER = Path(__file__).parent / "data"
 #: The release that the double plays.
 VERSION = "2.8.0"
 # A record of a longer result has the first rows and the number of the rest.
@@ -93,12 +93,6 @@ def load(version: str = VERSION) -> list[Transcript]:
     """Return the transcripts of a release, in the order of their recording."""
     lines = (FOLDER / f"{version}.jsonl").read_text(encoding="utf-8").splitlines()
     return [Transcript.from_json(line) for line in lines]
-
-
-def unrecorded() -> list[str]:
-    """Return the statements that the backend sends and that no transcript has, each a line of the file."""
-    lines = (DATA / "unrecorded.sql").read_text(encoding="utf-8").splitlines()
-    return [line.rstrip(";") for line in lines if line and not line.startswith("--")]
 
 
 @lru_cache(maxsize=10_000)

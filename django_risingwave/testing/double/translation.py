@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tests.django_risingwave.double.catalog import create_view
-from tests.django_risingwave.double.messages import columns, complete, fields, row
-from tests.django_risingwave.statements.tokens import QUALIFIED, Statement, parse
-from tests.django_risingwave.transcripts import VERSION
+from django_risingwave.testing.double.catalog import create_view
+from django_risingwave.testing.double.messages import columns, complete, fields, row
+from django_risingwave.testing.statements.tokens import QUALIFIED, Statement, parse
+from django_risingwave.testing.transcripts import VERSION
 
 if TYPE_CHECKING:
-    from tests.django_risingwave.transcripts import Transcript
+    from django_risingwave.testing.transcripts import Transcript
 
 SERVER_VERSION = f"PostgreSQL 13.14.0-RisingWave-{VERSION} (double)"
 

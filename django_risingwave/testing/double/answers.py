@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
-from tests.django_risingwave.double import messages
-from tests.django_risingwave.double.errors import translated
-from tests.django_risingwave.double.translation import recorded_answer
-from tests.django_risingwave.transcripts import Transcript, form, load, recorded
+from django_risingwave.testing.double import messages
+from django_risingwave.testing.double.errors import translated
+from django_risingwave.testing.double.translation import recorded_answer
+from django_risingwave.testing.transcripts import Transcript, form, load, recorded
 
 # Types that RisingWave doesn't have, and those that it has for them. By oid:
 # https://github.com/postgres/postgres/blob/REL_18_STABLE/src/include/catalog/pg_type.dat

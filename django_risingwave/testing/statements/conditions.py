@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tests.django_risingwave.statements.tokens import words
+from django_risingwave.testing.statements.tokens import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.django_risingwave.statements.tokens import Statement
+    from django_risingwave.testing.statements.tokens import Statement
 
 # Types that can have arguments (parser.rs, parse_data_type).
 _TYPES_WITH_ARGUMENTS = words("NUMERIC DECIMAL FLOAT CHAR CHARACTER VECTOR MAP STRUCT")

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from tests.django_risingwave.statements import DIFFERENT, syntax_errors, violations
+from django_risingwave.testing.statements import DIFFERENT, syntax_errors, violations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

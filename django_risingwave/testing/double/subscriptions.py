@@ -7,12 +7,12 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.django_risingwave.double.catalog import with_subscriptions
-from tests.django_risingwave.double.errors import existing, missing, refusal, used
-from tests.django_risingwave.double.messages import complete, fields
+from django_risingwave.testing.double.catalog import with_subscriptions
+from django_risingwave.testing.double.errors import existing, missing, refusal, used
+from django_risingwave.testing.double.messages import complete, fields
 
 if TYPE_CHECKING:
-    from tests.django_risingwave.double.server import Double
+    from django_risingwave.testing.double.server import Double
 
 EXPIRED = "The cursor has exceeded its maximum lifetime, please recreate it (close then declare cursor)."
 TOO_LARGE = "rw_timestamp is too large, need to be less than the current unix_millis"
