@@ -96,6 +96,11 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
         # A table with a connector is also listed as a source; "table" sorts later and wins.
         return dict(cursor.fetchall())
 
+    def get_object_kinds(self, cursor: Any) -> dict[str, str]:
+        """Return the kind of each relation and subscription by name, such as "table" or "subscription"."""
+        subscriptions = dict.fromkeys(self.get_subscription_sources(cursor), "subscription")
+        return subscriptions | self.get_relation_kinds(cursor)
+
     def get_readable(self, cursor: Any, names: Collection[str]) -> set[str]:
         """Return those of these existing relations that the user may SELECT from. Works on both servers."""
         if not names:

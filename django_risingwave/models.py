@@ -13,6 +13,8 @@ from django_risingwave.queries import RisingWaveManager, RisingWaveQuerySet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from django_risingwave.streaming.definitions import Definition
+
 _Model_co = TypeVar("_Model_co", bound=models.Model, covariant=True)
 
 
@@ -49,6 +51,8 @@ class RisingWaveModel(models.Model):
 
     # The class of the default manager.
     _manager: ClassVar[type[models.Manager[Any]]] = RisingWaveManager
+    # What an inner class Stream may declare.
+    _stream_attributes: ClassVar[frozenset[str]] = frozenset({"sinks", "subscription"})
 
     class Meta:
         abstract = True
@@ -65,6 +69,14 @@ class RisingWaveModel(models.Model):
         if not cls._meta.managers:
             cls.add_to_class("objects", cls._manager())
         ModelBase._prepare(cls)  # type: ignore[attr-defined]  # not in the stubs
+
+    @classmethod
+    def _stream_definition(cls, stream: type) -> Definition | None:
+        """Return the definition of the model's relation, or None if it is a table or others keep it.
+
+        Raises DeclarationError.
+        """
+        return None
 
 
 class _RefusedWrites:
@@ -124,12 +136,35 @@ class ReadOnlyModel(RisingWaveModel):
 
 
 class MaterializedView(ReadOnlyModel):
-    """A model over a materialized view, which the migration operation CreateMaterializedView creates.
+    """A model over a materialized view, whose SELECT its inner class Stream declares.
 
-    Inherit its Meta: `class Meta(MaterializedView.Meta): db_table = "state_turnover"`. Declare one column
-    primary_key=True, such as the grouping key. It may be NULL in one row.
+    An example::
+
+        class StateTurnover(MaterializedView):
+            state = models.CharField(max_length=2, primary_key=True)
+            turnover = models.DecimalField(max_digits=28, decimal_places=10)
+
+            class Meta(MaterializedView.Meta):
+                db_table = "state_turnover"
+
+            class Stream:
+                query = "SELECT state, sum((qty * price)::numeric) AS turnover FROM orders GROUP BY state"
+                subscription = "1 day"
+
+    `makemigrations` writes the operations that create, change and drop the view. `query` is a SELECT, or a
+    callable that returns a QuerySet. Without one, others keep the view, such as RunRisingWaveSQL.
+
+    Declare one column primary_key=True, such as the grouping key. It may be NULL in one row.
     """
+
+    _stream_attributes = ReadOnlyModel._stream_attributes | {"query", "standin"}
 
     class Meta(ReadOnlyModel.Meta):
         abstract = True
         managed = False
+
+    @classmethod
+    def _stream_definition(cls, stream: type) -> Definition | None:
+        from django_risingwave.streaming.declarations import view_definition  # noqa: PLC0415 - reads SQL
+
+        return view_definition(cls, stream)

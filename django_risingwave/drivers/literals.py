@@ -9,10 +9,19 @@ digit of 8 % of all floats. It reads fractions of a second in an interval only a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import math
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import NotSupportedError
+from django.db.backends.postgresql.psycopg_any import Inet, Jsonb
+from django.utils.functional import Promise
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from collections.abc import Callable
 
 # 15 digits and the decimal point: up to there numeric and float agree.
 _EXACT_LENGTH = 16
@@ -33,3 +42,68 @@ def interval_literal(value: timedelta) -> str:
     # With IntervalStyle = sql_standard, the sign of the days would apply to a time without one.
     time = f"+{hours:02}:{minutes:02}:{seconds:02}.{value.microseconds:06}"
     return f"'{value.days} days {time}'::interval"
+
+
+def literal(value: Any) -> str:
+    """Return a parameter as SQL, the same text whichever driver is used.
+
+    Raises NotSupportedError for a type without a literal.
+    """
+    for types, write in _WRITERS:
+        if isinstance(value, types):
+            return write(value)
+    raise NotSupportedError(
+        f"A {type(value).__name__} can't be written into SQL: {value!r}. Cast it to text, a number or a date."
+    )
+
+
+def _text(value: Any) -> str:
+    text = str(value)
+    if "\0" in text:
+        raise NotSupportedError(f"A text can't contain NUL: {text!r}.")
+    # Backslashes are plain characters in a literal without E.
+    return "'{}'".format(text.replace("'", "''"))
+
+
+def _float(value: float) -> str:
+    if not math.isfinite(value):
+        return f"'{value}'::float8"
+    return float_literal(value) or repr(float(value))
+
+
+def _decimal(value: Decimal) -> str:
+    return f"{value:f}" if value.is_finite() else f"'{value}'::numeric"
+
+
+def _array(value: list[Any]) -> str:
+    return f"ARRAY[{', '.join(map(literal, value))}]" if value else "'{}'"
+
+
+def _datetime(value: datetime) -> str:
+    return f"'{value.isoformat(' ')}'::{'timestamp' if value.tzinfo is None else 'timestamptz'}"
+
+
+def _json(value: Any) -> str:
+    # psycopg2's wrapper has `adapted`, psycopg's `obj`.
+    document = value.adapted if hasattr(value, "adapted") else value.obj
+    return f"{_text((value.dumps or json.dumps)(document))}::jsonb"
+
+
+# By type, subclasses first.
+_WRITERS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
+    (type(None), lambda _: "NULL"),
+    (bool, lambda value: str(value).lower()),
+    (int, lambda value: str(int(value))),
+    (float, _float),
+    (Decimal, _decimal),
+    ((str, UUID, Promise), _text),
+    (datetime, _datetime),
+    (date, lambda value: f"'{value.isoformat()}'::date"),
+    (time, lambda value: f"'{value.isoformat()}'::time"),
+    (timedelta, interval_literal),
+    ((bytes, bytearray, memoryview), lambda value: f"'\\x{bytes(value).hex()}'::bytea"),
+    (list, _array),
+    (tuple, lambda value: f"({', '.join(map(literal, value))})"),
+    (Jsonb, _json),
+    (Inet, lambda value: _text(value.addr)),
+)

@@ -1,17 +1,19 @@
 """Definitions of materialized views and subscriptions, with RisingWave's SQL to create and drop them.
 
 The schema editor runs that SQL on RisingWave. On PostgreSQL it hands the definition to the stand-in.
+Migration files contain definitions: deconstruct() writes them.
 """
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import MISSING, dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from dataclasses import Field
 
     from django_risingwave.streaming.aggregates import Aggregate
 
@@ -36,6 +38,37 @@ class Definition(ABC):
     def drop_sql(self, quote_name: Callable[[str], str]) -> str:
         """Return the statement that drops the object on RisingWave."""
         return f"DROP {self.kind} {quote_name(self.name)}"
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """Return the path and the arguments for a migration file: those that differ from their defaults."""
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        arguments = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.init and getattr(self, field.name) != _default(field)
+        }
+        return path, [], arguments
+
+    def same_as(self, other: Definition) -> bool:
+        """Return whether both define the same object, even if they write it differently."""
+        return self == other
+
+    def relations_read(self) -> frozenset[str]:
+        """Return the names of the relations that the object reads or stands on."""
+        source: str | None = getattr(self, "source", None)
+        return frozenset() if source is None else frozenset([source])
+
+    def secrets(self) -> Mapping[str, Definition]:
+        """Return the definitions of the secrets that the object uses, by name."""
+        return {}
+
+
+def _default(field: Field[Any]) -> Any:
+    return field.default if field.default_factory is MISSING else field.default_factory()
+
+
+def _quote(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
 
 
 @dataclass(frozen=True)
@@ -81,6 +114,14 @@ class MaterializedViewDefinition(_ViewDefinition):
         keys = ", ".join(map(quote_name, self.group_by))
         measures = ", ".join(f"{measure} AS {quote_name(name)}" for name, measure in self.measures.items())
         return f"SELECT {keys}, {measures} FROM {source} GROUP BY {keys}"  # noqa: S608 - quoted
+
+    def select_sql(self) -> str:
+        """Return the view's SELECT."""
+        return self.query(_quote, _quote(self.source))
+
+    def same_as(self, other: Definition) -> bool:
+        """Return whether the other one is the same view, also where its SELECT is written by hand."""
+        return self == other if isinstance(other, MaterializedViewDefinition) else other.same_as(self)
 
 
 @dataclass(frozen=True)

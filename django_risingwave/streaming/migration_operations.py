@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db import connections, router
+from django.db import NotSupportedError, connections, router
 from django.db.migrations.operations.base import Operation, OperationCategory
 
-from django_risingwave.streaming.definitions import MaterializedViewDefinition, SubscriptionDefinition
+from django_risingwave.streaming.definitions import (
+    Definition,
+    MaterializedViewDefinition,
+    SubscriptionDefinition,
+)
+from django_risingwave.streaming.state import find_model_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +23,6 @@ if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
     from django_risingwave.schema import DatabaseSchemaEditor
     from django_risingwave.streaming.aggregates import Aggregate
-    from django_risingwave.streaming.definitions import Definition
 
 
 class CreatingOperation(Operation):
@@ -106,30 +110,81 @@ def existing_objects(connection: DatabaseWrapper) -> set[str]:
         return {*relations, *connection.introspection.get_subscription_sources(cursor)}
 
 
-class _CreateStreamingObject(CreatingOperation):
-    """Create the object of a definition. The router is asked as for RunSQL, since there is no model."""
+def _exists(editor: DatabaseSchemaEditor, definition: Definition) -> bool:
+    """Return whether the object exists. Raises NotSupportedError if its name is another kind's."""
+    with editor.connection.cursor() as cursor:
+        kinds = editor.connection.introspection.get_object_kinds(cursor)
+    kind = kinds.get(definition.name)
+    if kind not in (None, definition.kind.lower()):
+        raise NotSupportedError(
+            f"{definition.kind.capitalize()} {definition.name!r} can't be created: there is a {kind} of this "
+            "name. Drop or rename it, or choose another name."
+        )
+    return kind is not None
+
+
+def create_missing(editor: DatabaseSchemaEditor, definition: Definition) -> bool:
+    """Create the object unless it exists, so that an interrupted migration can be run again.
+
+    Returns whether it was created. Raises NotSupportedError if an object of another kind has the name.
+    """
+    if not editor.collect_sql and _exists(editor, definition):
+        return False
+    editor.create_streaming_object(definition)
+    return True
+
+
+def drop_existing(editor: DatabaseSchemaEditor, definition: Definition) -> None:
+    """Drop the object if it exists."""
+    if editor.collect_sql or definition.name in existing_objects(editor.connection):
+        editor.delete_streaming_object(definition)
+
+
+class _StreamingObjectOperation(Operation):
+    """An operation on the object of a definition. The router is asked as for RunSQL: there is no model."""
 
     definition: Definition
+
+    def _record(self, state: ProjectState) -> None:
+        """Note in the state that the object exists."""
+        if model_state := find_model_state(state, getattr(self.definition, "source", "")):
+            model_state.attached[self.definition.name] = self.definition
+
+    def _forget(self, state: ProjectState) -> None:
+        """Note in the state that the object doesn't exist any more."""
+        if model_state := find_model_state(state, getattr(self.definition, "source", "")):
+            model_state.attached.pop(self.definition.name, None)
+
+    def _create(self, app_label: str, editor: DatabaseSchemaEditor) -> None:
+        if runs_on_risingwave(editor, app_label):
+            create_missing(editor, self.definition)
+
+    def _drop(self, app_label: str, editor: DatabaseSchemaEditor) -> None:
+        if runs_on_risingwave(editor, app_label):
+            drop_existing(editor, self.definition)
+
+
+class CreateAttached(_StreamingObjectOperation, CreatingOperation):
+    """Create an object that stands on a relation, such as a subscription, unless it exists."""
 
     def created_name(self, app_label: str, state: ProjectState) -> str:
         return self.definition.name
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Leave the state as it is: a CreateModel of its own adds the unmanaged model of a view."""
+        """Record the object with the model of its relation, if there is one."""
+        self._record(state)
 
     def database_forwards(
         self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
     ) -> None:
-        """Create the object."""
-        if runs_on_risingwave(schema_editor, app_label):
-            schema_editor.create_streaming_object(self.definition)
+        """Create the object unless it exists."""
+        self._create(app_label, schema_editor)
 
     def database_backwards(
         self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
     ) -> None:
-        """Drop the object."""
-        if runs_on_risingwave(schema_editor, app_label):
-            schema_editor.delete_streaming_object(self.definition)
+        """Drop the object if it exists."""
+        self._drop(app_label, schema_editor)
 
     def describe(self) -> str:
         return f"Create {self.definition.kind.lower()} {self.definition.name}"
@@ -139,7 +194,36 @@ class _CreateStreamingObject(CreatingOperation):
         return self.definition.name.lower()
 
 
-class CreateMaterializedView(_CreateStreamingObject):
+class DropAttached(_StreamingObjectOperation):
+    """Drop an object that stands on a relation if it exists. Reversed, create it."""
+
+    category = OperationCategory.REMOVAL
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Remove the object from the model of its relation, if there is one."""
+        self._forget(state)
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Drop the object if it exists."""
+        self._drop(app_label, schema_editor)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Create the object unless it exists."""
+        self._create(app_label, schema_editor)
+
+    def describe(self) -> str:
+        return f"Drop {self.definition.kind.lower()} {self.definition.name}"
+
+    @property
+    def migration_name_fragment(self) -> str:
+        return f"drop_{self.definition.name.lower()}"
+
+
+class CreateMaterializedView(CreateAttached):
     """Create a materialized view of aggregates over the rows of a table, grouped by some of its columns.
 
     An example::
@@ -152,7 +236,8 @@ class CreateMaterializedView(_CreateStreamingObject):
         )
 
     On RisingWave the statement returns when the view contains the rows that the source has. On the stand-in
-    a table with triggers on the source takes the view's place: django_risingwave.standin.
+    a table with triggers on the source takes the view's place: django_risingwave.standin. New views are
+    declared on their models, and CreateStreamingModel creates them.
     """
 
     def __init__(
@@ -160,8 +245,13 @@ class CreateMaterializedView(_CreateStreamingObject):
     ) -> None:
         self.definition = MaterializedViewDefinition(name, source, group_by, measures)
 
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Record the definition with the unmanaged model that an earlier CreateModel has added."""
+        if model_state := find_model_state(state, self.definition.name):
+            model_state.definition = self.definition
 
-class CreateSubscription(_CreateStreamingObject):
+
+class CreateSubscription(CreateAttached):
     """Create a subscription to the changes of a table or a materialized view.
 
     An example::
@@ -170,50 +260,23 @@ class CreateSubscription(_CreateStreamingObject):
 
     RisingWave keeps changes for as long as `retention`, and ends a cursor that finds none for as long: make
     it longer than the longest quiet time. https://docs.risingwave.com/serve/subscription
-
-    It does nothing on the stand-in, where the view's triggers notify listeners.
     """
 
     def __init__(self, name: str, *, source: str, retention: str = "1 day") -> None:
         self.definition = SubscriptionDefinition(name, source, retention)
 
 
-class DropSubscription(Operation):
+class DropSubscription(DropAttached):
     """Drop a subscription that an earlier CreateSubscription with the same arguments has created.
 
-    It does nothing if there is none, so that it can be run again, and nothing on the stand-in.
+    It does nothing if there is none, so that it can be run again.
     """
-
-    category = OperationCategory.REMOVAL
 
     def __init__(self, name: str, *, source: str, retention: str = "1 day") -> None:
         self.definition = SubscriptionDefinition(name, source, retention)
 
-    def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Leave the state as it is: it has no subscriptions."""
 
-    def database_forwards(
-        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
-    ) -> None:
-        """Drop the subscription if there is one."""
-        if runs_on_risingwave(schema_editor, app_label) and (
-            schema_editor.collect_sql or self.definition.name in existing_objects(schema_editor.connection)
-        ):
-            schema_editor.delete_streaming_object(self.definition)
-
-    def database_backwards(
-        self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
-    ) -> None:
-        """Create the subscription if there is none."""
-        if runs_on_risingwave(schema_editor, app_label) and (
-            schema_editor.collect_sql
-            or self.definition.name not in existing_objects(schema_editor.connection)
-        ):
-            schema_editor.create_streaming_object(self.definition)
-
-    def describe(self) -> str:
-        return f"Drop subscription {self.definition.name}"
-
-    @property
-    def migration_name_fragment(self) -> str:
-        return f"drop_{self.definition.name.lower()}"
+#: The operations that create and drop what is attached to a relation. Both take the definition's arguments.
+ATTACHED_OPERATIONS: dict[type[Definition], tuple[type[CreateAttached], type[DropAttached]]] = {
+    SubscriptionDefinition: (CreateSubscription, DropSubscription),
+}

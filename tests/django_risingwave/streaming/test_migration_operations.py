@@ -67,9 +67,14 @@ def test_operations_do_nothing_on_other_databases(
         migrate(default, *operations, backwards=True)
 
 
+def _changes(disguise: Disguise) -> list[str]:
+    """Return the statements that don't only read the catalog."""
+    return [sql for sql in disguise.statements if not sql.lstrip().startswith("SELECT")]
+
+
 def test_risingwave_is_sent_a_table_without_row_id_and_a_materialized_view(disguise: Disguise) -> None:
     migrate(disguise.connection, CreateTable("Event"), kind_total())
-    table, flush, view, _ = disguise.statements
+    table, flush, view, _ = _changes(disguise)
     assert table == (
         'CREATE TABLE "events" ("kind" varchar NULL, "amount" integer NULL, "weight" double precision NULL)'
     )
@@ -80,7 +85,7 @@ def test_risingwave_is_sent_a_table_without_row_id_and_a_materialized_view(disgu
     )
     disguise.statements.clear()
     migrate(disguise.connection, kind_total(), backwards=True)
-    assert disguise.statements[0] == 'DROP MATERIALIZED VIEW "kind_total"'
+    assert _changes(disguise)[0] == 'DROP MATERIALIZED VIEW "kind_total"'
 
 
 def test_the_limits_of_the_stand_in_are_not_those_of_risingwave(disguise: Disguise) -> None:
@@ -102,7 +107,7 @@ def test_a_subscription_is_created_and_dropped_on_risingwave(disguise: Disguise)
     operation = CreateSubscription("kind_total_changes", source="kind_total", retention="12h")
     migrate(disguise.connection, operation)
     migrate(disguise.connection, operation, backwards=True)
-    assert [sql for sql in disguise.statements if sql != "FLUSH"] == [
+    assert [sql for sql in _changes(disguise) if sql != "FLUSH"] == [
         """CREATE SUBSCRIPTION "kind_total_changes" FROM "kind_total" WITH (retention = '12h')""",
         'DROP SUBSCRIPTION "kind_total_changes"',
     ]
@@ -123,7 +128,7 @@ def test_a_subscription_sends_nothing_to_the_stand_in(standin: DatabaseWrapper) 
     with CaptureQueriesContext(standin) as queries:
         migrate(standin, CreateSubscription("s", source="nothing"))
         migrate(standin, CreateSubscription("s", source="nothing"), backwards=True)
-    assert not queries
+    assert not [query for query in queries if "SUBSCRIPTION" in query["sql"]]
     with CaptureQueriesContext(standin) as queries:
         migrate(standin, DropSubscription("s", source="nothing"))
         migrate(standin, DropSubscription("s", source="nothing"), backwards=True)
