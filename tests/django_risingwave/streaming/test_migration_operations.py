@@ -105,6 +105,8 @@ def test_the_limits_of_the_stand_in_are_not_those_of_risingwave(disguise: Disgui
 
 def test_a_subscription_is_created_and_dropped_on_risingwave(disguise: Disguise) -> None:
     operation = CreateSubscription("kind_total_changes", source="kind_total", retention="12h")
+    migrate(disguise.connection, CreateTable("Event"), kind_total())
+    disguise.statements.clear()
     migrate(disguise.connection, operation)
     migrate(disguise.connection, operation, backwards=True)
     assert [sql for sql in _changes(disguise) if sql != "FLUSH"] == [
