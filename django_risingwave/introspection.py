@@ -113,13 +113,13 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
         return {name for name, allowed in zip(names, cursor.fetchone(), strict=True) if allowed}
 
     def get_subscriptions(self, cursor: Any) -> dict[str, str]:
-        """Return a subscription's name by its table or materialized view. The stand-in has none."""
+        """Return a subscription's name by its table or materialized view."""
         return {source: name for name, source in self.get_subscription_sources(cursor).items()}
 
     def get_subscription_sources(self, cursor: Any) -> dict[str, str]:
         """Return the table or materialized view of each subscription, by the subscription's name."""
-        if not self.connection.is_risingwave:
-            return {}
+        if standin := self.connection.standin:
+            return standin.get_subscription_sources(cursor)
         cursor.execute(_SUBSCRIPTIONS, [])
         return {name: source for source, name in cursor.fetchall()}
 

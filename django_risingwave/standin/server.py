@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError
 
+from django_risingwave.standin import changes
 from django_risingwave.standin.leading import LeadingRows, Totals
 from django_risingwave.standin.summaries import CHANNEL, Summary
 from django_risingwave.streaming.definitions import (
@@ -75,8 +76,7 @@ class StandIn:
                     measure = over_summary.measure_sql(cursor)
                 editor.execute(over_summary.create_sql(measure), None)
             case SubscriptionDefinition():
-                # A summary's triggers notify listeners without one.
-                pass
+                editor.execute(changes.create_sql(definition, self._schema()), None)
             case _:
                 raise _unsupported(definition)
 
@@ -88,7 +88,7 @@ class StandIn:
             case LeadingRowsDefinition() | TotalsDefinition():
                 editor.execute(self._over_summary(definition).drop_sql(), None)
             case SubscriptionDefinition():
-                pass
+                editor.execute(changes.drop_sql(definition), None)
             case _:
                 raise _unsupported(definition)
 
@@ -108,6 +108,14 @@ class StandIn:
     def listen(self) -> Notifications:
         """Listen for the names of materialized views whose rows change. Raises django.db.Error."""
         return Notifications(self.connection, CHANNEL)
+
+    def open_log(self, subscription: str) -> changes.LogCursor:
+        """Return a cursor over the changes of a subscription, which isn't declared yet."""
+        return changes.LogCursor(self.connection, subscription)
+
+    def get_subscription_sources(self, cursor: Any) -> dict[str, str]:
+        """Return the relation of each subscription, by the subscription's name."""
+        return changes.get_subscription_sources(cursor)
 
     def get_relation_kinds(self, cursor: Any) -> dict[str, str]:
         """Return "table", "materialized view" or "view" by name."""

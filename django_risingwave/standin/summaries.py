@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 #: The channel of pg_notify(): the payload is the name of a view whose rows changed.
 CHANNEL = "risingwave_changes"
 
-# The key of an advisory lock. A BEFORE trigger takes it at a transaction's first write to the source of a
-# view, before any row lock, and the transaction holds it until its end. Without it, two transactions that
-# change the same groups or the same rows of the source in different orders deadlock. All sources share one
-# lock: with one each, transactions that write to two sources in different orders would deadlock.
-_LOCK_KEY = 0x52495349
+#: The key of an advisory lock. A BEFORE trigger takes it at a transaction's first write to the source of a
+#: view, before any row lock, and the transaction holds it until its end. Without it, two transactions that
+#: change the same groups or the same rows of the source in different orders deadlock. All sources share one
+#: lock: with one each, transactions that write to two sources in different orders would deadlock.
+WRITERS_LOCK_KEY = 0x52495349
 
 # The longest name made from a view's name is that of its trigger for TRUNCATE.
 _MAX_VIEW_NAME_BYTES = MAX_NAME_BYTES - len("_truncate")
@@ -43,7 +43,7 @@ CREATE SCHEMA IF NOT EXISTS standin;
 
 CREATE OR REPLACE FUNCTION standin.lock_writers() RETURNS trigger LANGUAGE plpgsql AS $function$
 BEGIN
-    PERFORM pg_catalog.pg_advisory_xact_lock({_LOCK_KEY});
+    PERFORM pg_catalog.pg_advisory_xact_lock({WRITERS_LOCK_KEY});
     RETURN NULL;
 END
 $function$;

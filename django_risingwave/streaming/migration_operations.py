@@ -260,6 +260,8 @@ class CreateSubscription(CreateAttached):
 
     RisingWave keeps changes for as long as `retention`, and ends a cursor that finds none for as long: make
     it longer than the longest quiet time. https://docs.risingwave.com/serve/subscription
+
+    On the stand-in triggers log the changes, from the first cursor on: django_risingwave.standin.
     """
 
     def __init__(self, name: str, *, source: str, retention: str = "1 day") -> None:

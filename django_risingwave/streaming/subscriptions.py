@@ -10,9 +10,7 @@ import math
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
-
-from django.db import NotSupportedError
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from django_risingwave.streaming.sessions import POLL_SECONDS, open_session
 
@@ -44,7 +42,7 @@ class Change:
 
 
 class SubscriptionCursor:
-    """A cursor over the changes that a subscription keeps, on a connection of its own.
+    """A cursor over the changes that a subscription keeps, on a connection of its own. For both servers.
 
     An example::
 
@@ -69,20 +67,23 @@ class SubscriptionCursor:
         self.using = using
         self._since = _since_sql(since)
         self._connection: DatabaseWrapper | None = None
+        self._cursor: _ServerCursor | None = None
         self._is_closing = threading.Event()
         # Held while statements run, so that close() in another thread doesn't interrupt one.
         self._lock = threading.Lock()
 
     def open(self) -> None:
-        """Connect and declare the cursor at `since`.
-
-        Raises NotSupportedError on the stand-in, which has no subscriptions, and other django.db.Errors.
-        """
+        """Connect and declare the cursor at `since`. Raises django.db.Error."""
         self._is_closing.clear()
-        self._connection = open_session(self.using)
+        connection = self._connection = open_session(self.using)
         try:
-            self._check_server(self._connection)
-            self._declare(self._since)
+            standin = connection.standin
+            self._cursor = (
+                standin.open_log(self.subscription)
+                if standin
+                else _RisingWaveCursor(connection, self.subscription)
+            )
+            self._cursor.declare(self._since)
         except BaseException:
             self.close()
             raise
@@ -96,7 +97,7 @@ class SubscriptionCursor:
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
-                self._connection = None
+                self._connection = self._cursor = None
 
     def __enter__(self) -> Self:
         self.open()
@@ -114,8 +115,7 @@ class SubscriptionCursor:
         """Continue at `since`: earlier changes won't be returned any more. Raises django.db.Error."""
         begin = _since_sql(since)
         with self._lock:
-            self._execute(f"CLOSE {_CURSOR}")
-            self._declare(begin)
+            self._opened().declare(begin)
 
     def fetch(self, size: int = 100, *, timeout: float | None = None) -> list[Change]:
         """Return the next changes, at most `size`. If there are none, wait up to `timeout` seconds.
@@ -135,7 +135,7 @@ class SubscriptionCursor:
             with self._lock:
                 if self._is_closing.is_set():
                     return []
-                changes = self._execute(f"FETCH {size:d} FROM {_CURSOR}")
+                changes = self._fetch(size)
             left = until - time.monotonic()
             if changes or left <= 0 or self._is_closing.wait(min(left, POLL_SECONDS)):
                 return changes
@@ -143,36 +143,75 @@ class SubscriptionCursor:
     def flush(self) -> None:
         """Wait until all earlier writes can be read, or fetched. Raises django.db.Error."""
         with self._lock:
-            self._opened().flush()
+            self._opened()
+            if self._connection is not None:
+                self._connection.flush()
 
-    def _opened(self) -> DatabaseWrapper:
-        if self._connection is None:
+    def read_time(self) -> int | None:
+        """Return a time, in milliseconds since 1970, whose earlier changes the next fetches can return.
+
+        Once they return nothing, all later changes have this timestamp or a later one. None if the server
+        can't tell at the moment. Raises django.db.Error.
+        """
+        with self._lock:
+            return self._opened().read_time()
+
+    def _opened(self) -> _ServerCursor:
+        if self._cursor is None:
             raise ValueError(f"The cursor of subscription {self.subscription!r} is not open. Call open().")
-        return self._connection
+        return self._cursor
 
-    @staticmethod
-    def _check_server(connection: DatabaseWrapper) -> None:
-        if not connection.is_risingwave:
-            raise NotSupportedError(
-                f"{connection.server_name} has no subscriptions. Use ChangeListener of "
-                "django_risingwave.streaming.changes, which tells on either server which views have changed."
-            )
+    def _fetch(self, size: int) -> list[Change]:
+        columns, rows = self._opened().fetch(size)
+        # The last two are op and rw_timestamp.
+        return [
+            Change(op, rw_timestamp, dict(zip(columns[:-2], values, strict=True)))
+            for *values, op, rw_timestamp in rows
+        ]
 
-    def _declare(self, begin: str) -> None:
-        name = self._opened().ops.quote_name(self.subscription)
-        self._execute(f"DECLARE {_CURSOR} SUBSCRIPTION CURSOR FOR {name} {begin}")
 
-    def _execute(self, sql: str) -> list[Change]:
-        with self._opened().cursor() as cursor:
-            cursor.execute(sql)
-            if cursor.description is None:
-                return []
-            # Each FETCH has its own: ALTER TABLE changes them. The last two are op and rw_timestamp.
-            columns = [column[0] for column in cursor.description[:-2]]
-            return [
-                Change(op, rw_timestamp, dict(zip(columns, values, strict=True)))
-                for *values, op, rw_timestamp in cursor.fetchall()
-            ]
+class _ServerCursor(Protocol):
+    """What SubscriptionCursor needs of a server."""
+
+    def declare(self, begin: str) -> None:
+        """Begin, or begin again, at a value of _since_sql()."""
+
+    def fetch(self, size: int) -> tuple[list[str], list[Any]]:
+        """Return the names of the columns, and the rows that are there."""
+
+    def read_time(self) -> int | None:
+        """Return a time whose earlier changes can be fetched."""
+
+
+class _RisingWaveCursor:
+    """A cursor on RisingWave, which has the session for itself."""
+
+    def __init__(self, connection: DatabaseWrapper, subscription: str) -> None:
+        self._connection = connection
+        self._name = connection.ops.quote_name(subscription)
+        self._is_declared = False
+
+    def declare(self, begin: str) -> None:
+        with self._connection.cursor() as cursor:
+            if self._is_declared:
+                cursor.execute(f"CLOSE {_CURSOR}")
+                self._is_declared = False
+            cursor.execute(f"DECLARE {_CURSOR} SUBSCRIPTION CURSOR FOR {self._name} {begin}")
+            self._is_declared = True
+
+    def fetch(self, size: int) -> tuple[list[str], list[Any]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(f"FETCH {size:d} FROM {_CURSOR}")
+            # Each FETCH has its own columns: ALTER TABLE changes them.
+            return [column[0] for column in cursor.description], cursor.fetchall()
+
+    def read_time(self) -> int | None:
+        """Return now(): on RisingWave 2.8.0 the time of the last epoch that a SELECT can see."""
+        with self._connection.cursor() as cursor:
+            cursor.execute("SELECT now()")
+            ((now,),) = cursor.fetchall()
+        # In milliseconds, rounded down.
+        return int(now.timestamp() * 1000)
 
 
 def _since_sql(since: Since) -> str:

@@ -86,7 +86,7 @@ def test_a_subscription_is_found_by_its_source(standin: DatabaseWrapper, disguis
         assert standin.introspection.get_subscription_sources(cursor) == {"r": "names", "s": "names"}
 
 
-def test_the_stand_in_has_no_subscriptions(standin: DatabaseWrapper) -> None:
+def test_a_new_stand_in_has_no_subscriptions(standin: DatabaseWrapper) -> None:
     with standin.cursor() as cursor:
         assert standin.introspection.get_subscriptions(cursor) == {}
 

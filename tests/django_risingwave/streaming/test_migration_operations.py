@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import connections, migrations
+from django.db import ProgrammingError, connections, migrations
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.operations import AlterModelOptions, CreateModel, RunPython
@@ -126,15 +126,26 @@ def test_a_subscription_is_dropped_if_there_is_one_and_created_again_on_reversal
     migrate(disguise.connection, create, backwards=True)
 
 
-def test_a_subscription_sends_nothing_to_the_stand_in(standin: DatabaseWrapper) -> None:
-    with CaptureQueriesContext(standin) as queries:
-        migrate(standin, CreateSubscription("s", source="nothing"))
-        migrate(standin, CreateSubscription("s", source="nothing"), backwards=True)
-    assert not [query for query in queries if "SUBSCRIPTION" in query["sql"]]
-    with CaptureQueriesContext(standin) as queries:
-        migrate(standin, DropSubscription("s", source="nothing"))
-        migrate(standin, DropSubscription("s", source="nothing"), backwards=True)
-    assert not [query for query in queries if "SUBSCRIPTION" in query["sql"]]
+def test_the_stand_in_keeps_subscriptions_which_can_be_created_and_dropped(standin: DatabaseWrapper) -> None:
+    def subscriptions() -> dict[str, str]:
+        with standin.cursor() as cursor:
+            return standin.introspection.get_subscription_sources(cursor)
+
+    migrate(standin, CreateTable("Event"))
+    for retention in ("1 day", "1 mon 15 d", "1y2mons", "12h", "90 s", "1 hour 30 minutes"):
+        create = CreateSubscription("s", source="events", retention=retention)
+        migrate(standin, create)
+        assert subscriptions() == {"s": "events"}
+        migrate(standin, create, backwards=True)
+        assert subscriptions() == {}
+    # Earlier versions have created nothing.
+    migrate(standin, create, backwards=True)
+    drop = DropSubscription("s", source="events")
+    migrate(standin, drop)
+    migrate(standin, drop, backwards=True)
+    assert subscriptions() == {"s": "events"}
+    with pytest.raises(ProgrammingError, match="nothing"):
+        migrate(standin, CreateSubscription("t", source="nothing"))
 
 
 @pytest.mark.parametrize(

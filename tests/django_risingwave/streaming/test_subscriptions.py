@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
-from django.db import DatabaseError, Error, NotSupportedError, OperationalError, connections
+from django.db import DatabaseError, Error, OperationalError, connections
 
 from django_risingwave.streaming.sessions import open_session
 from django_risingwave.streaming.subscriptions import Change, SubscriptionCursor
@@ -228,11 +228,3 @@ def test_a_size_that_is_no_positive_integer_is_refused(size: Any) -> None:
 def test_an_unknown_beginning_is_refused(since: Any) -> None:
     with pytest.raises(ValueError, match=re.escape(f"milliseconds since 1970, not {since!r}.")):
         SubscriptionCursor("s", using="risingwave", since=since)
-
-
-def test_the_stand_in_refuses_to_open_a_cursor(standin: DatabaseWrapper) -> None:
-    with (
-        pytest.raises(NotSupportedError, match=r"\(stand-in\) has no subscriptions\. Use ChangeListener"),
-        SubscriptionCursor("s", using="risingwave"),
-    ):
-        pass

@@ -1,0 +1,329 @@
+"""The SQL of the stand-in's subscriptions: logs of the changes of tables and views, kept by triggers.
+
+All of it is in the schema `standin_changes`. A subscription costs nothing before its first cursor: then its
+log begins, and the tables that its relation reads get triggers.
+
+Each transaction that changes the relation is an epoch, with a timestamp of its own. Transactions that write
+to these tables take turns, by the lock of the summaries, so that epochs are committed in the order of their
+timestamps. A row is logged as jsonb, which outlives changes of the relation's columns.
+"""
+
+# ruff: noqa: S608 - names are quoted here
+
+from __future__ import annotations
+
+from django_risingwave.standin.summaries import WRITERS_LOCK_KEY
+
+_NOW = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+# The tables that a relation reads, directly or through views: itself, if it is a table.
+_TABLES = """
+    WITH RECURSIVE relations (oid) AS (
+        SELECT source::oid
+        UNION
+        SELECT refobjid
+        FROM relations
+        JOIN pg_rewrite AS rule ON rule.ev_class = relations.oid
+        JOIN pg_depend AS dependency ON dependency.objid = rule.oid
+            AND classid = 'pg_rewrite'::regclass AND refclassid = 'pg_class'::regclass
+    )
+    SELECT oid::regclass FROM relations JOIN pg_class USING (oid) WHERE relkind IN ('r', 'p') ORDER BY oid
+"""
+
+SETUP = f"""
+CREATE SCHEMA IF NOT EXISTS standin_changes;
+
+CREATE TABLE IF NOT EXISTS standin_changes.subscriptions (
+    id integer GENERATED ALWAYS AS IDENTITY,
+    name text PRIMARY KEY,
+    source_schema text NOT NULL,
+    source_name text NOT NULL,
+    retention interval NOT NULL,
+    -- The columns that identify a row. NULL: an update is logged as Delete and Insert.
+    key text[],
+    is_logged boolean NOT NULL DEFAULT false,
+    -- The last entry of the log that is no longer kept.
+    pruned_to bigint NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS standin_changes.log (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    subscription text NOT NULL,
+    rw_timestamp bigint NOT NULL,
+    op text NOT NULL,
+    "row" jsonb NOT NULL
+);
+CREATE INDEX IF NOT EXISTS log_by_number ON standin_changes.log (subscription, number);
+CREATE INDEX IF NOT EXISTS log_by_timestamp ON standin_changes.log (subscription, rw_timestamp);
+-- The rows of a view as they were logged last, and how many of each.
+CREATE TABLE IF NOT EXISTS standin_changes.copies (
+    subscription text NOT NULL, "row" jsonb NOT NULL, count bigint NOT NULL
+);
+CREATE INDEX IF NOT EXISTS copies_by_subscription ON standin_changes.copies (subscription);
+-- Subscriptions whose view may have changed in the current transaction.
+CREATE TABLE IF NOT EXISTS standin_changes.pending (subscription text PRIMARY KEY);
+-- One row: the last epoch.
+CREATE TABLE IF NOT EXISTS standin_changes.epochs (transaction xid8, rw_timestamp bigint NOT NULL);
+INSERT INTO standin_changes.epochs SELECT NULL, 0 WHERE NOT EXISTS (SELECT FROM standin_changes.epochs);
+
+-- The timestamp of the current transaction, which must hold the lock. Drops what is older than the retention.
+CREATE OR REPLACE FUNCTION standin_changes.epoch() RETURNS bigint LANGUAGE plpgsql AS $function$
+DECLARE
+    epoch bigint;
+BEGIN
+    SELECT rw_timestamp INTO epoch FROM standin_changes.epochs WHERE transaction = pg_current_xact_id();
+    IF NOT FOUND THEN
+        UPDATE standin_changes.epochs
+        SET transaction = pg_current_xact_id(), rw_timestamp = greatest(rw_timestamp + 1, {_NOW})
+        RETURNING rw_timestamp INTO epoch;
+        WITH pruned AS (
+            DELETE FROM standin_changes.log USING standin_changes.subscriptions
+            WHERE subscription = name
+                AND rw_timestamp < {_NOW} - floor(extract(epoch FROM retention) * 1000)::bigint
+            RETURNING name, number
+        )
+        UPDATE standin_changes.subscriptions AS subscription SET pruned_to = last.number
+        FROM (SELECT name, max(number) AS number FROM pruned GROUP BY name) AS last
+        WHERE last.name = subscription.name;
+    END IF;
+    RETURN epoch;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION standin_changes.lock_writers() RETURNS trigger LANGUAGE plpgsql AS $function$
+BEGIN
+    PERFORM pg_catalog.pg_advisory_xact_lock({WRITERS_LOCK_KEY});
+    RETURN NULL;
+END
+$function$;
+
+-- Logs a change of a row of a table. Whoever writes to the table needs no rights here.
+CREATE OR REPLACE FUNCTION standin_changes.log_row() RETURNS trigger LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    has_key boolean := TG_OP <> 'UPDATE' OR TG_ARGV[1]::boolean;
+BEGIN
+    -- Where rows are replicated, only this trigger runs.
+    PERFORM pg_advisory_xact_lock({WRITERS_LOCK_KEY});
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW IS NOT DISTINCT FROM OLD THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        INSERT INTO standin_changes.log (subscription, rw_timestamp, op, "row")
+        VALUES (
+            TG_ARGV[0], standin_changes.epoch(),
+            CASE WHEN TG_OP = 'UPDATE' AND has_key THEN 'UpdateDelete' ELSE 'Delete' END, to_jsonb(OLD)
+        );
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        INSERT INTO standin_changes.log (subscription, rw_timestamp, op, "row")
+        VALUES (
+            TG_ARGV[0], standin_changes.epoch(),
+            CASE WHEN TG_OP = 'UPDATE' AND has_key THEN 'UpdateInsert' ELSE 'Insert' END, to_jsonb(NEW)
+        );
+    END IF;
+    RETURN NULL;
+END
+$function$;
+
+-- Logs that a table is emptied.
+CREATE OR REPLACE FUNCTION standin_changes.log_truncate() RETURNS trigger LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    PERFORM pg_advisory_xact_lock({WRITERS_LOCK_KEY});
+    EXECUTE format(
+        'INSERT INTO standin_changes.log (subscription, rw_timestamp, op, "row") '
+        'SELECT %L, (SELECT standin_changes.epoch()), ''Delete'', to_jsonb(r) FROM %s AS r',
+        TG_ARGV[0], TG_RELID::regclass
+    );
+    RETURN NULL;
+END
+$function$;
+
+-- Notes that a view may have changed. What has is found once, when the transaction is committed.
+CREATE OR REPLACE FUNCTION standin_changes.mark() RETURNS trigger LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    PERFORM pg_advisory_xact_lock({WRITERS_LOCK_KEY});
+    INSERT INTO standin_changes.pending VALUES (TG_ARGV[0]) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$function$;
+
+-- Logs in what a view differs from its copy. Needs the lock.
+CREATE OR REPLACE FUNCTION standin_changes.log_view(name text) RETURNS void LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $function$
+#variable_conflict use_variable
+DECLARE
+    view regclass;
+    key_columns text[];
+BEGIN
+    SELECT to_regclass(format('%I.%I', source_schema, source_name)), subscription.key
+    INTO view, key_columns
+    FROM standin_changes.subscriptions AS subscription WHERE subscription.name = name;
+    IF view IS NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format($query$
+        WITH present AS (SELECT to_jsonb(r) AS "row", count(*) AS count FROM %s AS r GROUP BY 1),
+        kept AS (SELECT "row", count FROM standin_changes.copies WHERE subscription = $1),
+        changed AS MATERIALIZED (
+            SELECT "row", coalesce(present.count, 0) AS count,
+                coalesce(present.count, 0) - coalesce(kept.count, 0) AS difference,
+                (SELECT jsonb_agg("row" -> part) FROM unnest($2) AS part) AS key
+            FROM present FULL JOIN kept USING ("row")
+            WHERE present.count IS DISTINCT FROM kept.count
+        ),
+        forgotten AS (
+            DELETE FROM standin_changes.copies AS copy USING changed
+            WHERE copy.subscription = $1 AND copy."row" = changed."row"
+        ),
+        remembered AS (
+            INSERT INTO standin_changes.copies SELECT $1, "row", count FROM changed WHERE count > 0
+        ),
+        updated AS (
+            SELECT key FROM changed WHERE key IS NOT NULL
+            GROUP BY key HAVING count(*) = 2 AND min(difference) = -1 AND max(difference) = 1
+        )
+        INSERT INTO standin_changes.log (subscription, rw_timestamp, op, "row")
+        SELECT $1, (SELECT standin_changes.epoch()),
+            CASE WHEN updated.key IS NULL THEN '' ELSE 'Update' END
+                || CASE WHEN difference < 0 THEN 'Delete' ELSE 'Insert' END,
+            "row"
+        FROM changed LEFT JOIN updated USING (key), generate_series(1, abs(difference))
+        ORDER BY changed.key, difference, "row"
+    $query$, view) USING name, key_columns;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION standin_changes.log_pending() RETURNS trigger LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+    PERFORM standin_changes.log_view(NEW.subscription);
+    DELETE FROM standin_changes.pending WHERE subscription = NEW.subscription;
+    RETURN NULL;
+END
+$function$;
+DO $do$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'standin_changes.pending'::regclass) THEN
+        CREATE CONSTRAINT TRIGGER log_pending AFTER INSERT ON standin_changes.pending
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION standin_changes.log_pending();
+        ALTER TABLE standin_changes.pending ENABLE ALWAYS TRIGGER log_pending;
+    END IF;
+END $do$;
+
+-- Ends a log, without dropping what it has.
+CREATE OR REPLACE FUNCTION standin_changes.end_log(subscription text) RETURNS void LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    found_table regclass;
+    found_trigger name;
+BEGIN
+    FOR found_table, found_trigger IN
+        SELECT tgrelid, tgname FROM pg_trigger, standin_changes.subscriptions AS ended
+        WHERE ended.name = end_log.subscription AND tgparentid = 0
+            AND tgname ~ format('^standin_changes_%s_', ended.id)
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', found_trigger, found_table);
+    END LOOP;
+    DELETE FROM standin_changes.copies WHERE copies.subscription = end_log.subscription;
+    UPDATE standin_changes.subscriptions SET is_logged = false WHERE name = end_log.subscription;
+END
+$function$;
+
+-- Begins a log, if it hasn't begun. key_columns: what identifies a row if PostgreSQL doesn't know.
+CREATE OR REPLACE FUNCTION standin_changes.begin_log(subscription text, key_columns text[]) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+    found_row standin_changes.subscriptions;
+    source regclass;
+    source_kind "char";
+    read_table regclass;
+    name text;
+    place text;
+BEGIN
+    SELECT * INTO found_row FROM standin_changes.subscriptions AS s WHERE s.name = begin_log.subscription;
+    source := format('%I.%I', found_row.source_schema, found_row.source_name)::regclass;
+    IF found_row.is_logged THEN
+        RETURN;
+    END IF;
+    SELECT relkind INTO source_kind FROM pg_class WHERE oid = source;
+    -- In the order of writers: their table, the lock, and then the tables of summaries.
+    FOR read_table IN {_TABLES} LOOP
+        IF read_table::text NOT LIKE 'standin.%' THEN
+            EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', read_table);
+        END IF;
+    END LOOP;
+    PERFORM pg_advisory_xact_lock({WRITERS_LOCK_KEY});
+    SELECT * INTO found_row FROM standin_changes.subscriptions AS s
+    WHERE s.name = begin_log.subscription FOR UPDATE;
+    IF found_row.is_logged THEN
+        RETURN;
+    END IF;
+    name := format('standin_changes_%s_', found_row.id);
+    key_columns := coalesce(
+        (SELECT array_agg(attname::text ORDER BY array_position(indkey::int2[], attnum))
+        FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
+        WHERE indrelid = source AND indisprimary),
+        -- A summary has the view's name. Its unique index is that of the grouping columns.
+        (SELECT array_agg(attname::text)
+        FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
+        WHERE indrelid = to_regclass(format('standin.%I', found_row.source_name)) AND indisunique),
+        key_columns
+    );
+    IF source_kind IN ('v', 'm') AND pg_get_viewdef(source) ~ '\\mLIMIT\\M[^()]*$' THEN
+        -- RisingWave 2.8.0 tells no updates of a view with ORDER BY ... LIMIT.
+        key_columns := NULL;
+    END IF;
+    FOR read_table IN {_TABLES} LOOP
+        EXECUTE format(
+            'CREATE TRIGGER %I BEFORE INSERT OR UPDATE OR DELETE ON %s '
+            'FOR EACH STATEMENT EXECUTE FUNCTION standin_changes.lock_writers()', name || 'lock', read_table
+        );
+        IF source_kind IN ('v', 'm') THEN
+            EXECUTE format(
+                'CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s '
+                'FOR EACH STATEMENT EXECUTE FUNCTION standin_changes.mark(%L)',
+                name || 'mark', read_table, subscription
+            );
+            -- Rows that are replicated fire only row triggers, and TRUNCATE.
+            EXECUTE format(
+                'CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s '
+                'FOR EACH ROW EXECUTE FUNCTION standin_changes.mark(%L)',
+                name || 'replica', read_table, subscription
+            );
+            EXECUTE format(
+                'ALTER TABLE %s ENABLE ALWAYS TRIGGER %I, ENABLE REPLICA TRIGGER %I',
+                read_table, name || 'mark', name || 'replica'
+            );
+        ELSE
+            EXECUTE format(
+                'CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s '
+                'FOR EACH ROW EXECUTE FUNCTION standin_changes.log_row(%L, %L)',
+                name || 'row', read_table, subscription, key_columns IS NOT NULL
+            );
+            EXECUTE format(
+                'CREATE TRIGGER %I BEFORE TRUNCATE ON %s '
+                'FOR EACH STATEMENT EXECUTE FUNCTION standin_changes.log_truncate(%L)',
+                name || 'truncate', read_table, subscription
+            );
+            EXECUTE format(
+                'ALTER TABLE %s ENABLE ALWAYS TRIGGER %I, ENABLE ALWAYS TRIGGER %I',
+                read_table, name || 'row', name || 'truncate'
+            );
+        END IF;
+    END LOOP;
+    UPDATE standin_changes.subscriptions AS s SET is_logged = true, key = key_columns
+    WHERE s.name = begin_log.subscription;
+    IF source_kind IN ('v', 'm') THEN
+        -- The copy is filled by a first comparison, which is not logged.
+        PERFORM standin_changes.log_view(subscription);
+        DELETE FROM standin_changes.log
+        WHERE log.subscription = begin_log.subscription
+            AND rw_timestamp = (SELECT rw_timestamp FROM standin_changes.epochs
+                                WHERE transaction = pg_current_xact_id());
+    END IF;
+END
+$function$;
+"""
