@@ -1,6 +1,6 @@
 """The table of orders and the materialized views in RisingWave, one per ranking.
 
-Migrations create the table from its model, and the views by operations of their own; see docs/rankings.md.
+`makemigrations` writes the operations that create them: docs/backend/migrations.md.
 """
 
 from django.db import models
@@ -36,6 +36,9 @@ class StateTurnover(MaterializedView):
     class Meta(MaterializedView.Meta):
         db_table = "state_turnover"
 
+    class Stream:
+        query = "SELECT state, sum((qty * price)::numeric) AS turnover FROM orders GROUP BY state"
+
 
 class ItemAverageQuantity(MaterializedView):
     """The average quantity of each item in an order line."""
@@ -45,6 +48,9 @@ class ItemAverageQuantity(MaterializedView):
 
     class Meta(MaterializedView.Meta):
         db_table = "item_average_quantity"
+
+    class Stream:
+        query = "SELECT itemid, avg(qty) AS average_quantity FROM orders GROUP BY itemid"
 
 
 class ItemQuantity(MaterializedView):
@@ -56,6 +62,9 @@ class ItemQuantity(MaterializedView):
     class Meta(MaterializedView.Meta):
         db_table = "item_quantity"
 
+    class Stream:
+        query = "SELECT itemid, sum(qty) AS quantity FROM orders GROUP BY itemid"
+
 
 class ItemTurnover(MaterializedView):
     """The turnover of each item, in dollars."""
@@ -65,3 +74,6 @@ class ItemTurnover(MaterializedView):
 
     class Meta(MaterializedView.Meta):
         db_table = "item_turnover"
+
+    class Stream:
+        query = "SELECT itemid, sum((qty * price)::numeric) AS turnover FROM orders GROUP BY itemid"

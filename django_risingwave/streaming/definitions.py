@@ -28,6 +28,8 @@ class Definition(ABC):
 
     #: The object's kind as SQL writes it, after CREATE and DROP.
     kind: ClassVar[str]
+    #: Whether the object can be rebuilt with a relation that is replaced. A sink would send all rows again.
+    can_be_rebuilt: ClassVar[bool] = True
 
     name: str
 

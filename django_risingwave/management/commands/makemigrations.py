@@ -1,0 +1,25 @@
+"""Django's makemigrations, which also writes the operations of streaming models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management import CommandError
+from django.core.management.commands.makemigrations import Command as DjangoCommand
+
+from django_risingwave.streaming.autodetector import RisingWaveAutodetector
+from django_risingwave.streaming.changed_models import CircularDefinitionsError
+from django_risingwave.streaming.declarations import DeclarationError
+
+
+class Command(DjangoCommand):
+    """Find the changes of streaming models too."""
+
+    autodetector = RisingWaveAutodetector
+
+    def handle(self, *args: Any, **options: Any) -> Any:
+        """Raise CommandError, without a traceback, for a Stream that can't be read."""
+        try:
+            return super().handle(*args, **options)
+        except (CircularDefinitionsError, DeclarationError) as error:
+            raise CommandError(str(error)) from error

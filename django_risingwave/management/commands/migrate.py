@@ -1,0 +1,25 @@
+"""Django's migrate, which also knows of changes of streaming models that have no migration yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management import CommandError
+from django.core.management.commands.migrate import Command as DjangoCommand
+
+from django_risingwave.streaming.autodetector import RisingWaveAutodetector
+from django_risingwave.streaming.changed_models import CircularDefinitionsError
+from django_risingwave.streaming.declarations import DeclarationError
+
+
+class Command(DjangoCommand):
+    """Find the changes of streaming models too."""
+
+    autodetector = RisingWaveAutodetector
+
+    def handle(self, *args: Any, **options: Any) -> Any:
+        """Raise CommandError, without a traceback, for a Stream that can't be read."""
+        try:
+            return super().handle(*args, **options)
+        except (CircularDefinitionsError, DeclarationError) as error:
+            raise CommandError(str(error)) from error
