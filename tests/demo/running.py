@@ -14,6 +14,7 @@ import psutil
 import psycopg2
 
 from demo import postgres
+from django_risingwave import embedded
 from tests.processes import DEADLINE_SECONDS, ROOT, free_port, wait_until
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Demo:
             return response.read().decode()
 
     def postgres(self) -> psutil.Process:
-        process = postgres.find_process(self.folder / "postgres")
+        process = embedded.find_process(self.folder / "postgres")
         assert process
         return process
 

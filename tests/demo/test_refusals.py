@@ -58,7 +58,7 @@ def test_data_of_another_postgresql_version_are_refused(tmp_path, start):
     (data / "PG_VERSION").write_text("16\n")
     demo = start(tmp_path / ".demo")
     assert demo.wait_for_end() == 1
-    assert f"{data} holds data of PostgreSQL 16, but the demo runs PostgreSQL 18." in demo.output()
+    assert f"{data} holds data of PostgreSQL 16, but the embedded server is PostgreSQL 18." in demo.output()
     assert "Traceback" not in demo.output()
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import OperationalError
 
-from demo import postgres as standin_server
+from django_risingwave import embedded as standin_server
 from django_risingwave.base import DatabaseWrapper
 from tests.processes import DEADLINE_SECONDS, free_port, wait_until
 
@@ -42,7 +42,7 @@ def own_server() -> Iterator[Path]:
     """The folder of a stand-in of the test's own, which it may stop and change."""
     with tempfile.TemporaryDirectory(prefix="standin-") as name:
         folder = Path(name) / "postgres"
-        standin_server.start(folder)
+        standin_server.start(folder, ["risingwave"])
         try:
             yield folder
         finally:
