@@ -179,7 +179,7 @@ class RisingWaveAutodetector(MigrationAutodetector):
             case operations.RemoveField() | operations.RemoveIndex() | operations.RemoveConstraint() if (
                 app_label,
                 operation.model_name_lower,
-            ) in self._changes.deleted:
+            ) in self._changes.deleted.keys() & self._old.keys():
                 # DeleteStreamingModel drops the relation as a whole.
                 return None
         return operation  # type: ignore[no-any-return]
@@ -187,7 +187,7 @@ class RisingWaveAutodetector(MigrationAutodetector):
     def _waits(self, app_label: str, operation: Any) -> Iterable[OperationDependency]:
         match operation:
             case operations.CreateModel() if state := self._new.get((app_label, operation.name_lower)):
-                yield from self._needs(_definition(state))
+                yield from self._needs(app_label, _definition(state))
                 for field in state.fields.values():
                     if field.remote_field and field.remote_field.model:
                         yield from self._get_dependencies_for_foreign_key(  # type: ignore[attr-defined]  # not in the stubs
@@ -202,10 +202,15 @@ class RisingWaveAutodetector(MigrationAutodetector):
             case operations.RemoveField():
                 yield from self._released((app_label, operation.model_name_lower))
 
-    def _needs(self, definition: Definition) -> Iterable[OperationDependency]:
-        """Yield what must be there before a definition's object is created."""
-        for key in self._changes.new.owners(definition):
-            yield _after(Step.READY, key)
+    def _needs(self, app_label: str, definition: Definition) -> Iterable[OperationDependency]:
+        """Yield what must be there before a definition's object is created.
+
+        Django orders the operations of each app by themselves, so what is read through other apps counts.
+        """
+        read = self._changes.new.owners(definition)
+        for key in self._changes.new.all_read(read):
+            if key in read or key[0] == app_label:
+                yield _after(Step.READY, key)
         for name in definition.secrets():
             if name in self._new_secrets:
                 yield _after(Step.SECRET, (self._new_secrets[name][0], name.lower()))
@@ -213,8 +218,10 @@ class RisingWaveAutodetector(MigrationAutodetector):
     def _released(self, key: Key) -> Iterable[OperationDependency]:
         """Yield what must be gone, or must have changed, before a relation loses what it reads."""
         changes = self._changes
-        for reader, reads in changes.old.read.items():
-            if key in reads and (reader in changes.deleted or reader in changes.altered):
+        for reader in changes.old.readers(key):
+            if (reader in changes.deleted or reader in changes.altered) and (
+                reader[0] == key[0] or key in changes.old.read[reader]
+            ):
                 yield _after(Step.RELEASED, reader)
 
     # Operations -----------------------------------------------------------------------------------------
@@ -280,7 +287,7 @@ class RisingWaveAutodetector(MigrationAutodetector):
             for change in group:
                 definition = _definition(change.new)
                 waits |= {_after(Step.CLEARED, change.key), _after(Step.RENAMED, change.key)}
-                waits |= {wait for wait in self._needs(definition) if (wait[0], wait[1]) not in members}
+                waits |= {wait for wait in self._needs(change.key[0], definition) if wait[:2] not in members}
             changes = [
                 StreamingModelChange(
                     change.new.name,
@@ -294,8 +301,8 @@ class RisingWaveAutodetector(MigrationAutodetector):
     def generate_attached(self) -> None:
         """Write the operations that drop and create what is attached to relations."""
         changes = self._changes
-        for key in changes.deleted:
-            self._drop_attached(key, getattr(self.from_state.models[key], "attached", {}).values())
+        for key, old in changes.deleted.items():
+            self._drop_attached(key, old.attached.values())
         for key, new in self.to_state.models.items():
             if not isinstance(new, StreamingModelState):
                 continue
@@ -304,7 +311,7 @@ class RisingWaveAutodetector(MigrationAutodetector):
             self._drop_attached(key, dropped)
             for definition in created:
                 create, _ = ATTACHED_OPERATIONS[type(definition)]
-                waits = {_after(Step.READY, key), _after(Step.CLEARED, key), *self._needs(definition)}
+                waits = {_after(Step.READY, key), _after(Step.CLEARED, key), *self._needs(key[0], definition)}
                 self.add_operation(key[0], create(**definition.deconstruct()[2]), waits)
 
     def _drop_attached(self, key: Key, definitions: Iterable[Definition]) -> None:

@@ -60,14 +60,13 @@ class Relations:
 
     def readers(self, key: Key) -> set[Key]:
         """Return the models that read a model's relation, directly or through others."""
-        found: set[Key] = set()
-        waiting = [key]
-        while waiting:
-            read = waiting.pop()
-            new = {reader for reader, reads in self.read.items() if read in reads} - found
-            found |= new
-            waiting += new
-        return found
+        return _reachable(
+            [key], lambda read: {reader for reader, reads in self.read.items() if read in reads}
+        )
+
+    def all_read(self, keys: Iterable[Key]) -> set[Key]:
+        """Return these models, and those that they read, directly or through others."""
+        return {*keys} | _reachable(keys, lambda reader: self.read.get(reader, frozenset()))
 
     def in_order(self) -> list[Key]:
         """Return the models, each one after those that it reads. Raises CircularDefinitionsError."""
@@ -79,6 +78,16 @@ class Relations:
                 f"Streaming models can't read each other in a circle: {circle}. Let one of them read the "
                 "tables that the others are made from."
             ) from error
+
+
+def _reachable(keys: Iterable[Key], near: Callable[[Key], Iterable[Key]]) -> set[Key]:
+    found: set[Key] = set()
+    waiting = [*keys]
+    while waiting:
+        new = {*near(waiting.pop())} - found
+        found |= new
+        waiting += new
+    return found
 
 
 class ModelChanges:
@@ -109,9 +118,9 @@ class ModelChanges:
             for key, (old_state, new_state) in self.kept.items()
             if (change := self._change(key, old_state, new_state))
         }
-        self.deleted = {key for key in self.old.read if key not in new.models} - {
-            (app_label, name) for (app_label, _), name in renamed.items()
-        }
+        gone = old.models.keys() - new.models.keys() - {(key[0], name) for key, name in renamed.items()}
+        #: The models whose relation is dropped, with what is attached to it.
+        self.deleted = {key: old.models[key] for key in gone if _is_streaming(old.models[key])}
         #: The models whose relation is rebuilt: altered ones, and those that read them.
         self.rebuilt = {key for key, change in self.altered.items() if change.definition}
         for key in list(self.rebuilt):
@@ -168,6 +177,12 @@ class ModelChanges:
         except CycleError:
             return True
         return False
+
+
+def _is_streaming(model_state: ModelState) -> bool:
+    return isinstance(model_state, StreamingModelState) and bool(
+        model_state.definition or model_state.attached
+    )
 
 
 def following(model_state: ModelState, table: str) -> StreamingModelState:

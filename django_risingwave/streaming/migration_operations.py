@@ -110,7 +110,7 @@ def existing_objects(connection: DatabaseWrapper) -> set[str]:
         return {*relations, *connection.introspection.get_subscription_sources(cursor)}
 
 
-def _exists(editor: DatabaseSchemaEditor, definition: Definition) -> bool:
+def exists(editor: DatabaseSchemaEditor, definition: Definition) -> bool:
     """Return whether the object exists. Raises NotSupportedError if its name is another kind's."""
     with editor.connection.cursor() as cursor:
         kinds = editor.connection.introspection.get_object_kinds(cursor)
@@ -128,7 +128,7 @@ def create_missing(editor: DatabaseSchemaEditor, definition: Definition) -> bool
 
     Returns whether it was created. Raises NotSupportedError if an object of another kind has the name.
     """
-    if not editor.collect_sql and _exists(editor, definition):
+    if not editor.collect_sql and exists(editor, definition):
         return False
     editor.create_streaming_object(definition)
     return True

@@ -9,7 +9,8 @@ from django.db.migrations import operations
 from django.db.migrations.operations.base import Operation, OperationCategory
 
 from django_risingwave.routers import VENDOR
-from django_risingwave.streaming.migration_operations import create_missing, drop_existing
+from django_risingwave.streaming.column_checks import check_columns
+from django_risingwave.streaming.migration_operations import drop_existing, exists
 from django_risingwave.streaming.state import StreamingModelState, table_of
 
 if TYPE_CHECKING:
@@ -45,10 +46,21 @@ def _definition(state: ProjectState, app_label: str, name: str) -> Definition | 
 
 
 def _create(editor: DatabaseSchemaEditor, definition: Definition, model: type[Model]) -> None:
-    """Create the relation and its indexes, unless it exists."""
-    if create_missing(editor, definition):
-        for index in model._meta.indexes:
-            editor.add_index(model, index)
+    """Create the relation and its indexes, unless it exists.
+
+    Raises FieldError if the model's fields don't fit the columns of the definition's SELECT.
+    """
+    if not editor.collect_sql and exists(editor, definition):
+        return
+    _check_columns(editor, model, definition)
+    editor.create_streaming_object(definition)
+    for index in model._meta.indexes:
+        editor.add_index(model, index)
+
+
+def _check_columns(editor: DatabaseSchemaEditor, model: type[Model], definition: Definition) -> None:
+    if not editor.collect_sql:
+        check_columns(editor.connection, model, definition)
 
 
 class CreateStreamingModel(_StreamingOperation, operations.CreateModel):
@@ -212,7 +224,7 @@ class AlterStreamingModels(_StreamingOperation):
         self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
     ) -> None:
         """Replace the relations whose definition differs."""
-        replaced = []
+        replaced: list[tuple[Definition, Definition]] = []
         for change in self.changes:
             model = to_state.apps.get_model(app_label, change.name)
             if not self.allow_migrate_model(schema_editor.connection.alias, model):
@@ -222,6 +234,9 @@ class AlterStreamingModels(_StreamingOperation):
             if new and not old:
                 _create(schema_editor, new, model)
             elif new and old and not new.same_as(old):
+                # The columns of one that reads another changed one are known only after that one's change.
+                if not new.relations_read() & {definition.name for _, definition in replaced}:
+                    _check_columns(schema_editor, model, new)
                 replaced.append((old, new))
         if replaced:
             schema_editor.replace_streaming_objects(replaced, cascade=self.cascade)
