@@ -81,8 +81,18 @@ class CreateStreamingModel(_StreamingOperation, operations.CreateModel):
 
     category = OperationCategory.ADDITION
 
-    def __init__(self, name: str, fields: Any, *args: Any, definition: Definition, **kwargs: Any) -> None:
-        super().__init__(name, fields, *args, **kwargs)
+    # MigrationWriter writes the arguments that this signature names.
+    def __init__(
+        self,
+        name: str,
+        fields: Any,
+        options: Any = None,
+        bases: Any = None,
+        managers: Any = None,
+        *,
+        definition: Definition,
+    ) -> None:
+        super().__init__(name, fields, options, bases, managers)
         self.definition = definition
 
     def deconstruct(self) -> Any:
