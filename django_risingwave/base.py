@@ -159,6 +159,11 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
     def _options(self) -> ConnectionOptions:
         return ConnectionOptions.read(self.alias, self.settings_dict["OPTIONS"])
 
+    @property
+    def mirrored_databases(self) -> Mapping[str, Mapping[str, Any]]:
+        """What OPTIONS["mirrored_databases"] says of the PostgreSQL databases with mirrored tables."""
+        return self._options.mirrored_databases
+
     def connect(self) -> None:
         """Connect, and discard the connection if setting it up fails: the next query would use it."""
         try:

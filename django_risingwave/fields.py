@@ -10,6 +10,7 @@ from django import forms
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import lookups
 from django.utils import timezone
 
 if TYPE_CHECKING:
@@ -81,6 +82,31 @@ def validate_finite(value: float) -> None:
     """Raise ValidationError for NaN and infinities."""
     if not math.isfinite(value):
         raise ValidationError("Enter a finite number.", code="finite")
+
+
+class DashedUUIDField(models.UUIDField):
+    """A UUIDField whose column has UUIDs as PostgreSQL writes them, with dashes.
+
+    Mirrors of tables in PostgreSQL have them: RisingWave reads the type uuid as text.
+    """
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> str | None:  # noqa: FBT001, FBT002 - Django's signature
+        """Return the UUID as text in lower case with dashes."""
+        value = self.to_python(value)
+        return None if value is None else str(value)
+
+
+# Those of UUIDField take the dashes out of what they look for.
+for lookup in (
+    lookups.IExact,
+    lookups.Contains,
+    lookups.IContains,
+    lookups.StartsWith,
+    lookups.IStartsWith,
+    lookups.EndsWith,
+    lookups.IEndsWith,
+):
+    DashedUUIDField.register_lookup(lookup)
 
 
 class FiniteFloatField(_FloatField[_Set_contra, _Get_co]):

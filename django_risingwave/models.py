@@ -135,6 +135,49 @@ class ReadOnlyModel(RisingWaveModel):
     adelete = _refuse(models.Model.adelete)
 
 
+class Mirror(ReadOnlyModel):
+    """A model over a table that follows the table of a Django model in PostgreSQL.
+
+    An example::
+
+        class OrderMirror(Mirror):
+            class Stream:
+                of = Order
+                fields = ["id", "item", "quantity"]  # all fields if left out
+
+    It has the fields of Order, made when the class is: a foreign key becomes a field of its key, such as
+    customer_id. A field that the class declares itself for a column is kept. The table has the name of
+    Order's, so that the SQL of views reads `FROM shop_order`. docs/backend/mirrors.md says what PostgreSQL
+    needs.
+
+    Raises ImproperlyConfigured for a model or a field that can't be mirrored.
+    """
+
+    _stream_attributes = ReadOnlyModel._stream_attributes | {"fields", "of", "schema", "using"}
+
+    class Meta(ReadOnlyModel.Meta):
+        abstract = True
+        managed = False
+
+    if TYPE_CHECKING:
+        # Type checkers don't see the fields. Annotate those whose types they should know: `quantity: int`.
+        def __getattr__(self, name: str) -> Any: ...
+
+    @classmethod
+    def _prepare(cls) -> None:
+        """Add the fields, before Django adds a key of its own."""
+        from django_risingwave.streaming.mirrors import add_mirrored_fields  # noqa: PLC0415 - imports models
+
+        add_mirrored_fields(cls)
+        super()._prepare()
+
+    @classmethod
+    def _stream_definition(cls, stream: type) -> Definition | None:
+        from django_risingwave.streaming.mirrors import mirror_definition  # noqa: PLC0415 - imports models
+
+        return mirror_definition(cls)
+
+
 class MaterializedView(ReadOnlyModel):
     """A model over a materialized view, whose SELECT its inner class Stream declares.
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from django_risingwave.version import ServerVersion
 
@@ -22,6 +22,12 @@ _MAX_TIMEOUT_MILLISECONDS = 2**31 - 1
 # Older servers accept a number without a unit, in seconds. Newer ones require a unit:
 # https://github.com/risingwavelabs/risingwave/pull/24633
 _TIMEOUT_WITH_UNIT = (2, 8)
+
+_ADDRESS = ("HOST", "PORT", "NAME", "USER", "PASSWORD", "SLOT")
+_DATABASES = (
+    f"a mapping of aliases to {', '.join(_ADDRESS)} or options of the connector, such as "
+    '{"default": {"HOST": "postgres"}}'
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,9 @@ class ConnectionOptions:
     statement_timeout: int | None = None
     #: Names and values of settings of RisingWave's sessions; the stand-in skips those that PostgreSQL lacks.
     session_settings: tuple[tuple[str, str], ...] = ()
+    #: By alias of PostgreSQL, what is different for RisingWave, which mirrors tables of it: HOST, PORT, NAME,
+    #: USER, PASSWORD, SLOT, and options of the connector postgres-cdc.
+    mirrored_databases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, alias: str, options: Mapping[str, Any]) -> ConnectionOptions:
@@ -124,6 +133,18 @@ def _read_settings(value: object) -> tuple[tuple[str, str], ...]:
     )
 
 
+def _read_databases(value: object) -> Mapping[str, Mapping[str, Any]]:
+    """Return the address of each mirrored database by its alias."""
+    if not isinstance(value, Mapping):
+        raise ValueError(_DATABASES)  # noqa: TRY004 - as above
+    for address in value.values():
+        if not isinstance(address, Mapping) or any(
+            name.isupper() and name not in _ADDRESS for name in address
+        ):
+            raise ValueError(_DATABASES)
+    return value
+
+
 def _is_setting(item: tuple[object, object]) -> bool:
     name, value = item
     return (
@@ -133,7 +154,8 @@ def _is_setting(item: tuple[object, object]) -> bool:
     )
 
 
-_READERS = {
+_READERS: dict[str, Callable[[object], Any]] = {
+    "mirrored_databases": _read_databases,
     "implicit_flush": _read_flag,
     "statement_timeout": _read_timeout,
     "session_settings": _read_settings,

@@ -119,6 +119,7 @@ class DatabaseSchemaEditor(TableCopyEditor):
         if standin := self.connection.standin:
             standin.create(definition, self)
         else:
+            definition.before_create(self)
             self.execute(definition.create_sql(self.quote_name), None)
 
     def delete_streaming_object(self, definition: Definition) -> None:
@@ -127,3 +128,4 @@ class DatabaseSchemaEditor(TableCopyEditor):
             standin.drop(definition, self)
         else:
             self.execute(definition.drop_sql(self.quote_name), None)
+            definition.after_drop(self)

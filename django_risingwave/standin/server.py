@@ -6,6 +6,7 @@ from django.db import NotSupportedError
 
 from django_risingwave.standin import changes
 from django_risingwave.standin.leading import LeadingRows, Totals
+from django_risingwave.standin.mirrors import Mirrors
 from django_risingwave.standin.summaries import CHANNEL, Summary
 from django_risingwave.streaming.definitions import (
     LeadingRowsDefinition,
@@ -13,6 +14,7 @@ from django_risingwave.streaming.definitions import (
     SubscriptionDefinition,
     TotalsDefinition,
 )
+from django_risingwave.streaming.mirrors import MirrorDefinition
 from django_risingwave.streaming.notifications import Notifications
 
 if TYPE_CHECKING:
@@ -77,6 +79,8 @@ class StandIn:
                 editor.execute(over_summary.create_sql(measure), None)
             case SubscriptionDefinition():
                 editor.execute(changes.create_sql(definition, self._schema()), None)
+            case MirrorDefinition():
+                self._mirrors().create(definition, editor)
             case _:
                 raise _unsupported(definition)
 
@@ -89,6 +93,8 @@ class StandIn:
                 editor.execute(self._over_summary(definition).drop_sql(), None)
             case SubscriptionDefinition():
                 editor.execute(changes.drop_sql(definition), None)
+            case MirrorDefinition():
+                self._mirrors().drop(definition, editor)
             case _:
                 raise _unsupported(definition)
 
@@ -96,6 +102,17 @@ class StandIn:
         if isinstance(definition, LeadingRowsDefinition):
             return LeadingRows(definition, self._schema())
         return Totals(definition, self._schema())
+
+    def _mirrors(self) -> Mirrors:
+        return Mirrors(self.connection, self._schema())
+
+    def drop_replication(self) -> None:
+        """End the replication of mirrors, which keeps both databases from being dropped."""
+        self._mirrors().drop_subscriptions()
+
+    def wait_until_mirrored(self, seconds: float) -> None:
+        """Wait until the mirrors have what is committed in PostgreSQL now. Raises TimeoutError."""
+        self._mirrors().wait_until_applied(seconds)
 
     def _schema(self) -> str:
         """Return the schema in which the session creates tables: the first of its search_path that exists."""

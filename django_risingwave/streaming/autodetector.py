@@ -211,6 +211,9 @@ class RisingWaveAutodetector(MigrationAutodetector):
         for key in self._changes.new.all_read(read):
             if key in read or key[0] == app_label:
                 yield _after(Step.READY, key)
+        for key, state in self.to_state.models.items():
+            if table_of(state) in definition.tables_followed() and key not in self._new:
+                yield _after(Step.READY, key)
         for name in definition.secrets():
             if name in self._new_secrets:
                 yield _after(Step.SECRET, (self._new_secrets[name][0], name.lower()))

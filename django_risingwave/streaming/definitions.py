@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from dataclasses import Field
 
+    from django_risingwave.schema import DatabaseSchemaEditor
     from django_risingwave.streaming.aggregates import Aggregate
 
 # The units that RisingWave reads: DateTimeField in src/common/src/types/interval.rs at v3.0.3.
@@ -59,6 +60,16 @@ class Definition(ABC):
         """Return the names of the relations that the object reads or stands on."""
         source: str | None = getattr(self, "source", None)
         return frozenset() if source is None else frozenset([source])
+
+    def tables_followed(self) -> frozenset[str]:
+        """Return the names of the tables in PostgreSQL whose changes the object follows."""
+        return frozenset()
+
+    def before_create(self, editor: DatabaseSchemaEditor) -> None:  # noqa: B027 - most need nothing
+        """Prepare what the object needs on RisingWave besides create_sql(). Nothing by default."""
+
+    def after_drop(self, editor: DatabaseSchemaEditor) -> None:  # noqa: B027 - most need nothing
+        """Clean up what before_create() has prepared. Nothing by default."""
 
     def secrets(self) -> Mapping[str, Definition]:
         """Return the definitions of the secrets that the object uses, by name."""
