@@ -25,6 +25,14 @@ Key = tuple[str, str]
 class CircularDefinitionsError(ImproperlyConfigured):
     """Streaming models that read each other in a circle."""
 
+    hint = "Let one of them read the tables that the others are made from."
+
+    def __init__(self, circle: list[Key]) -> None:
+        named = " → ".join(".".join(key) for key in circle)
+        self.circle = circle
+        self.problem = f"Streaming models can't read each other in a circle: {named}."
+        super().__init__(f"{self.problem} {self.hint}")
+
 
 @dataclass(frozen=True)
 class ChangedModel:
@@ -68,17 +76,6 @@ class Relations:
         """Return these models, and those that they read, directly or through others."""
         return {*keys} | _reachable(keys, lambda reader: self.read.get(reader, frozenset()))
 
-    def in_order(self) -> list[Key]:
-        """Return the models, each one after those that it reads. Raises CircularDefinitionsError."""
-        try:
-            return list(TopologicalSorter(self.read).static_order())
-        except CycleError as error:
-            circle = " → ".join(".".join(key) for key in reversed(error.args[1]))
-            raise CircularDefinitionsError(
-                f"Streaming models can't read each other in a circle: {circle}. Let one of them read the "
-                "tables that the others are made from."
-            ) from error
-
 
 def _reachable(keys: Iterable[Key], near: Callable[[Key], Iterable[Key]]) -> set[Key]:
     found: set[Key] = set()
@@ -88,6 +85,14 @@ def _reachable(keys: Iterable[Key], near: Callable[[Key], Iterable[Key]]) -> set
         found |= new
         waiting += new
     return found
+
+
+def in_order_of_dependence(read: Mapping[Key, frozenset[Key]]) -> list[Key]:
+    """Return models, each one after those that it reads. Raises CircularDefinitionsError."""
+    try:
+        return list(TopologicalSorter(read).static_order())
+    except CycleError as error:
+        raise CircularDefinitionsError(error.args[1][::-1]) from error
 
 
 class ModelChanges:
@@ -105,7 +110,7 @@ class ModelChanges:
         deconstruct: Callable[[Any], Any],
     ) -> None:
         self.old, self.new = Relations(old), Relations(new)
-        self._order = self.new.in_order()
+        self._order = in_order_of_dependence(self.new.read)
         self._deconstruct = deconstruct
         #: The old and new states of the models that are declared in both, by the new key.
         self.kept: dict[Key, tuple[ModelState, StreamingModelState]] = {}

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from django_risingwave.streaming.definitions import Definition
 
 
+# By which a Stream on a model that isn't ours is recognized.
+_ATTRIBUTES = frozenset({"connector", "of", "query", "sinks", "subscription"})
+
+
 class DeclarationError(ImproperlyConfigured):
     """A model's Stream that can't be read."""
 
@@ -51,9 +55,19 @@ class Subscription:
 
 
 def stream_of(model: type[Model]) -> type | None:
-    """Return the inner class Stream of a model or its abstract bases; None for a proxy."""
+    """Return the inner class Stream of a model or its abstract bases; None for a proxy.
+
+    A class of this name that has nothing of ours, on a model that isn't ours, is something else.
+    """
     if model._meta.proxy:
         return None
+    stream = _inner_class(model)
+    if stream is None or hasattr(model, "_stream_attributes") or attributes_of(stream) & _ATTRIBUTES:
+        return stream
+    return None
+
+
+def _inner_class(model: type[Model]) -> type | None:
     for base in model.__mro__:
         if base is not model and issubclass(base, Model) and not _is_abstract(base):
             continue

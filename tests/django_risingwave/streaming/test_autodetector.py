@@ -17,6 +17,7 @@ from django_risingwave.streaming.model_operations import (
     CreateStreamingModel,
     DeleteStreamingModel,
 )
+from django_risingwave.streaming.views import ViewDefinition
 from tests.django_risingwave.streaming.detecting import (
     LABEL,
     changes,
@@ -40,7 +41,7 @@ def test_a_view_is_created_with_its_select_after_the_table_that_it_reads() -> No
     create_table, create = operations(ProjectState(), total(), SALES)
     assert type(create_table) is django.CreateModel
     assert type(create) is CreateStreamingModel
-    assert create.definition.query == QUERY
+    assert create.definition == ViewDefinition("total", QUERY)
     assert {name for name, _ in create.fields} == {"kind", "total"}
     assert create.migration_name_fragment == "total"
 
@@ -59,7 +60,7 @@ def test_a_changed_select_alters_the_view() -> None:
     assert type(alter) is AlterStreamingModels
     (change,) = alter.changes
     assert change.fields is None
-    assert change.definition.query.endswith("> 1")
+    assert change.definition == ViewDefinition("total", QUERY + " HAVING sum(amount) > 1")
 
 
 def test_a_changed_field_alters_the_state_alone() -> None:
