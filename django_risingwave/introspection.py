@@ -28,6 +28,14 @@ _TABLES = """
         AND relation.relation_type IN ('table', 'materialized view', 'view', 'source')
     ORDER BY relation.name, relation.relation_type
 """
+_TABLES_AND_SINKS = _TABLES.replace("'source'", "'source', 'sink'")
+# src/frontend/src/catalog/system_catalog/rw_catalog/rw_secrets.rs at v3.0.3
+_SECRETS = """
+    SELECT secret.name
+    FROM rw_catalog.rw_secrets AS secret
+    JOIN rw_catalog.rw_schemas AS schema ON schema.id = secret.schema_id
+    WHERE schema.name = current_schema()
+"""
 _NULLABLE = """
     SELECT column_name, is_nullable = 'YES'
     FROM information_schema.columns
@@ -97,9 +105,19 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
         return dict(cursor.fetchall())
 
     def get_object_kinds(self, cursor: Any) -> dict[str, str]:
-        """Return the kind of each relation and subscription by name, such as "table" or "subscription"."""
+        """Return the kind of each relation, subscription and sink by name, such as "table" or "sink"."""
         subscriptions = dict.fromkeys(self.get_subscription_sources(cursor), "subscription")
-        return subscriptions | self.get_relation_kinds(cursor)
+        if not self.connection.is_risingwave:
+            return subscriptions | self.get_relation_kinds(cursor)
+        cursor.execute(_TABLES_AND_SINKS, [])
+        return subscriptions | dict(cursor.fetchall())
+
+    def get_secrets(self, cursor: Any) -> set[str]:
+        """Return the names of the secrets, which relations may have too. The stand-in has none."""
+        if not self.connection.is_risingwave:
+            return set()
+        cursor.execute(_SECRETS, [])
+        return {name for (name,) in cursor.fetchall()}
 
     def get_readable(self, cursor: Any, names: Collection[str]) -> set[str]:
         """Return those of these existing relations that the user may SELECT from. Works on both servers."""

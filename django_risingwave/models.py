@@ -211,3 +211,72 @@ class MaterializedView(ReadOnlyModel):
         from django_risingwave.streaming.declarations import view_definition  # noqa: PLC0415 - reads SQL
 
         return view_definition(cls, stream)
+
+
+class Source(ReadOnlyModel):
+    """A model over a source, whose connector its inner class Stream declares.
+
+    An example::
+
+        class Click(Source):
+            click_id = models.TextField(primary_key=True)
+            page = models.TextField()
+            arrived_at = models.DateTimeField()
+
+            class Meta(Source.Meta):
+                db_table = "clicks"
+
+            class Stream:
+                connector = {
+                    "connector": "kafka",
+                    "topic": "clicks",
+                    "properties.bootstrap.server": Environment("KAFKA_SERVERS"),
+                }
+                include = {"timestamp": "arrived_at"}
+
+    RisingWave doesn't keep the rows: views read them as they arrive. A query reads them from the connector,
+    if that can be read again, as Kafka can. RisingWave has no NOT NULL in sources, so each column may be
+    NULL, and doesn't check that the primary key is unique.
+    """
+
+    _stream_attributes = frozenset(
+        {"connector", "encode", "encode_options", "format", "include", "sinks", "watermark"}
+    )
+
+    class Meta(ReadOnlyModel.Meta):
+        abstract = True
+        managed = False
+
+    @classmethod
+    def _stream_definition(cls, stream: type) -> Definition | None:
+        from django_risingwave.streaming.connector_models import source_definition  # noqa: PLC0415 - a cycle
+
+        return source_definition(cls, stream)
+
+
+class ConnectorTable(RisingWaveModel):
+    """A model over a table that keeps the rows of a connector, which its inner class Stream declares.
+
+    The Stream is that of a Source, with append_only and on_conflict, sinks and a subscription. A new message
+    with the primary key of an earlier one replaces its row, unless on_conflict says otherwise. Without a key,
+    declare a RowIdField.
+
+    The columns may be NULL, whatever the fields say: a message that lacks a value for a NOT NULL column would
+    be lost.
+    """
+
+    _stream_attributes = (
+        Source._stream_attributes
+        | RisingWaveModel._stream_attributes
+        | frozenset({"append_only", "on_conflict"})
+    )
+
+    class Meta(RisingWaveModel.Meta):
+        abstract = True
+        managed = False
+
+    @classmethod
+    def _stream_definition(cls, stream: type) -> Definition | None:
+        from django_risingwave.streaming.connector_models import table_definition  # noqa: PLC0415 - a cycle
+
+        return table_definition(cls, stream)

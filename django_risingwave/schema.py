@@ -4,6 +4,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from django_risingwave.fields import has_generated_columns
+from django_risingwave.streaming.hidden_values import execute, read_environment
 from django_risingwave.tables.copies import TableCopyEditor
 from django_risingwave.tables.indexes import without_default_index
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class DatabaseSchemaEditor(TableCopyEditor):
-    """Creates, alters and drops tables, materialized views and subscriptions."""
+    """Creates, alters and drops tables, materialized views, sources, sinks, secrets and subscriptions."""
 
     # Without CASCADE, with which RisingWave silently drops the materialized views on the table too.
     sql_delete_table = "DROP TABLE %(table)s"
@@ -112,15 +113,26 @@ class DatabaseSchemaEditor(TableCopyEditor):
         else:
             self._remake_table(model, old_field, new_field, old_type, new_type)
 
-    # Materialized views and subscriptions --------------------------------------------------------------
+    # What streams -----------------------------------------------------------------------------------
 
     def create_streaming_object(self, definition: Definition) -> None:
-        """Create a materialized view or a subscription, or on PostgreSQL what takes its place."""
+        """Create what a definition describes, or on PostgreSQL what takes its place."""
         if standin := self.connection.standin:
             standin.create(definition, self)
         else:
             definition.before_create(self)
-            self.execute(definition.create_sql(self.quote_name), None)
+            self.execute_definition(definition)
+
+    def execute_definition(self, definition: Definition) -> None:
+        """Send the statement that creates the object, with values from the environment that no log shows.
+
+        Raises ImproperlyConfigured, before anything is sent, if a variable isn't set.
+        """
+        sql = definition.create_sql(self.quote_name)
+        if definition.environment() and not self.collect_sql:
+            execute(self.connection, sql, read_environment(definition))
+        else:
+            self.execute(sql, None)
 
     def delete_streaming_object(self, definition: Definition) -> None:
         """Drop what create_streaming_object() created."""

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError
 
-from django_risingwave.standin import changes
+from django_risingwave.standin import changes, connectors
 from django_risingwave.standin.leading import LeadingRows, Totals
 from django_risingwave.standin.mirrors import Mirrors
 from django_risingwave.standin.summaries import CHANNEL, Summary
+from django_risingwave.streaming.connectors import ConnectorDefinition
 from django_risingwave.streaming.definitions import (
     LeadingRowsDefinition,
     MaterializedViewDefinition,
@@ -16,6 +17,8 @@ from django_risingwave.streaming.definitions import (
 )
 from django_risingwave.streaming.mirrors import MirrorDefinition
 from django_risingwave.streaming.notifications import Notifications
+from django_risingwave.streaming.secrets import SecretDefinition
+from django_risingwave.streaming.sinks import SinkDefinition
 
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
@@ -81,6 +84,10 @@ class StandIn:
                 editor.execute(changes.create_sql(definition, self._schema()), None)
             case MirrorDefinition():
                 self._mirrors().create(definition, editor)
+            case ConnectorDefinition():
+                editor.execute(connectors.create_table_sql(definition), None)
+            case SinkDefinition() | SecretDefinition():
+                connectors.check(definition)
             case _:
                 raise _unsupported(definition)
 
@@ -95,6 +102,10 @@ class StandIn:
                 editor.execute(changes.drop_sql(definition), None)
             case MirrorDefinition():
                 self._mirrors().drop(definition, editor)
+            case ConnectorDefinition():
+                editor.execute(connectors.drop_table_sql(definition), None)
+            case SinkDefinition() | SecretDefinition():
+                pass
             case _:
                 raise _unsupported(definition)
 

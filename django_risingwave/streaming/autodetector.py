@@ -9,6 +9,7 @@ from django.apps import apps
 from django.db.migrations import operations
 from django.db.migrations.autodetector import MigrationAutodetector, OperationDependency
 
+from django_risingwave.streaming.attached_operations import ATTACHED_OPERATIONS
 from django_risingwave.streaming.changed_models import (
     ModelChanges,
     changed_attached,
@@ -16,11 +17,7 @@ from django_risingwave.streaming.changed_models import (
     secrets_of,
 )
 from django_risingwave.streaming.declarations import stream_of
-from django_risingwave.streaming.migration_operations import (
-    ATTACHED_OPERATIONS,
-    CreateAttached,
-    DropAttached,
-)
+from django_risingwave.streaming.migration_operations import CreateAttached, DropAttached
 from django_risingwave.streaming.model_operations import (
     AlterStreamingModels,
     AlterStreamingModelTable,

@@ -127,7 +127,11 @@ class ModelChanges:
         #: The models whose relation is dropped, with what is attached to it.
         self.deleted = {key: old.models[key] for key in gone if _is_streaming(old.models[key])}
         #: The models whose relation is rebuilt: altered ones, and those that read them.
-        self.rebuilt = {key for key, change in self.altered.items() if change.definition}
+        self.rebuilt = {
+            key
+            for key, change in self.altered.items()
+            if change.definition and change.new.definition and not change.new.definition.is_altered_in_place
+        }
         for key in list(self.rebuilt):
             self.rebuilt |= self.new.readers(key)
 

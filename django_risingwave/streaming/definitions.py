@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from django_risingwave.schema import DatabaseSchemaEditor
     from django_risingwave.streaming.aggregates import Aggregate
+    from django_risingwave.streaming.secrets import Environment
 
 # The units that RisingWave reads: DateTimeField in src/common/src/types/interval.rs at v3.0.3.
 _UNIT = "y|yrs?|years?|mons?|months?|d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?"
@@ -31,6 +32,8 @@ class Definition(ABC):
     kind: ClassVar[str]
     #: Whether the object can be rebuilt with a relation that is replaced. A sink would send all rows again.
     can_be_rebuilt: ClassVar[bool] = True
+    #: Whether a change alters the object and leaves what stands on it as it is.
+    is_altered_in_place: ClassVar[bool] = False
 
     name: str
 
@@ -73,6 +76,13 @@ class Definition(ABC):
 
     def secrets(self) -> Mapping[str, Definition]:
         """Return the definitions of the secrets that the object uses, by name."""
+        return {}
+
+    def environment(self) -> Mapping[str, Environment]:
+        """Return the environment variables whose values the statement needs, by what they are for.
+
+        create_sql() has the text of the Environment in place of each value.
+        """
         return {}
 
 

@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import NotSupportedError, connections, router
 from django.db.migrations.operations.base import Operation, OperationCategory
 
-from django_risingwave.streaming.definitions import (
-    Definition,
-    MaterializedViewDefinition,
-    SubscriptionDefinition,
-)
+from django_risingwave.streaming.definitions import MaterializedViewDefinition, SubscriptionDefinition
 from django_risingwave.streaming.state import find_model_state
 
 if TYPE_CHECKING:
@@ -23,6 +19,7 @@ if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
     from django_risingwave.schema import DatabaseSchemaEditor
     from django_risingwave.streaming.aggregates import Aggregate
+    from django_risingwave.streaming.definitions import Definition
 
 
 class CreatingOperation(Operation):
@@ -110,11 +107,19 @@ def existing_objects(connection: DatabaseWrapper) -> set[str]:
         return {*relations, *connection.introspection.get_subscription_sources(cursor)}
 
 
+def _kind_of(editor: DatabaseSchemaEditor, definition: Definition) -> str | None:
+    """Return the kind of the object that has the definition's name, or None if there is no such object."""
+    introspection = editor.connection.introspection
+    with editor.connection.cursor() as cursor:
+        if definition.kind == "SECRET":
+            # Relations may have the same names.
+            return "secret" if definition.name in introspection.get_secrets(cursor) else None
+        return introspection.get_object_kinds(cursor).get(definition.name)
+
+
 def exists(editor: DatabaseSchemaEditor, definition: Definition) -> bool:
     """Return whether the object exists. Raises NotSupportedError if its name is another kind's."""
-    with editor.connection.cursor() as cursor:
-        kinds = editor.connection.introspection.get_object_kinds(cursor)
-    kind = kinds.get(definition.name)
+    kind = _kind_of(editor, definition)
     if kind not in (None, definition.kind.lower()):
         raise NotSupportedError(
             f"{definition.kind.capitalize()} {definition.name!r} can't be created: there is a {kind} of this "
@@ -136,7 +141,7 @@ def create_missing(editor: DatabaseSchemaEditor, definition: Definition) -> bool
 
 def drop_existing(editor: DatabaseSchemaEditor, definition: Definition) -> None:
     """Drop the object if it exists."""
-    if editor.collect_sql or definition.name in existing_objects(editor.connection):
+    if editor.collect_sql or _kind_of(editor, definition) is not None:
         editor.delete_streaming_object(definition)
 
 
@@ -276,9 +281,3 @@ class DropSubscription(DropAttached):
 
     def __init__(self, name: str, *, source: str, retention: str = "1 day") -> None:
         self.definition = SubscriptionDefinition(name, source, retention)
-
-
-#: The operations that create and drop what is attached to a relation. Both take the definition's arguments.
-ATTACHED_OPERATIONS: dict[type[Definition], tuple[type[CreateAttached], type[DropAttached]]] = {
-    SubscriptionDefinition: (CreateSubscription, DropSubscription),
-}

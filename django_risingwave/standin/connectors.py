@@ -1,0 +1,65 @@
+"""The stand-in's sources, tables with a connector, sinks and secrets.
+
+A relation with a connector is a plain table with the same columns, into which tests insert rows. Sinks and
+secrets are recorded, and do nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from django.db import NotSupportedError
+
+from django_risingwave.standin.sql import join, quote
+from django_risingwave.streaming.connectors import ConnectorTableDefinition
+from django_risingwave.streaming.sinks import SinkDefinition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django_risingwave.schema import DatabaseSchemaEditor
+    from django_risingwave.streaming.connectors import ConnectorDefinition
+    from django_risingwave.streaming.secrets import SecretDefinition
+
+logger = logging.getLogger(__name__)
+
+
+def create_table_sql(definition: ConnectorDefinition) -> str:
+    """Return the statement that creates the table in place of a source or of a table with a connector."""
+    return f"CREATE TABLE {quote(definition.name)} ({join(_columns(definition))});"
+
+
+def _columns(definition: ConnectorDefinition) -> Iterator[str]:
+    for name, column_type in definition.columns.items():
+        yield f"{quote(name)} {column_type}"
+    if definition.primary_key:
+        yield f"PRIMARY KEY ({join(map(quote, definition.primary_key))})"
+    elif isinstance(definition, ConnectorTableDefinition):
+        # As for other tables with a RowIdField: tables/definitions.py.
+        yield '"_row_id" bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY'
+
+
+def drop_table_sql(definition: ConnectorDefinition) -> str:
+    """Return the statement that drops the table."""
+    return f"DROP TABLE {quote(definition.name)};"
+
+
+def check(definition: SinkDefinition | SecretDefinition) -> None:
+    """Say that the object does nothing. Raises NotSupportedError for a sink into a table."""
+    if not isinstance(definition, SinkDefinition):
+        return
+    if definition.into is not None:
+        raise NotSupportedError(
+            f"The stand-in doesn't support sink {definition.name!r}, whose rows would be missing in table "
+            f"{definition.into!r}. Use a RisingWave server, or declare a materialized view of the rows."
+        )
+    logger.warning("sink %s: sends nothing, because the server is the stand-in", definition.name)
+
+
+def add_columns(editor: DatabaseSchemaEditor, old: ConnectorDefinition, new: Any) -> None:
+    """Add the new columns. Raises NotSupportedError if anything else differs."""
+    for name, column_type in old.added_columns(new).items():
+        editor.execute(
+            f"ALTER TABLE {quote(old.name)} ADD COLUMN IF NOT EXISTS {quote(name)} {column_type}", None
+        )

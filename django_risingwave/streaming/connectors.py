@@ -1,0 +1,258 @@
+"""Definitions of what brings rows into RisingWave: sources, and tables with a connector.
+
+The grammar and its limits are those of parse_create_table(), parse_create_source() and
+parse_include_options() in src/sqlparser/src/parser.rs, and of src/frontend/src/handler/create_source.rs and
+create_table.rs at v3.0.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from django.db import NotSupportedError
+
+from django_risingwave.streaming.definitions import Definition
+from django_risingwave.streaming.options import check_options, environment_of, options_sql, secrets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from django_risingwave.streaming.options import Option
+    from django_risingwave.streaming.secrets import Environment
+
+_TEXTS = frozenset({"varchar", "text"})
+# What INCLUDE may name, with the types of its column: get_supported_additional_columns() and
+# build_additional_column_desc() in src/connector/src/parser/additional_columns.rs at v3.0.3.
+_INCLUDED = {
+    "file": _TEXTS,
+    "header": _TEXTS | {"bytea"},
+    "key": frozenset({"bytea"}),
+    "offset": _TEXTS,
+    "partition": _TEXTS,
+    "payload": frozenset({"jsonb"}),
+    "subject": _TEXTS,
+    "timestamp": frozenset({"timestamp with time zone"}),
+}
+# Formats of messages that only add rows, and have no key.
+_APPENDING = frozenset({None, "PLAIN", "NATIVE"})
+_FORMATS = _APPENDING | {"UPSERT", "DEBEZIUM", "DEBEZIUM_MONGO", "MAXWELL", "CANAL"}
+_ENCODINGS = frozenset({None, "AVRO", "BYTES", "CSV", "JSON", "NATIVE", "PARQUET", "PROTOBUF"})
+_CONFLICTS = frozenset({None, "DO NOTHING", "DO UPDATE FULL", "DO UPDATE IF NOT NULL"})
+
+
+@dataclass(frozen=True)
+class ConnectorDefinition(Definition):
+    """A relation whose rows a connector brings.
+
+    `columns` has all columns and their SQL types, `include` those that aren't in a message's value: what
+    INCLUDE names (for a header, `header.<its name>`) and the column. `watermark` is a column and an SQL
+    expression. Without a format and an encoding there is no FORMAT clause.
+
+    Raises ValueError for what RisingWave refuses.
+    """
+
+    is_altered_in_place = True
+
+    columns: Mapping[str, str]
+    connector: Mapping[str, Option]
+    format: str | None = "PLAIN"
+    encode: str | None = "JSON"
+    encode_options: Mapping[str, Option] = field(default_factory=dict)
+    include: Mapping[str, str] = field(default_factory=dict)
+    primary_key: Sequence[str] = ()
+    watermark: Sequence[str] | None = None
+
+    @property
+    def _owner(self) -> str:
+        return f"{self.kind.capitalize()} {self.name!r}"
+
+    def __post_init__(self) -> None:
+        check_options(self._owner, self.connector)
+        check_options(self._owner, self.encode_options)
+        for problem in self._problems():
+            raise ValueError(f"{self._owner}: {problem}")
+
+    def _problems(self) -> Iterator[str]:
+        connector = str(self.connector.get("connector", ""))
+        if not connector:
+            yield 'connector must have the option "connector", such as "kafka".'
+        if connector.endswith("-cdc"):
+            yield f"{connector} has no columns of its own. Declare a Mirror, or use RunRisingWaveSQL."
+        if not self.columns:
+            yield "the model has no columns."
+        if self.format not in _FORMATS:
+            yield _one_of("format", self.format, _FORMATS)
+        if self.encode not in _ENCODINGS:
+            yield _one_of("encode", self.encode, _ENCODINGS)
+        if (self.format is None) != (self.encode is None):
+            yield "format and encode belong together. Set both, or both to None."
+        yield from self._problems_of_include()
+        yield from self._problems_of_key()
+        if self.watermark is not None:
+            if isinstance(self.watermark, str) or len(self.watermark) != 2:
+                yield (
+                    f"watermark must be a column and an SQL expression, not {self.watermark!r}. Set it to a "
+                    'pair such as ("placed_at", "placed_at - INTERVAL \'5 seconds\'").'
+                )
+            elif self.watermark[0] not in self.columns:
+                yield f"watermark names {self.watermark[0]!r}, which isn't a column of the model."
+
+    def _problems_of_include(self) -> Iterator[str]:
+        if self.include and self.format in {"DEBEZIUM", "MAXWELL", "CANAL"}:
+            yield f"format {self.format} can't be combined with include. Remove include."
+        for part, column in self.include.items():
+            kind, _, header = part.partition(".")
+            types = _INCLUDED.get(kind)
+            if types is None or (kind == "header") != bool(header):
+                names = ["header.<name>" if name == "header" else name for name in sorted(_INCLUDED)]
+                yield f"include can't name {part!r}. Use {', '.join(names)}."
+            elif column not in self.columns:
+                yield f"include names {column!r}, which isn't a column of the model."
+            elif self.columns[column] not in types:
+                yield (
+                    f"the {part} of a message is {' or '.join(sorted(types))}, but the column {column!r} is "
+                    f"{self.columns[column]}. Use a field of that type."
+                )
+            elif kind == "payload" and self.encode != "JSON":
+                yield f"include can name payload with encode JSON only, not {self.encode}."
+
+    def _problems_of_key(self) -> Iterator[str]:
+        if self.format == "UPSERT" and (
+            "key" not in self.include or list(self.primary_key) != [self.include["key"]]
+        ):
+            yield (
+                "format UPSERT identifies a row by its message's key. Declare a BinaryField with "
+                'primary_key=True, and name its column in include = {"key": …}.'
+            )
+        elif self.format not in _APPENDING and not self.primary_key:
+            yield f"format {self.format} needs a primary key. Set primary_key=True on a field."
+
+    def create_sql(self, quote_name: Callable[[str], str]) -> str:
+        clauses = [
+            f"CREATE {self.kind} {quote_name(self.name)} ({', '.join(self._parts(quote_name))})",
+            *self._modifiers(),
+            *self._includes(quote_name),
+            f"WITH ({options_sql(self.connector, quote_name)})",
+            *format_clause(self.format, self.encode, self.encode_options, quote_name),
+        ]
+        return " ".join(clauses)
+
+    def column_types(self) -> dict[str, str]:
+        """Return the types of the columns that a message's value has."""
+        included = set(self.include.values())
+        return {name: kind for name, kind in self.columns.items() if name not in included}
+
+    def _parts(self, quote_name: Callable[[str], str]) -> Iterator[str]:
+        for name, column_type in self.column_types().items():
+            yield f"{quote_name(name)} {column_type}"
+        if self.primary_key:
+            yield f"PRIMARY KEY ({', '.join(map(quote_name, self.primary_key))})"
+        if self.watermark is not None:
+            column, expression = self.watermark
+            yield f"WATERMARK FOR {quote_name(column)} AS {expression}"
+
+    def _modifiers(self) -> Iterator[str]:
+        """Yield what stands between the columns and INCLUDE."""
+        return iter(())
+
+    def _includes(self, quote_name: Callable[[str], str]) -> Iterator[str]:
+        for part, column in self.include.items():
+            kind, _, header = part.partition(".")
+            if header:
+                column_type = "bytea" if self.columns[column] == "bytea" else "varchar"
+                name = header.replace("'", "''")
+                yield f"INCLUDE header '{name}' {column_type} AS {quote_name(column)}"
+            else:
+                yield f"INCLUDE {kind} AS {quote_name(column)}"
+
+    def environment(self) -> Mapping[str, Environment]:
+        options = {**self.connector, **self.encode_options}
+        return {f"option {name}": variable for name, variable in environment_of(options)}
+
+    def secrets(self) -> Mapping[str, Definition]:
+        options = {**self.connector, **self.encode_options}
+        return {secret.name: secret for secret in secrets_of(options)}
+
+    def added_columns(self, new: Definition) -> dict[str, str]:
+        """Return the columns that the new definition has in addition, with their types.
+
+        Raises NotSupportedError if anything else differs, which RisingWave can't change in place. A copy that
+        takes the relation's place would read the topic again from its beginning, or miss what came before.
+        """
+        if isinstance(new, type(self)):
+            added = {name: kind for name, kind in new.columns.items() if name not in self.columns}
+            is_same = {**self.columns, **added} == new.columns and replace(self, columns=new.columns) == new
+            if is_same:
+                return added
+        raise NotSupportedError(
+            f"{self._owner} can't be changed, except for added columns. Declare the new one in a model with "
+            "another db_table, let the views read that, and then delete this model."
+        )
+
+    def add_column_sql(self, column: str, quote_name: Callable[[str], str], column_type: str) -> str:
+        """Return the statement that adds a column."""
+        return f"ALTER {self.kind} {quote_name(self.name)} ADD COLUMN {quote_name(column)} {column_type}"
+
+
+@dataclass(frozen=True)
+class SourceDefinition(ConnectorDefinition):
+    """A source: rows that views read as they come, and that RisingWave doesn't keep."""
+
+    kind = "SOURCE"
+
+    def _problems(self) -> Iterator[str]:
+        yield from super()._problems()
+        if self.watermark is not None and self.primary_key:
+            yield "a watermark needs rows that only arrive and never change, as those of format PLAIN."
+
+
+@dataclass(frozen=True)
+class ConnectorTableDefinition(ConnectorDefinition):
+    """A table that keeps the rows of its connector. INSERT, UPDATE and DELETE work too."""
+
+    kind = "TABLE"
+
+    append_only: bool = False
+    on_conflict: str | None = None
+
+    def _problems(self) -> Iterator[str]:
+        yield from super()._problems()
+        if self.on_conflict not in _CONFLICTS:
+            yield _one_of("on_conflict", self.on_conflict, _CONFLICTS)
+        if self.on_conflict and not self.primary_key:
+            yield "on_conflict needs a primary key, and a RowIdField isn't one."
+        if self.append_only and self.format not in _APPENDING:
+            yield f"append_only can't be combined with format {self.format}, which changes rows."
+        if self.append_only and self.primary_key and self.on_conflict not in (None, "DO NOTHING"):
+            yield f'with append_only, on_conflict must be "DO NOTHING", not {self.on_conflict!r}.'
+        if self.watermark is not None and not self.append_only:
+            yield "a watermark needs rows that never change. Set append_only = True."
+
+    def _modifiers(self) -> Iterator[str]:
+        if self.append_only:
+            yield "APPEND ONLY"
+        if self.on_conflict:
+            yield f"ON CONFLICT {self.on_conflict}"
+
+
+def needs_key(message_format: str | None) -> bool:
+    """Return whether messages of a format change rows, which RisingWave finds by a primary key."""
+    return message_format not in _APPENDING
+
+
+def format_clause(
+    message_format: str | None,
+    encode: str | None,
+    options: Mapping[str, Option],
+    quote_name: Callable[[str], str],
+) -> Iterator[str]:
+    """Yield the FORMAT clause, or nothing without a format."""
+    if message_format is not None:
+        yield f"FORMAT {message_format} ENCODE {encode}"
+        if options:
+            yield f"({options_sql(options, quote_name)})"
+
+
+def _one_of(name: str, value: Any, values: frozenset[str | None]) -> str:
+    return f"{name} must be {', '.join(sorted(filter(None, values)))} or None, not {value!r}."
