@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError
-from django.db import ProgrammingError
+from django.db import ProgrammingError, connections
 from django.db.backends.postgresql.creation import DatabaseCreation as PostgreSQLDatabaseCreation
 
 if TYPE_CHECKING:
@@ -30,7 +30,50 @@ class DatabaseCreation(PostgreSQLDatabaseCreation):
         else:
             labels = [config.label for config in apps.get_app_configs()]
         without_migrations.create_without_migrations(self.connection, labels)
+        for alias in connections:
+            if connections[alias].vendor == "postgresql":
+                self._end_mirrors_before(connections[alias].creation)
         return name
+
+    def _end_mirrors_before(self, creation: Any) -> None:
+        """Let another database's creation end its mirrors on this one before it drops its test database.
+
+        PostgreSQL doesn't drop a database that a replication slot reads. Django drops its databases in the
+        order in which it has created them, this one later than those that it mirrors.
+        """
+        if "destroy_test_db" in vars(creation):
+            return
+        destroy = creation.destroy_test_db
+
+        def destroy_test_db(
+            old_database_name: str | None = None,
+            verbosity: int = 1,
+            keepdb: bool = False,  # noqa: FBT001, FBT002 - Django's signature
+            suffix: str | None = None,
+        ) -> None:
+            del creation.destroy_test_db
+            if not keepdb:
+                self._end_mirrors()
+            destroy(old_database_name, verbosity, keepdb, suffix)
+
+        creation.destroy_test_db = destroy_test_db
+
+    def _end_mirrors(self) -> None:
+        from django_risingwave.streaming.mirrors import end_mirrors  # noqa: PLC0415 - imports models
+
+        end_mirrors(self.connection)
+
+    def destroy_test_db(
+        self,
+        old_database_name: str | None = None,
+        verbosity: int = 1,
+        keepdb: bool = False,  # noqa: FBT001, FBT002 - Django's signature
+        suffix: str | None = None,
+    ) -> None:
+        """Drop the test database, after the replication of its mirrors has ended."""
+        if not keepdb:
+            self._end_mirrors()
+        super().destroy_test_db(old_database_name, verbosity, keepdb, suffix)
 
     def sql_table_creation_suffix(self) -> str:
         """Return nothing: ENCODING and TEMPLATE are syntax errors (src/sqlparser/src/parser.rs at v3.0.3)."""

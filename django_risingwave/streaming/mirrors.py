@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DEFAULT_DB_ALIAS, models, router
+from django.db import DEFAULT_DB_ALIAS, connections, models, router
 from django.db.models.fields.related import lazy_related_operation
 
 from django_risingwave.connections import get_connection
@@ -30,6 +30,7 @@ from django_risingwave.streaming.publisher import Publisher
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from django_risingwave.base import DatabaseWrapper
     from django_risingwave.schema import DatabaseSchemaEditor
 
 #: Seconds for wait_until_mirrored(). On one machine a change takes less than a millisecond.
@@ -53,7 +54,7 @@ class MirrorDefinition(Definition):
     @property
     def source_name(self) -> str:
         """The source in RisingWave that all mirrors of the database share."""
-        return f"mirrors_of_{self.using}"
+        return source_name(self.using)
 
     @property
     def source_table(self) -> str:
@@ -177,6 +178,24 @@ def _source_of(model: type[models.Model]) -> type[models.Model]:
             "in PostgreSQL. Choose a model that is neither abstract, a proxy nor on RisingWave."
         )
     return source
+
+
+def end_mirrors(connection: DatabaseWrapper) -> None:
+    """End the replication of all mirrors, so that a test database can be dropped. They are of no use then."""
+    if connection.standin is not None:
+        connection.standin.drop_replication()
+        return
+    with connection.cursor() as cursor:
+        kinds = connection.introspection.get_relation_kinds(cursor)
+        for alias in connections:
+            if kinds.get(source_name(alias)) == "source":
+                cursor.execute(f"DROP SOURCE {connection.ops.quote_name(source_name(alias))} CASCADE")
+                Publisher(alias, connection).drop()
+
+
+def source_name(using: str) -> str:
+    """Return the name of the source in RisingWave that all mirrors of a database share."""
+    return f"mirrors_of_{using}"
 
 
 def wait_until_mirrored(using: str | None = None, seconds: float = MIRRORED_SECONDS) -> None:
