@@ -13,12 +13,18 @@ import json
 import math
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import NotSupportedError
-from django.db.backends.postgresql.psycopg_any import Inet, Jsonb
+from django.db.backends.postgresql.psycopg_any import Inet, Jsonb, is_psycopg3
 from django.utils.functional import Promise
+
+if is_psycopg3:
+    from psycopg import Binary  # type: ignore[import-not-found]  # mypy runs with psycopg2
+else:
+    from psycopg2 import Binary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,10 +89,17 @@ def _datetime(value: datetime) -> str:
     return f"'{value.isoformat(' ')}'::{'timestamp' if value.tzinfo is None else 'timestamptz'}"
 
 
+def _bytes(value: Any) -> str:
+    return f"'\\x{bytes(value).hex()}'::bytea"
+
+
+def _wrapped(value: Any) -> Any:
+    """Return what a driver's wrapper contains: psycopg2 calls it `adapted`, psycopg `obj`."""
+    return value.adapted if hasattr(value, "adapted") else value.obj
+
+
 def _json(value: Any) -> str:
-    # psycopg2's wrapper has `adapted`, psycopg's `obj`.
-    document = value.adapted if hasattr(value, "adapted") else value.obj
-    return f"{_text((value.dumps or json.dumps)(document))}::jsonb"
+    return f"{_text((value.dumps or json.dumps)(_wrapped(value)))}::jsonb"
 
 
 # By type, subclasses first.
@@ -101,9 +114,12 @@ _WRITERS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
     (date, lambda value: f"'{value.isoformat()}'::date"),
     (time, lambda value: f"'{value.isoformat()}'::time"),
     (timedelta, interval_literal),
-    ((bytes, bytearray, memoryview), lambda value: f"'\\x{bytes(value).hex()}'::bytea"),
+    ((bytes, bytearray, memoryview), _bytes),
     (list, _array),
     (tuple, lambda value: f"({', '.join(map(literal, value))})"),
     (Jsonb, _json),
-    (Inet, lambda value: _text(value.addr)),
+    # psycopg2's function and psycopg's class for bytes, and the reverse for addresses.
+    (type(Binary(b"")), lambda value: _bytes(_wrapped(value))),
+    (type(Inet("::1")), lambda value: _text(getattr(value, "addr", value))),
+    ((IPv4Address, IPv6Address), _text),
 )

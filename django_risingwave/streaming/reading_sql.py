@@ -25,6 +25,8 @@ _UNREAD = re.compile(
     r"\bFOR\s+SYSTEM_TIME\s+AS\s+OF\s+\w+\s*\(\s*\) | \bEMIT\s+ON\s+WINDOW\s+CLOSE\s*$",
     re.VERBOSE | re.IGNORECASE,
 )
+# Aliases that Django makes up for subqueries: it quotes them since 6.1.
+_ALIAS = re.compile(r"[A-Z]\d+")
 _COLOURS = re.compile(r"\x1b\[\d*m")
 
 
@@ -119,7 +121,8 @@ def canonical(sql: str) -> str:
     for node in tree.walk():
         node.comments = None
         if isinstance(node, exp.Identifier):
-            node.set("this", identifier_name(node))
+            name = identifier_name(node)
+            node.set("this", name.lower() if _ALIAS.fullmatch(name) else name)
             node.set("quoted", True)
         elif isinstance(node, exp.Anonymous):
             node.set("this", node.name.lower())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.apps import apps
+from django.core.management import get_commands
 from django.core.management.commands.makemigrations import Command as DjangoMakemigrations
 from django.db import NotSupportedError, models
 from django.test.utils import isolate_apps
@@ -26,8 +28,8 @@ def check(
     monkeypatch: pytest.MonkeyPatch, *declared: type[models.Model]
 ) -> list[tuple[str, str, str | None]]:
     """Return the id, the message and the hint of each error."""
-    monkeypatch.setattr(stream_checks.apps, "get_models", lambda: declared)
-    monkeypatch.setattr(stream_checks.apps, "get_model", lambda *key: None)
+    monkeypatch.setattr(apps, "get_models", lambda: declared)
+    monkeypatch.setattr(apps, "get_model", lambda *key: None)
     return [(str(error.id), error.msg, error.hint) for error in stream_checks.check_streams(None)]
 
 
@@ -127,7 +129,7 @@ class Inheriting(DjangoMakemigrations):
 def test_a_command_that_does_not_know_streaming_models_is_an_error(
     monkeypatch: pytest.MonkeyPatch, command: Callable[[], BaseCommand], ids: list[str]
 ) -> None:
-    commands = stream_checks.get_commands() | {"makemigrations": command()}
+    commands = get_commands() | {"makemigrations": command()}
     monkeypatch.setattr(stream_checks, "get_commands", lambda: commands)
     assert [number for number, _, _ in check(monkeypatch, view("A", "SELECT kind FROM b"))] == ids
     assert check(monkeypatch, table("T")) == []
