@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 
 from benchmarks.peers.rankings import RANKINGS, URL
-from django_risingwave.standin.summaries import CHANNEL
+from django_risingwave.standin.functions import CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ timestamps. A row is logged as jsonb, which outlives changes of the relation's c
 
 from __future__ import annotations
 
-from django_risingwave.standin.summaries import WRITERS_LOCK_KEY
+from django_risingwave.standin.functions import WRITERS_LOCK_KEY
 
 _NOW = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 

@@ -11,8 +11,8 @@ from django.apps import apps
 from django.db import OperationalError, ProgrammingError
 
 from django_risingwave.standin.change_log import SETUP
+from django_risingwave.standin.functions import WRITERS_LOCK_KEY
 from django_risingwave.standin.sql import join, literal, quote
-from django_risingwave.standin.summaries import WRITERS_LOCK_KEY
 
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper

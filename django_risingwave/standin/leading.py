@@ -1,185 +1,112 @@
 """The SQL of the stand-in for the leading rows and for the totals of a view that has a summary.
 
-The leading rows are a plain view that an index on the summary serves. The totals are a table of one row. Both
-have triggers on the summary: the first notifies listeners, the second adds what has changed.
+The leading rows are a plain view that an index on the summary serves. The totals are a table of one row, with
+triggers on the summary that add what has changed.
 """
 
 # ruff: noqa: S608 - names are quoted here
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from django.db import NotSupportedError
-
-from django_risingwave.standin.sql import MAX_NAME_BYTES, join, literal, quote
-from django_risingwave.standin.summaries import CHANNEL, value_sql
+from django_risingwave.standin.functions import CHANNEL
+from django_risingwave.standin.sql import join, literal, quote
+from django_risingwave.standin.summaries import value_sql
+from django_risingwave.standin.triggers import create_triggers
+from django_risingwave.standin.views import create_view
 from django_risingwave.streaming.aggregates import Aggregate, Average, Count, Sum
-from django_risingwave.streaming.definitions import LeadingRowsDefinition, TotalsDefinition
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from typing import Any
 
-_Definition = TypeVar("_Definition", LeadingRowsDefinition, TotalsDefinition)
+    from django_risingwave.streaming.definitions import LeadingRowsDefinition, TotalsDefinition
 
-#: The transition tables of each trigger, by its event.
-_TRIGGERS = {
-    "insert": "REFERENCING NEW TABLE AS new_rows",
-    "update": "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
-    "delete": "REFERENCING OLD TABLE AS old_rows",
-}
 # The columns of a summary, and the SELECT of the view over it.
 _SUMMARY = """
     SELECT array_agg(attname::text), pg_catalog.pg_get_viewdef(to_regclass(%s))
-    FROM pg_catalog.pg_attribute
-    WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
+    FROM pg_catalog.pg_attribute JOIN pg_catalog.pg_class ON pg_class.oid = attrelid
+    WHERE attrelid = to_regclass(%s) AND relkind = 'r' AND attnum > 0 AND NOT attisdropped
 """
 
 
-class OverSummary(Generic[_Definition]):
-    """The SQL that creates and drops what stands over a summary.
+@dataclass(frozen=True)
+class LeadingRows:
+    """The SQL that creates the leading rows. Their index has the view's name, in the schema `standin`."""
 
-    Raises NotSupportedError if the name is too long for PostgreSQL. create_sql() and drop_sql() are strings
-    of several statements, which PostgreSQL runs as one transaction.
-    """
+    definition: LeadingRowsDefinition
+    schema: str
+    #: The measure as SQL over the summary, exactly as the view over the summary has it.
+    measure: str
 
-    def __init__(self, definition: _Definition, schema: str) -> None:
-        length, allowed = len(definition.name.encode()), MAX_NAME_BYTES - len("_insert")
-        if length > allowed:
-            raise NotSupportedError(
-                f"The name of materialized view {definition.name!r} has {length} bytes, but the stand-in "
-                f"allows at most {allowed}. Choose a shorter name, or use a RisingWave server."
-            )
-        self.definition: _Definition = definition
-        self.name = quote(definition.name)
-        self.view = f"{quote(schema)}.{self.name}"
-        self.source = f"{quote(schema)}.{quote(definition.source)}"
-        self.summary = f"standin.{quote(definition.source)}"
+    @property
+    def name(self) -> str:
+        return self.definition.name
 
-    def measure_sql(self, cursor: Any) -> str | None:
-        """Return the measure as SQL over the summary, exactly as the view over the summary has it.
+    @property
+    def comment(self) -> str:
+        return "a plain view that an index on the summary serves"
 
-        Raises NotSupportedError if the source has no summary.
-        """
-        cursor.execute(_SUMMARY, [self.source, self.summary])
-        columns, query = cursor.fetchone()
-        if columns is None:
-            raise NotSupportedError(
-                f"{self.definition.source!r}, the source of materialized view {self.definition.name!r}, is "
-                "not a view that CreateMaterializedView has created, but the stand-in supports no other. "
-                "Create it in an earlier migration, or use a RisingWave server."
-            )
-        name = self.definition.measure
-        return None if name is None else value_sql(name, _aggregate(name, columns, query))
-
-    def create_sql(self, measure: str | None) -> str:
-        """Return the SQL that creates the view. `measure` is what measure_sql() returned."""
-        raise NotImplementedError
-
-    def drop_sql(self) -> str:
-        """Return the SQL that undoes create_sql()."""
-        raise NotImplementedError
-
-    def _create_view(self, query: str) -> str:
-        return f"""CREATE VIEW {self.view} AS {query};
-CREATE TRIGGER refuse_write INSTEAD OF INSERT OR UPDATE OR DELETE ON {self.view}
-    FOR EACH ROW EXECUTE FUNCTION standin.refuse_write();"""
-
-    def _create_triggers(self, actions: Mapping[str, str]) -> str:
-        """Return the SQL of a trigger for each event, which executes the event's action."""
-        cases = "\n".join(f"    WHEN '{event.upper()}' THEN {actions[event]}" for event in _TRIGGERS)
-        triggers = "\n".join(
-            f"CREATE TRIGGER {self._trigger(event)} AFTER {event.upper()} ON {self.summary} {tables} "
-            f"FOR EACH STATEMENT EXECUTE FUNCTION standin.{self.name}();"
-            for event, tables in _TRIGGERS.items()
-        )
-        # As the summary's own function: a user who may write to the source needs no rights in `standin`.
-        return f"""CREATE FUNCTION standin.{self.name}() RETURNS trigger LANGUAGE plpgsql
-    SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
-#variable_conflict use_column
-BEGIN
-    CASE TG_OP
-{cases}
-    END CASE;
-    RETURN NULL;
-END
-$function$;
-{triggers}"""
-
-    def _drop_triggers(self) -> str:
-        dropped = "\n".join(f"DROP TRIGGER {self._trigger(event)} ON {self.summary};" for event in _TRIGGERS)
-        return f"{dropped}\nDROP FUNCTION standin.{self.name}();"
-
-    def _trigger(self, event: str) -> str:
-        return quote(f"{self.definition.name}_{event}")
+    def create_sql(self) -> str:
+        definition = self.definition
+        order = definition.order(quote(definition.key), f"({self.measure})")
+        source = f"{quote(self.schema)}.{quote(definition.source)}"
+        return f"""{create_view(self.schema, self.name, definition.query(quote, source))}
+CREATE INDEX {quote(self.name)} ON standin.{quote(definition.source)} ({order});"""
 
 
-class LeadingRows(OverSummary[LeadingRowsDefinition]):
-    """The SQL for the leading rows. Their index has the name of the view, and is in the schema `standin`."""
-
-    def create_sql(self, measure: str | None) -> str:
-        order = self.definition.order(quote(self.definition.key), f"({measure})")
-        notify = f"PERFORM pg_notify({literal(CHANNEL)}, {literal(self.definition.name)})"
-        rows = {"insert": "new_rows", "update": "new_rows", "delete": "old_rows"}
-        actions = {event: f"{notify} WHERE EXISTS (SELECT FROM {rows[event]});" for event in rows}
-        return f"""
-{self._create_view(self.definition.query(quote, self.source))}
-CREATE INDEX {self.name} ON {self.summary} ({order});
-{self._create_triggers(actions)}
-"""
-
-    def drop_sql(self) -> str:
-        return f"""
-DROP VIEW {self.view};
-{self._drop_triggers()}
-DROP INDEX standin.{self.name};
-"""
-
-
-class Totals(OverSummary[TotalsDefinition]):
+@dataclass(frozen=True)
+class Totals:
     """The SQL for the totals. A sum of exact numbers stays exact when they are added and subtracted."""
 
-    def create_sql(self, measure: str | None) -> str:
-        total = ", CASE WHEN measured > 0 THEN total END AS total" if measure else ""
+    definition: TotalsDefinition
+    schema: str
+    #: The measure as SQL over the summary; None if there are only keys to count.
+    measure: str | None
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    @property
+    def comment(self) -> str:
+        return "a table of one row that triggers on the summary keep"
+
+    def create_sql(self) -> str:
+        name, source = quote(self.name), quote(self.definition.source)
+        total = ", CASE WHEN measured > 0 THEN total END AS total" if self.measure else ""
         # Without a measure these columns stay 0, and the view has no total.
-        value = measure or "NULL::numeric"
+        value = self.measure or "NULL::numeric"
         inserted, deleted = _count("new_rows", value), _count("old_rows", value, "-")
         updated = (
             "SELECT sum(keys) AS keys, sum(total) AS total, sum(measured) AS measured "
             f"FROM ({inserted} UNION ALL {deleted}) AS changes"
         )
         actions = {"insert": self._add(inserted), "update": self._add(updated), "delete": self._add(deleted)}
-        return f"""
-LOCK TABLE {self.summary} IN SHARE ROW EXCLUSIVE MODE;
-CREATE VIEW standin.{self._query_name} AS {self.definition.query(quote, self.source)};
+        functions = create_triggers(
+            self.name, f"standin.{source}", actions, is_mirrored=False, search_path="pg_catalog, pg_temp"
+        )
+        query = self.definition.query(quote, f"{quote(self.schema)}.{source}")
+        return f"""LOCK TABLE standin.{source} IN SHARE ROW EXCLUSIVE MODE;
+-- The SELECT keeps the source from being dropped.
+CREATE VIEW standin.{quote(self.name + ".query")} AS {query};
 -- Most writes change the row: the rest of its page stays free for new versions.
-CREATE TABLE standin.{self.name} WITH (fillfactor = 10) AS
-    SELECT keys, total::numeric AS total, measured FROM ({_count(self.summary, value)}) AS counted;
-{self._create_view(f"SELECT keys{total} FROM standin.{self.name}")}
-{self._create_triggers(actions)}
-"""
-
-    def drop_sql(self) -> str:
-        return f"""
-DROP VIEW {self.view};
-{self._drop_triggers()}
-DROP VIEW standin.{self._query_name};
-DROP TABLE standin.{self.name};
-"""
-
-    @property
-    def _query_name(self) -> str:
-        """The name of a view with the definition, which keeps the source from being dropped before."""
-        return quote(f"{self.definition.name}.query")
+CREATE TABLE standin.{name} WITH (fillfactor = 10) AS
+    SELECT keys, total::numeric AS total, measured FROM ({_count(f"standin.{source}", value)}) AS counted;
+{create_view(self.schema, self.name, f"SELECT keys{total} FROM standin.{name}")}
+{functions}"""
 
     def _add(self, changes: str) -> str:
-        """Return the statement that adds changes, which may be negative."""
+        """Return the statements that add changes, which may be negative."""
         columns = ("keys", "total", "measured")
         additions = join(f"{column} = kept.{column} + change.{column}" for column in columns)
         changed = " OR ".join(f"change.{column} <> 0" for column in columns)
-        return (
-            f"UPDATE standin.{self.name} AS kept SET {additions} FROM ({changes}) AS change WHERE {changed};"
-        )
+        return f"""UPDATE standin.{quote(self.name)} AS kept SET {additions}
+        FROM ({changes}) AS change WHERE {changed};
+        IF FOUND THEN
+            PERFORM pg_notify({literal(CHANNEL)}, {literal(self.name)});
+        END IF;"""
 
 
 def _count(rows: str, value: str, sign: str = "") -> str:
@@ -190,9 +117,38 @@ def _count(rows: str, value: str, sign: str = "") -> str:
     )
 
 
-def _aggregate(name: str, columns: list[str], query: str) -> Aggregate:
+@dataclass(frozen=True)
+class FoundSummary:
+    """A summary in the database: the columns of its table, and the SELECT of the view over it."""
+
+    columns: tuple[str, ...]
+    query: str
+
+    def has_key(self, column: str) -> bool:
+        """Return whether the column is one of those that the view groups by."""
+        return column in self.columns
+
+    def measure_sql(self, column: str) -> str | None:
+        """Return a measure of the view as SQL over the table in `standin`; None if it isn't a measure."""
+        aggregate = _aggregate(column, self.columns, self.query)
+        return None if aggregate is None else value_sql(column, aggregate)
+
+
+def find_summary(cursor: Any, schema: str, view: str) -> FoundSummary | None:
+    """Return the summary of a view that exists, or None."""
+    cursor.execute(_SUMMARY, [f"{quote(schema)}.{quote(view)}", f"standin.{quote(view)}"])
+    columns, query = cursor.fetchone()
+    is_summary = columns and query and "*.count" in columns
+    return FoundSummary(tuple(columns), query) if is_summary else None
+
+
+def _aggregate(name: str, columns: tuple[str, ...], query: str) -> Aggregate | None:
     """Return an aggregate of the kind of the measure, from a summary's columns and the view over it."""
     if f"{name}.sum" in columns:
         # Only an average divides: value_sql().
         return Average("?") if f"NULLIF({quote(f'{name}.count')}" in query else Sum("?")
-    return Count("?") if f"{name}.count" in columns else Count()
+    if f"{name}.count" in columns:
+        return Count("?")
+    # The view over the summary names the number of rows as its measure.
+    is_row_count = f"{quote('*.count')} AS {quote(name)}" in query or f'"*.count" AS {name}' in query
+    return Count() if is_row_count else None

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db import NotSupportedError
+from django.db import Error, NotSupportedError
 
-from django_risingwave.standin import changes, connectors
-from django_risingwave.standin.leading import LeadingRows, Totals
+from django_risingwave.standin import catalog, changes, connectors
+from django_risingwave.standin.functions import CHANNEL, CLEANUP, REFRESH, SETUP
 from django_risingwave.standin.mirrors import Mirrors
-from django_risingwave.standin.summaries import CHANNEL, Summary
+from django_risingwave.standin.sql import quote
 from django_risingwave.streaming.connectors import ConnectorDefinition
 from django_risingwave.streaming.definitions import (
     LeadingRowsDefinition,
@@ -19,42 +19,28 @@ from django_risingwave.streaming.mirrors import MirrorDefinition
 from django_risingwave.streaming.notifications import Notifications
 from django_risingwave.streaming.secrets import SecretDefinition
 from django_risingwave.streaming.sinks import SinkDefinition
+from django_risingwave.streaming.views import ViewDefinition
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from django_risingwave.base import DatabaseWrapper
     from django_risingwave.schema import DatabaseSchemaEditor
+    from django_risingwave.standin.choosing import Form
     from django_risingwave.streaming.definitions import Definition
 
-# A materialized view's summary has the view's name, in the schema `standin`.
-_RELATION_KINDS = """
-    SELECT c.relname, CASE
-        WHEN c.relkind = 'm' OR EXISTS (
-            SELECT FROM pg_catalog.pg_class AS summary
-            JOIN pg_catalog.pg_namespace AS n ON n.oid = summary.relnamespace
-            WHERE n.nspname = 'standin' AND summary.relname = c.relname
-        ) THEN 'materialized view'
-        WHEN c.relkind = 'v' THEN 'view'
-        ELSE 'table'
-    END
-    FROM pg_catalog.pg_class AS c
-    WHERE c.relkind IN ('f', 'm', 'p', 'r', 'v') AND pg_catalog.pg_table_is_visible(c.oid)
-"""
-# A summary is found by its triggers on the table, any other view by its rewrite rule. The views in the schema
-# `standin` are parts of summaries.
-_DEPENDENTS = """
-    SELECT proname, 'materialized view'
-    FROM pg_catalog.pg_trigger JOIN pg_catalog.pg_proc ON pg_proc.oid = tgfoid
-    WHERE tgrelid = to_regclass(%s) AND pronamespace = to_regnamespace('standin')
-        AND proname NOT IN ('lock_writers', 'refuse_write')
-    UNION
-    SELECT relname, CASE relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END
-    FROM pg_catalog.pg_depend
-    JOIN pg_catalog.pg_rewrite ON pg_rewrite.oid = objid
-    JOIN pg_catalog.pg_class ON pg_class.oid = ev_class
-    WHERE classid = to_regclass('pg_rewrite') AND refobjid = to_regclass(%s)
-        AND relnamespace IS DISTINCT FROM to_regnamespace('standin')
-    ORDER BY 2, 1
-"""
+# What PostgreSQL reports if it can't run a SELECT that is right on RisingWave. Errors in names of tables or
+# columns aren't among them. https://www.postgresql.org/docs/18/errcodes-appendix.html
+_NOT_POSTGRESQL = {
+    "0A000": "feature_not_supported",
+    "42601": "syntax_error",
+    "42704": "undefined_object",
+    "42725": "ambiguous_function",
+    "42804": "datatype_mismatch",
+    "42809": "wrong_object_type",
+    "42883": "undefined_function",
+    "42P20": "windowing_error",
+}
 
 
 class StandIn:
@@ -63,6 +49,8 @@ class StandIn:
     def __init__(self, connection: DatabaseWrapper) -> None:
         self.connection = connection
 
+    # Objects ---------------------------------------------------------------------------------------------
+
     def create(self, definition: Definition, editor: DatabaseSchemaEditor) -> None:
         """Create what takes the place of the defined object.
 
@@ -70,16 +58,9 @@ class StandIn:
         """
         match definition:
             case MaterializedViewDefinition():
-                summary = Summary(definition, self._schema())
-                if not editor.collect_sql:
-                    with self.connection.cursor() as cursor:
-                        summary.check(cursor)
-                editor.execute(summary.create_sql(), None)
-            case LeadingRowsDefinition() | TotalsDefinition():
-                over_summary = self._over_summary(definition)
-                with self.connection.cursor() as cursor:
-                    measure = over_summary.measure_sql(cursor)
-                editor.execute(over_summary.create_sql(measure), None)
+                self._create_view(catalog.as_view(definition), editor)
+            case ViewDefinition() | LeadingRowsDefinition() | TotalsDefinition():
+                self._create_view(definition, editor)
             case SubscriptionDefinition():
                 editor.execute(changes.create_sql(definition, self._schema()), None)
             case MirrorDefinition():
@@ -94,10 +75,13 @@ class StandIn:
     def drop(self, definition: Definition, editor: DatabaseSchemaEditor) -> None:
         """Drop what create() created."""
         match definition:
-            case MaterializedViewDefinition():
-                editor.execute(Summary(definition, self._schema()).drop_sql(), None)
-            case LeadingRowsDefinition() | TotalsDefinition():
-                editor.execute(self._over_summary(definition).drop_sql(), None)
+            case (
+                MaterializedViewDefinition() | ViewDefinition() | LeadingRowsDefinition() | TotalsDefinition()
+            ):
+                with self.connection.cursor() as cursor:
+                    dropped = catalog.drop_view_sql(cursor, self._schema(), definition.name)
+                # SETUP, since an older version may have created the view.
+                self._execute([SETUP, dropped, REFRESH, CLEANUP], definition, editor)
             case SubscriptionDefinition():
                 editor.execute(changes.drop_sql(definition), None)
             case MirrorDefinition():
@@ -109,10 +93,30 @@ class StandIn:
             case _:
                 raise _unsupported(definition)
 
-    def _over_summary(self, definition: LeadingRowsDefinition | TotalsDefinition) -> LeadingRows | Totals:
-        if isinstance(definition, LeadingRowsDefinition):
-            return LeadingRows(definition, self._schema())
-        return Totals(definition, self._schema())
+    def _create_view(
+        self,
+        definition: ViewDefinition | LeadingRowsDefinition | TotalsDefinition,
+        editor: DatabaseSchemaEditor,
+    ) -> None:
+        from django_risingwave.standin.choosing import Chooser  # noqa: PLC0415 - imports sqlglot
+
+        with self.connection.cursor() as cursor:
+            form = Chooser(cursor, self._schema()).choose(definition)
+        self._execute([SETUP, _create_view_sql(definition, form), REFRESH], definition, editor)
+
+    def _execute(self, statements: list[str], definition: Definition, editor: DatabaseSchemaEditor) -> None:
+        """Execute the statements as one transaction, which PostgreSQL makes of one string."""
+        try:
+            editor.execute("\n".join(statements), None)
+        except Error as error:
+            cause: Any = error.__cause__
+            code = getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None)
+            text = str(error)
+            if code not in _NOT_POSTGRESQL and not (code == "42703" and "_row_id" in text):
+                raise
+            from django_risingwave.standin.translation import refusal  # noqa: PLC0415 - imports sqlglot
+
+            raise refusal(definition.name, text.splitlines()[0]) from error
 
     def _mirrors(self) -> Mirrors:
         return Mirrors(self.connection, self._schema())
@@ -133,6 +137,17 @@ class StandIn:
         # Without one, creating the view fails, as creating a table does.
         return schema or "public"
 
+    # Questions -------------------------------------------------------------------------------------------
+
+    def select_sql(self, definition: ViewDefinition) -> str:
+        """Return the SELECT that PostgreSQL runs for the view.
+
+        Raises NotSupportedError, as create() does.
+        """
+        from django_risingwave.standin.choosing import select_sql  # noqa: PLC0415 - imports sqlglot
+
+        return select_sql(definition)
+
     def listen(self) -> Notifications:
         """Listen for the names of materialized views whose rows change. Raises django.db.Error."""
         return Notifications(self.connection, CHANNEL)
@@ -145,16 +160,29 @@ class StandIn:
         """Return the relation of each subscription, by the subscription's name."""
         return changes.get_subscription_sources(cursor)
 
+    def get_moving(self, relations: Collection[str]) -> frozenset[str]:
+        """Return those of the views whose rows change by themselves, as time passes."""
+        with self.connection.cursor() as cursor:
+            return catalog.get_moving(cursor, relations)
+
     def get_relation_kinds(self, cursor: Any) -> dict[str, str]:
         """Return "table", "materialized view" or "view" by name."""
-        cursor.execute(_RELATION_KINDS, [])
-        return dict(cursor.fetchall())
+        return catalog.get_relation_kinds(cursor)
 
     def get_dependents(self, cursor: Any, table_name: str) -> dict[str, str]:
         """Return the kind of each view that reads a table, by name."""
-        table = self.connection.ops.quote_name(table_name)
-        cursor.execute(_DEPENDENTS, [table, table])
-        return dict(cursor.fetchall())
+        readers = catalog.get_readers(cursor, [table_name])
+        return {name: kind for name, (depth, kind) in readers.items() if depth == 1}
+
+    def get_definitions(self, cursor: Any) -> dict[str, str]:
+        """Return RisingWave's CREATE statement of each object that was created here, by its name."""
+        return catalog.get_statements(cursor)
+
+
+def _create_view_sql(definition: Definition, form: Form) -> str:
+    return f"""-- {quote(definition.name)} is {form.comment}.
+{form.create_sql()}
+{catalog.record_sql(definition)}"""
 
 
 def _unsupported(definition: Definition) -> NotSupportedError:

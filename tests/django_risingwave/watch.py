@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Parts of statements that only PostgreSQL is sent, and why. The rest of such a statement is checked all the
 # same. RisingWave, or PostgreSQL taken for it, must not be sent any of them.
 STANDIN_ONLY = {
-    r"^.*\bstandin\..*$": "a materialized view's stand-in: standin/summaries.py",
+    r"^.*\bstandin\..*$": "a materialized view's stand-in: standin/",
     r"^.*\bstandin_changes\..*$": "subscriptions of the stand-in: standin/changes.py",
     r'"_row_id" bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY(?:, )?': "RisingWave adds it: schema.py",
     r"GENERATED ALWAYS (?=AS \()|(?<=\)) STORED": "generated columns: schema.py",

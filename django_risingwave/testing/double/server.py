@@ -9,7 +9,7 @@ from collections import defaultdict, deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
-from django_risingwave.standin.summaries import CHANNEL
+from django_risingwave.standin.functions import CHANNEL
 from django_risingwave.testing.double import messages
 from django_risingwave.testing.double.answers import Batch, Exchange, PassedOn
 from django_risingwave.testing.double.catalog import SETUP

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.backends.postgresql.psycopg_any import is_psycopg3
 from hypothesis import strategies as st
 
-from django_risingwave.standin.summaries import CHANNEL
+from django_risingwave.standin.functions import CHANNEL
 from django_risingwave.streaming.aggregates import Average, Count, Sum
 from django_risingwave.streaming.definitions import MaterializedViewDefinition
 

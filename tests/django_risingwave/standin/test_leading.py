@@ -6,11 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import DatabaseError, NotSupportedError
+from django.db import DatabaseError
 from hypothesis import HealthCheck, given, settings
 
-from django_risingwave.standin.summaries import CHANNEL
+from django_risingwave.standin.functions import CHANNEL
 from django_risingwave.streaming.definitions import LeadingRowsDefinition, TotalsDefinition
+from django_risingwave.streaming.views import ViewDefinition
 from tests.django_risingwave.standin.sales import (
     BY_STATE,
     Write,
@@ -94,25 +95,26 @@ def test_the_largest_rows_are_read_without_reading_the_others(sales: DatabaseWra
         assert rows_read(cursor, f"SELECT keys, total FROM {name}_totals") == 1
 
 
-def test_a_listener_is_notified_of_leading_rows_when_their_view_changes(
+def test_a_listener_is_notified_of_leading_rows_when_their_view_changes_and_of_totals_that_do(
     sales: DatabaseWrapper, connect: Callable[[], Any]
 ) -> None:
     listener = connect()
     listener.autocommit = True
     listener.cursor().execute(f"LISTEN {CHANNEL}")
-    names = sorted(["by_state", *(definition.name for definition in LEADING)])
+    leading = ["by_state", *(definition.name for definition in LEADING)]
+    totals = [KEYS.name, *(definition.name for definition in TOTALS)]
     with sales.cursor() as cursor:
         cursor.execute("INSERT INTO sales (state, qty) VALUES ('CA', 1)")
-        assert sorted(notified(listener, cursor)) == names
+        assert sorted(notified(listener, cursor)) == sorted(leading + totals)
         cursor.execute("UPDATE sales SET qty = 2 WHERE state = 'CA'")
-        assert sorted(notified(listener, cursor)) == names
+        assert sorted(notified(listener, cursor)) == sorted([*leading, "average_totals"])
         cursor.execute("UPDATE sales SET note = 'seen'")
         cursor.execute("DELETE FROM sales WHERE false")
         assert notified(listener, cursor) == []
         cursor.execute("DELETE FROM sales WHERE state = 'CA'")
-        assert sorted(notified(listener, cursor)) == names
+        assert sorted(notified(listener, cursor)) == sorted(leading + totals)
         cursor.execute("TRUNCATE sales")
-        assert sorted(notified(listener, cursor)) == names
+        assert sorted(notified(listener, cursor)) == sorted(leading + totals)
 
 
 def test_they_count_as_materialized_views_with_the_types_of_the_real_ones(sales: DatabaseWrapper) -> None:
@@ -166,18 +168,26 @@ def test_dropping_them_leaves_nothing_behind(standin: DatabaseWrapper) -> None:
         assert objects(cursor) == before
 
 
-@pytest.mark.parametrize("definition", [LEADING[0], TOTALS[0]])
-def test_only_a_view_with_a_summary_can_have_them(standin: DatabaseWrapper, definition: Any) -> None:
+@pytest.mark.parametrize("source", ["a table", "a view without a summary"])
+def test_over_anything_but_a_summary_they_are_plain_views(standin: DatabaseWrapper, source: str) -> None:
+    definitions: list[Any] = [LEADING[0], TOTALS[0]]
     with standin.cursor() as cursor, standin.schema_editor() as editor:
-        cursor.execute("CREATE TABLE by_state (state varchar, turnover numeric)")
-        with pytest.raises(NotSupportedError, match=r"'by_state', the source of .* CreateMaterializedView"):
+        if source == "a table":
+            cursor.execute("CREATE TABLE by_state (state varchar, turnover numeric)")
+            table = "by_state"
+        else:
+            cursor.execute("CREATE TABLE sales (state varchar, turnover numeric)")
+            editor.create_streaming_object(ViewDefinition("by_state", "SELECT DISTINCT * FROM sales"))
+            table = "sales"
+        for definition in definitions:
             editor.create_streaming_object(definition)
-
-
-def test_a_name_too_long_for_the_triggers_is_refused(standin: DatabaseWrapper) -> None:
-    name = "v" * 57
-    with standin.schema_editor() as editor, pytest.raises(NotSupportedError, match=r"57 bytes.* at most 56"):
-        editor.create_streaming_object(TotalsDefinition(name, "by_state", None))
+        cursor.execute(f"INSERT INTO {table} VALUES ('CA', 5), ('NY', 7), ('TX', 6)")
+        cursor.execute("SELECT * FROM turnover_leading")
+        assert cursor.fetchall() == [("NY", 7), ("TX", 6)]
+        cursor.execute("SELECT keys, total FROM turnover_totals")
+        assert cursor.fetchall() == [(3, 18)]
+        for definition in reversed(definitions):
+            editor.delete_streaming_object(definition)
 
 
 def test_names_are_quoted(standin: DatabaseWrapper) -> None:

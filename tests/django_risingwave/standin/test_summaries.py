@@ -11,9 +11,10 @@ import pytest
 from django.db import DatabaseError, IntegrityError
 from hypothesis import HealthCheck, given, settings
 
-from django_risingwave.standin.summaries import CHANNEL, Summary
+from django_risingwave.standin.functions import CHANNEL
 from django_risingwave.streaming.aggregates import Count, Sum
 from django_risingwave.streaming.definitions import MaterializedViewDefinition
+from django_risingwave.streaming.sessions import open_session
 from tests.django_risingwave.models import Event
 from tests.django_risingwave.standin.sales import (
     BY_STATE,
@@ -213,11 +214,16 @@ def test_a_listener_is_notified_of_each_view_that_changed_and_no_other(
 def test_a_new_view_waits_for_writers_and_has_their_rows(
     sales: DatabaseWrapper, connect: Callable[[], Any]
 ) -> None:
-    writer, maker = connect(), connect()
-    maker.autocommit = True
+    writer = connect()
     writer.cursor().execute("INSERT INTO sales (state, qty) VALUES ('WA', 1)")
-    late = Summary(MaterializedViewDefinition("late", "sales", ["state"], {"lines": Count()}), "public")
-    making = threading.Thread(target=lambda: maker.cursor().execute(late.create_sql()))
+    late = MaterializedViewDefinition("late", "sales", ["state"], {"lines": Count()})
+    maker = open_session("risingwave")
+
+    def make() -> None:
+        with closing(maker), maker.schema_editor() as editor:
+            editor.create_streaming_object(late)
+
+    making = threading.Thread(target=make)
     making.start()
     with sales.cursor() as cursor:
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connections
 
-from django_risingwave.standin.summaries import CHANNEL
+from django_risingwave.standin.functions import CHANNEL
 from tests.django_risingwave.models import Event
 
 if TYPE_CHECKING:

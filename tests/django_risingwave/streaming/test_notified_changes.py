@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import Error
 
-from django_risingwave.standin.summaries import CHANNEL
+from django_risingwave.standin.functions import CHANNEL
 from django_risingwave.streaming.changes import ChangeListener
 from tests.processes import DEADLINE_SECONDS
 
