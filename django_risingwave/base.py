@@ -202,6 +202,10 @@ class DatabaseWrapper(PostgreSQLDatabaseWrapper):
             for statement in limit.statements(self.server_version):
                 cursor.execute(statement)
 
+    def has_session_setting(self, name: str) -> bool:
+        """Return whether OPTIONS["session_settings"] sets this setting of the session."""
+        return any(setting == name for setting, _ in self._options.session_settings)
+
     @contextmanager
     def _nodb_cursor(self) -> Iterator[Any]:
         # PostgreSQL's default database is "postgres", RisingWave's is "dev" (src/common/src/catalog/mod.rs at

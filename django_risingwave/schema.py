@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import re
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
+from django.db import NotSupportedError, ProgrammingError
+
 from django_risingwave.fields import has_generated_columns
+from django_risingwave.streaming.building import in_background, wait_until_built
 from django_risingwave.streaming.hidden_values import execute, read_environment
+from django_risingwave.streaming.rebuilding import rebuild
 from django_risingwave.tables.copies import TableCopyEditor
 from django_risingwave.tables.indexes import without_default_index
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
     from django.db.models import Field, Model
@@ -116,11 +122,19 @@ class DatabaseSchemaEditor(TableCopyEditor):
     # What streams -----------------------------------------------------------------------------------
 
     def create_streaming_object(self, definition: Definition) -> None:
-        """Create what a definition describes, or on PostgreSQL what takes its place."""
+        """Create what a definition describes, or on PostgreSQL what takes its place.
+
+        On RisingWave a materialized view is built in the background: see streaming/building.py.
+        """
         if standin := self.connection.standin:
             standin.create(definition, self)
+            return
+        definition.before_create(self)
+        if definition.kind == "MATERIALIZED VIEW" and not self.collect_sql:
+            with in_background(self.connection):
+                self.execute_definition(definition)
+            wait_until_built(self.connection, definition.name)
         else:
-            definition.before_create(self)
             self.execute_definition(definition)
 
     def execute_definition(self, definition: Definition) -> None:
@@ -134,10 +148,61 @@ class DatabaseSchemaEditor(TableCopyEditor):
         else:
             self.execute(sql, None)
 
+    def await_streaming_object(self, definition: Definition) -> None:
+        """Wait for an existing object that may still be built, after an interrupted migration."""
+        if definition.kind == "MATERIALIZED VIEW" and self.connection.is_risingwave:
+            wait_until_built(self.connection, definition.name)
+
+    def replace_streaming_objects(
+        self, changes: Sequence[tuple[Definition, Definition]], *, cascade: bool = False
+    ) -> None:
+        """Change the definitions of materialized views, each from the first to the second of its pair.
+
+        What stands on them is built again: see streaming/rebuilding.py. With `cascade`, what can't be built
+        again is dropped. Raises NotSupportedError before any change if that would be needed without it.
+        """
+        for old, new in changes:
+            if (old.kind, old.name) != (new.kind, new.name) or new.kind != "MATERIALIZED VIEW":
+                raise NotSupportedError(
+                    f"The definition of {old.kind.lower()} {old.name!r} can't be changed. Delete its model "
+                    "in one migration, and create it again in another one."
+                )
+        standin: Any = self.connection.standin
+        if standin:
+            standin.replace(changes, self)
+        elif self.collect_sql:
+            for _, new in changes:
+                self.execute(new.create_sql(self.quote_name), None)
+        else:
+            rebuild(self, [new for _, new in changes], cascade=cascade)
+
+    def rename_streaming_object(self, definition: Definition, new_name: str) -> None:
+        """Rename an object. What reads it goes on with it: RisingWave 2.8.0 changes their definitions."""
+        standin: Any = self.connection.standin
+        if standin:
+            standin.rename(definition, new_name, self)
+        else:
+            old, new = self.quote_name(definition.name), self.quote_name(new_name)
+            self.execute(f"ALTER {definition.kind} {old} RENAME TO {new}", None)
+
     def delete_streaming_object(self, definition: Definition) -> None:
-        """Drop what create_streaming_object() created."""
+        """Drop what create_streaming_object() created.
+
+        Raises NotSupportedError, naming them, if other objects use it: CASCADE would drop them silently.
+        """
         if standin := self.connection.standin:
             standin.drop(definition, self)
-        else:
+            return
+        try:
             self.execute(definition.drop_sql(self.quote_name), None)
-            definition.after_drop(self)
+        except ProgrammingError as error:
+            # RisingWave 2.8.0: "Permission denied: PermissionDenied: table used by 2 other objects. \nDETAIL:
+            # materialized view public.w2 depends on it\nsubscription public.w1_sub depends on it\nHINT: …"
+            users = re.findall(r"^(?:DETAIL: +)?(\S.*) depends on it$", str(error), re.MULTILINE)
+            if not users:
+                raise
+            raise NotSupportedError(
+                f"{definition.kind.capitalize()} {definition.name!r} can't be dropped, because other objects "
+                f"use it: {', '.join(users)}. Drop them before it."
+            ) from error
+        definition.after_drop(self)

@@ -183,7 +183,7 @@ class Disguise:
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         self.statements.append(sql)
         # PostgreSQL has neither FLUSH nor these settings, and its subscriptions are something else.
-        if sql == "FLUSH" or sql.startswith("SET rw_"):
+        if sql == "FLUSH" or sql.startswith(("SET rw_", "SET background_ddl ")):
             sql = "SELECT 1"
         elif match := re.match(r"CREATE SUBSCRIPTION \"(\w+)\" FROM \"(\w+)\" ", sql):
             sql = f"""INSERT INTO rw_catalog.rw_subscriptions (name, schema_id, source_id)

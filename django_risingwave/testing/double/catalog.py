@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from django_risingwave.standin.functions import CHANNEL
+from django_risingwave.testing.double.attached import catalog_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from django_risingwave.testing.double.server import Double
 
 #: The comment on a plain view that takes the place of a materialized view.
 MATERIALIZED = "materialized view"
@@ -26,8 +28,22 @@ CREATE VIEW rw_catalog.rw_relations AS
         ) THEN 'materialized view'
         WHEN relkind = 'v' THEN 'view'
         WHEN relkind = 'i' THEN 'index'
-    END AS relation_type
-    FROM pg_class;
+    END AS relation_type, relowner AS owner, CASE
+        WHEN relkind = 'i' THEN replace(pg_get_indexdef(oid), ' USING btree', '')
+        WHEN relkind = 'v' THEN format(
+            'CREATE %sVIEW %I AS %s',
+            CASE WHEN obj_description(oid, 'pg_class') = '{MATERIALIZED}' THEN 'MATERIALIZED ' END,
+            relname, btrim(regexp_replace(pg_get_viewdef(oid), '\\s+', ' ', 'g'), ' ;')
+        )
+        ELSE ''
+    END AS definition, relacl::text[] AS acl
+    FROM pg_class
+    WHERE relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace);
+CREATE VIEW rw_catalog.rw_users AS SELECT oid AS id, rolname AS name, rolsuper AS is_super FROM pg_roles;
+CREATE TABLE rw_catalog.rw_ddl_progress (
+    ddl_id bigint, ddl_statement text, create_type text, progress text, initialized_at timestamptz,
+    is_serverless_backfill boolean, backfill_type text
+);
 CREATE VIEW rw_catalog.rw_columns AS
     SELECT attrelid AS relation_id, attname AS name, attnum::int AS position, EXISTS (
         SELECT FROM pg_index WHERE indrelid = attrelid AND indisprimary AND attnum = ANY (indkey)
@@ -45,7 +61,7 @@ CREATE VIEW rw_catalog.rw_indexes AS
 CREATE TABLE rw_catalog.rw_subscriptions (id serial, name text, schema_id oid, source_id oid);
 CREATE VIEW rw_catalog.rw_depend AS
     SELECT DISTINCT ev_class AS objid, refobjid FROM pg_depend JOIN pg_rewrite ON pg_rewrite.oid = objid
-    WHERE classid = 'pg_rewrite'::regclass AND refclassid = 'pg_class'::regclass
+    WHERE classid = 'pg_rewrite'::regclass AND refclassid = 'pg_class'::regclass AND ev_class <> refobjid
     UNION ALL SELECT id::oid, source_id FROM rw_catalog.rw_subscriptions;
 """
 
@@ -92,18 +108,30 @@ END $setup$
 """
 
 
-def with_subscriptions(sql: str, sources: Mapping[str, str]) -> str:
-    """Return SQL that finds the sources of these subscriptions in rw_subscriptions and rw_depend."""
-    subscriptions = f"""(
-        SELECT number::int AS id, name, 'public'::regnamespace::oid AS schema_id,
-            to_regclass(quote_ident(source))::oid AS source_id
-        FROM unnest(ARRAY{list(sources)}::text[], ARRAY{list(sources.values())}::text[])
-            WITH ORDINALITY AS subscriptions (name, source, number)
-    )"""
-    depend = (
-        f"(SELECT * FROM rw_catalog.rw_depend UNION ALL SELECT id::oid, source_id FROM {subscriptions} AS s)"
-    )
-    return sql.replace("rw_catalog.rw_depend", depend).replace("rw_catalog.rw_subscriptions", subscriptions)
+def with_attached(sql: str, double: Double) -> str:
+    """Return SQL that finds subscriptions, sinks and indexes of views in rw_catalog too."""
+    rows = catalog_rows(double)
+    public = "'public'::regnamespace::oid"
+    replacements = {
+        "rw_catalog.rw_depend": (
+            f"(SELECT * FROM rw_catalog.rw_depend UNION ALL SELECT id::oid, source_id FROM {rows} AS a)"
+        ),
+        "rw_catalog.rw_relations": (
+            f"(SELECT * FROM rw_catalog.rw_relations UNION ALL SELECT id::oid, name, {public}, kind, "
+            f"current_user::regrole::oid, definition, NULL::text[] FROM {rows} AS a)"
+        ),
+        "rw_catalog.rw_subscriptions": (
+            f"(SELECT id, name, {public} AS schema_id, source_id FROM {rows} AS a "
+            "WHERE kind = 'subscription')"
+        ),
+        "rw_catalog.rw_indexes": (
+            "(SELECT * FROM rw_catalog.rw_indexes UNION ALL SELECT id::oid, name, source_id, '{}'::int2[], "
+            f"definition FROM {rows} AS a WHERE kind = 'index')"
+        ),
+    }
+    for name, replacement in replacements.items():
+        sql = replacement.join(re.split(rf"{re.escape(name)}\b", sql))
+    return sql
 
 
 def create_view(name: str, query: str) -> str:

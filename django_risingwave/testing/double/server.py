@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from django_risingwave.standin.functions import CHANNEL
 from django_risingwave.testing.double import messages
 from django_risingwave.testing.double.answers import Batch, Exchange, PassedOn
+from django_risingwave.testing.double.attached import Attached
 from django_risingwave.testing.double.catalog import SETUP
 from django_risingwave.testing.double.errors import depends_on_state, found_by_rules
 from django_risingwave.testing.double.subscriptions import Cursor, Subscriptions, milliseconds
@@ -45,6 +46,11 @@ class Double:
         self.retentions: dict[str, int] = {}
         #: The database of each subscription.
         self.homes: dict[str, str] = {}
+        self.retention_texts: dict[str, str] = {}
+        #: Names of materialized views; the source of each sink; the source and columns of each view's index.
+        self.views: set[str] = set()
+        self.sinks: dict[str, str] = {}
+        self.view_indexes: dict[str, tuple[str, str]] = {}
         self.sessions: list[Session] = []
         #: Guards the attributes below, and is notified when they change.
         self.changed = threading.Condition()
@@ -149,6 +155,7 @@ class Session:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.backend = double.connect()
         self._subscriptions = Subscriptions(double)
+        self._attached = Attached(double)
         self._exchanges: deque[Exchange] = deque()
         self._has_catalog = False
         self.threads = [threading.Thread(target=self._ask), threading.Thread(target=self._answer)]
@@ -232,6 +239,8 @@ class Session:
             return recorded_answer(found[0])
         if not found and exchange.is_looked_up and (refused := found_by_rules(sql)):
             return messages.fields(b"E", refused)
+        if (translated := self._attached.translate(sql)) is not None:
+            return translated
         if sql == "FLUSH":
             with self.double.changed:
                 self.double.next_epoch()

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from django_risingwave.testing.double.catalog import with_subscriptions
+from django_risingwave.testing.double.catalog import with_attached
 from django_risingwave.testing.double.errors import existing, missing, refusal, used
 from django_risingwave.testing.double.messages import complete, fields
 
@@ -19,15 +19,24 @@ TOO_LARGE = "rw_timestamp is too large, need to be less than the current unix_mi
 TOO_SMALL = (
     "rw_timestamp is too small, need to be large than the current unix_millis - subscription's retention time"
 )
-_UNIT_SECONDS = {"s": 1, "second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
+_UNIT_SECONDS = {
+    "s": 1,
+    "h": 3600,
+    "d": 86_400,
+    "second": 1,
+    "minute": 60,
+    "hour": 3600,
+    "day": 86_400,
+    "week": 604_800,
+}
 
 _NAME = r'"?(\w+)"?'
 _SINCE = r"(FULL|SINCE (?:now\(\)|begin\(\)|\d+))"
 _STATEMENTS = {
-    "create": rf"CREATE SUBSCRIPTION {_NAME} FROM {_NAME} WITH \(retention = '(\d+) ?(\w+?)s?'\)",
+    "create": rf"CREATE SUBSCRIPTION {_NAME} FROM {_NAME} WITH \(retention = '(\d+)( ?)(\w+?)(s?)'\)",
     "drop": rf"DROP SUBSCRIPTION (?:IF EXISTS )?{_NAME}",
     "drop_source": rf"DROP (?:TABLE|MATERIALIZED VIEW) (?:IF EXISTS )?{_NAME}( CASCADE)?",
-    "find": r"(.*\brw_catalog\.rw_(?:subscriptions|depend)\b.*)",
+    "find": r"(.*\brw_catalog\.rw_(?:subscriptions|depend|relations|indexes)\b.*)",
     "declare": rf"DECLARE {_NAME} SUBSCRIPTION CURSOR FOR {_NAME} {_SINCE}",
     "fetch": rf"FETCH (NEXT|\d+) FROM {_NAME}(?: WITH \(timeout = '(\d+)s'\))?",
     "close": rf"CLOSE {_NAME}",
@@ -68,11 +77,12 @@ class Subscriptions:
                 return translated
         return None
 
-    def _create(self, name: str, source: str, count: str, unit: str) -> bytes:
+    def _create(self, name: str, source: str, count: str, space: str, unit: str, plural: str) -> bytes:
         if name in self.double.subscriptions:
             return fields(b"E", existing("subscription", name))
         self.double.subscriptions[name] = source
         self.double.retentions[name] = int(count) * _UNIT_SECONDS[unit]
+        self.double.retention_texts[name] = f"{count}{space}{unit}{plural}"
         self.double.homes[name] = self.database
         return complete("CREATE_SUBSCRIPTION")
 
@@ -100,7 +110,7 @@ class Subscriptions:
             self.double.subscriptions.pop(name, None)
 
     def _find(self, sql: str) -> str:
-        return with_subscriptions(sql, self.double.subscriptions)
+        return with_attached(sql, self.double)
 
     def _declare(self, name: str, subscription: str, begin: str) -> bytes:
         if name in self.cursors:

@@ -54,7 +54,7 @@ def translate(sql: str) -> str:
         return f"SELECT '{SERVER_VERSION}' AS version"
     if match := re.fullmatch(_VIEW, sql, re.DOTALL | re.IGNORECASE):
         return create_view(*match.groups())
-    if match := re.fullmatch(r"ALTER MATERIALIZED VIEW (\S+) SWAP WITH (\S+)", sql):
+    if match := re.fullmatch(r"ALTER (?:MATERIALIZED )?VIEW (\S+) SWAP WITH (\S+)", sql):
         one, other = match.groups()
         renames = ((one, "swapped"), (other, one), ("swapped", other))
         swap = " ".join(f"ALTER VIEW {old} RENAME TO {new};" for old, new in renames)

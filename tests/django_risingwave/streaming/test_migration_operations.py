@@ -74,7 +74,8 @@ def _changes(disguise: Disguise) -> list[str]:
 
 def test_risingwave_is_sent_a_table_without_row_id_and_a_materialized_view(disguise: Disguise) -> None:
     migrate(disguise.connection, CreateTable("Event"), kind_total())
-    table, flush, view, _ = _changes(disguise)
+    table, flush, background, view, foreground, _ = _changes(disguise)
+    assert (background, foreground) == ("SET background_ddl = true", "SET background_ddl = false")
     assert table == (
         'CREATE TABLE "events" ("kind" varchar NULL, "amount" integer NULL, "weight" double precision NULL)'
     )
