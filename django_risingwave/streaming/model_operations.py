@@ -46,16 +46,25 @@ def _definition(state: ProjectState, app_label: str, name: str) -> Definition | 
 
 
 def _create(editor: DatabaseSchemaEditor, definition: Definition, model: type[Model]) -> None:
-    """Create the relation and its indexes, unless it exists.
+    """Create the relation and its indexes, except what exists.
 
     Raises FieldError if the model's fields don't fit the columns of the definition's SELECT.
     """
+    indexes: Any = model._meta.indexes
     if not editor.collect_sql and exists(editor, definition):
-        return
-    _check_columns(editor, model, definition)
-    editor.create_streaming_object(definition)
-    for index in model._meta.indexes:
+        editor.await_streaming_object(definition)
+        existing = _index_names(editor, definition) if indexes else set()
+        indexes = [index for index in indexes if index.name not in existing]
+    else:
+        _check_columns(editor, model, definition)
+        editor.create_streaming_object(definition)
+    for index in indexes:
         editor.add_index(model, index)
+
+
+def _index_names(editor: DatabaseSchemaEditor, definition: Definition) -> set[str]:
+    with editor.connection.cursor() as cursor:
+        return {*editor.connection.introspection.get_constraints(cursor, definition.name)}
 
 
 def _check_columns(editor: DatabaseSchemaEditor, model: type[Model], definition: Definition) -> None:
