@@ -19,6 +19,8 @@ from django.db import Error, OperationalError, ProgrammingError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django.core.management.base import OutputWrapper
+
     from django_risingwave.base import DatabaseWrapper
 
 #: `manage.py migrate` shows what is logged here.
@@ -37,6 +39,38 @@ _NAME = r'(?:"(?:[^"]|"")+"|\w+)'
 _BUILT_NAME = re.compile(
     rf"\s*CREATE\s+MATERIALIZED\s+VIEW\s+(?:IF\s+NOT\s+EXISTS\s+)?(?:{_NAME}\.)?({_NAME})", re.IGNORECASE
 )
+
+
+@contextmanager
+def progress_written(stream: OutputWrapper | None) -> Iterator[None]:
+    """Write what is logged about builds to the output of a command, between "Applying …" and "OK".
+
+    Nothing is written to None, and the handlers of the project's own LOGGING get all of it as well.
+    """
+    if stream is None:
+        yield
+        return
+    handler = _OutputHandler(stream)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+class _OutputHandler(logging.Handler):
+    """Writes each line below the line of `migrate` that has no end yet."""
+
+    def __init__(self, stream: OutputWrapper) -> None:
+        super().__init__(logging.INFO)
+        self.stream = stream
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream.write(f"\n    {record.getMessage()}", ending="")
+        self.stream.flush()
 
 
 @contextmanager

@@ -134,6 +134,7 @@ def create_missing(editor: DatabaseSchemaEditor, definition: Definition) -> bool
     Returns whether it was created. Raises NotSupportedError if an object of another kind has the name.
     """
     if not editor.collect_sql and exists(editor, definition):
+        editor.await_streaming_object(definition)
         return False
     editor.create_streaming_object(definition)
     return True

@@ -1,4 +1,4 @@
-"""Django's migrate, which also knows of changes of streaming models that have no migration yet."""
+"""Django's migrate, which also knows of streaming models, and shows how far the builds of views are."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from django.core.management import CommandError
 from django.core.management.commands.migrate import Command as DjangoCommand
 
 from django_risingwave.streaming.autodetector import RisingWaveAutodetector
+from django_risingwave.streaming.building import progress_written
 from django_risingwave.streaming.changed_models import CircularDefinitionsError
 from django_risingwave.streaming.declarations import DeclarationError
 
 
 class Command(DjangoCommand):
-    """Find the changes of streaming models too."""
+    """Find the changes of streaming models too, and show the progress of builds."""
 
     autodetector = RisingWaveAutodetector
 
     def handle(self, *args: Any, **options: Any) -> Any:
         """Raise CommandError, without a traceback, for a Stream that can't be read."""
         try:
-            return super().handle(*args, **options)
+            with progress_written(self.stdout if options["verbosity"] else None):
+                return super().handle(*args, **options)
         except (CircularDefinitionsError, DeclarationError) as error:
             raise CommandError(str(error)) from error
