@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "django_risingwave",
+    "django_risingwave.checkpoints",
     # Apps with rankings. Before live, so that their templates override those of live.
     *env.list("EXTRA_APPS", default=[]),
     "live",

@@ -36,6 +36,10 @@ else:
         pass
 
 
+#: The name of a hidden column: `SELECT *` and the changes of a table don't have it.
+ROW_ID = "_row_id"
+
+
 class RowIdField(_BigAutoField[_Set_contra, _Get_co]):
     """`_row_id`, the primary key that RisingWave adds to a table without one of its own.
 
@@ -51,7 +55,7 @@ class RowIdField(_BigAutoField[_Set_contra, _Get_co]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["primary_key"] = True
-        kwargs["db_column"] = "_row_id"
+        kwargs["db_column"] = ROW_ID
         kwargs["editable"] = False
         # As Django sets it on any primary key of a model.
         kwargs["serialize"] = False

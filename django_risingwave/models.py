@@ -12,8 +12,13 @@ from django_risingwave.queries import RisingWaveManager, RisingWaveQuerySet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
+    from typing import Self
 
+    from django_risingwave.streaming.checkpoints import Checkpoint
     from django_risingwave.streaming.definitions import Definition
+    from django_risingwave.streaming.model_changes import Changes
+    from django_risingwave.streaming.subscriptions import Since
 
 _Model_co = TypeVar("_Model_co", bound=models.Model, covariant=True)
 
@@ -69,6 +74,22 @@ class RisingWaveModel(models.Model):
         if not cls._meta.managers:
             cls.add_to_class("objects", cls._manager())
         ModelBase._prepare(cls)  # type: ignore[attr-defined]  # not in the stubs
+
+    @classmethod
+    def changes(
+        cls,
+        since: Since | datetime | Checkpoint = "now",
+        *,
+        using: str | None = None,
+        subscription: str | None = None,
+    ) -> Changes[Self]:
+        """Return an iterator over the changes of the table or view, for `for` and `async for`.
+
+        It needs a subscription, such as that of `class Stream: subscription = "1 day"`. See model_changes.py.
+        """
+        from django_risingwave.streaming.model_changes import Changes  # noqa: PLC0415 - imports sessions
+
+        return Changes(cls, since, using=using, subscription=subscription)
 
     @classmethod
     def _stream_definition(cls, stream: type) -> Definition | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.db import OperationalError, ProgrammingError
 
+from django_risingwave.fields import ROW_ID
 from django_risingwave.standin.change_log import SETUP
 from django_risingwave.standin.functions import WRITERS_LOCK_KEY
 from django_risingwave.standin.sql import join, literal, quote
@@ -24,6 +25,8 @@ _MOVING_SECONDS = 1.0
 
 _LOCK = f"SELECT pg_advisory_xact_lock({WRITERS_LOCK_KEY}) /* standin_changes.lock */"
 _NOW = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+# No earlier timestamp than that of the next epoch.
+_NEXT = f"greatest({_NOW}, rw_timestamp + 1)"
 _FIND = """
     SELECT id, source_schema, source_name, is_logged, pruned_to,
         floor(extract(epoch FROM retention) * 1000)::bigint
@@ -125,8 +128,11 @@ class LogCursor:
         self._moves = False
         self._compared_at = 0.0
 
-    def declare(self, begin: str) -> None:
-        """Begin at "SINCE now()", "SINCE begin()", "SINCE <milliseconds>" or "FULL"."""
+    def declare(self, begin: str) -> int | None:
+        """Begin at "SINCE now()", "SINCE begin()", "SINCE <milliseconds>" or "FULL".
+
+        Return a timestamp that includes all changes of a cursor SINCE now() or FULL, and no others.
+        """
         with self._connection.cursor() as cursor:
             retention = self._find(cursor)
             if self._has_snapshot:
@@ -140,11 +146,12 @@ class LogCursor:
             if begin == "SINCE begin()":
                 self._number = self._pruned_to
             elif begin in ("SINCE now()", "FULL"):
-                self._begin_now(cursor, is_full=begin == "FULL")
+                return self._begin_now(cursor, is_full=begin == "FULL")
             else:
                 self._begin_since(cursor, int(begin.removeprefix("SINCE ")), retention)
+            return None
 
-    def _begin_now(self, cursor: Any, *, is_full: bool) -> None:
+    def _begin_now(self, cursor: Any, *, is_full: bool) -> int:
         """Wait for the transactions that write; then no change is missed, and none is told twice."""
         cursor.execute("BEGIN")
         try:
@@ -157,16 +164,18 @@ class LogCursor:
                     f"'Insert'::varchar AS op, NULL::bigint AS rw_timestamp FROM {self._source}"
                 )
             cursor.execute(
-                "SELECT coalesce(max(number), 0) FROM standin_changes.log WHERE subscription = %s",
+                f"SELECT {_NEXT}, (SELECT coalesce(max(number), 0) FROM standin_changes.log "
+                "WHERE subscription = %s) FROM standin_changes.epochs",
                 [self._subscription],
             )
-            ((self._number,),) = cursor.fetchall()
-            self._number = max(self._number, self._pruned_to)
+            ((began_at, last),) = cursor.fetchall()
+            self._number = max(last, self._pruned_to)
         except BaseException:
             cursor.execute("ROLLBACK")
             raise
         cursor.execute("COMMIT")
         self._has_snapshot = is_full
+        return int(began_at)
 
     def _begin_since(self, cursor: Any, since: int, retention: int) -> None:
         cursor.execute(f"SELECT greatest({_NOW}, rw_timestamp), {_NOW} FROM standin_changes.epochs")
@@ -193,7 +202,7 @@ class LogCursor:
                     cursor.execute('CLOSE "standin_changes.snapshot"')
                     self._has_snapshot = False
                 if rows:
-                    return columns, rows
+                    return _shown(columns, rows)
             if self._number < self._pruned_to:
                 raise OperationalError(
                     f"No data found for rw_timestamp of subscription {self._subscription}: changes may have "
@@ -224,17 +233,17 @@ class LogCursor:
             columns = [column[0] for column in cursor.description[:-1]]
             if rows:
                 self._number = rows[-1][-1]
-            return columns, [row[:-1] for row in rows]
+            return _shown(columns, [row[:-1] for row in rows])
 
     def read_time(self) -> int | None:
         """Return a time whose earlier changes can all be fetched; None while a transaction writes."""
         with self._connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT CASE WHEN pg_try_advisory_xact_lock({WRITERS_LOCK_KEY}) THEN {_NOW} END"
-                " /* standin_changes.log */"
+                f"SELECT {_NEXT} FROM standin_changes.epochs "
+                f"WHERE pg_try_advisory_xact_lock({WRITERS_LOCK_KEY})"
             )
-            ((now,),) = cursor.fetchall()
-            return None if now is None else int(now)
+            found = cursor.fetchone()
+            return None if found is None else int(found[0])
 
     def _find(self, cursor: Any) -> int:
         """Read what is known of the subscription, and return its retention in milliseconds."""
@@ -249,6 +258,14 @@ class LogCursor:
         self._source_name: str = name
         self._source = f"{quote(schema)}.{quote(name)}"
         return int(retention)
+
+
+def _shown(columns: list[str], rows: list[Any]) -> tuple[list[str], list[Any]]:
+    """Leave out a hidden key, as RisingWave does."""
+    if ROW_ID not in columns:
+        return columns, rows
+    hidden = columns.index(ROW_ID)
+    return [c for c in columns if c != ROW_ID], [(*row[:hidden], *row[hidden + 1 :]) for row in rows]
 
 
 def _key_columns(table: str) -> list[str] | None:

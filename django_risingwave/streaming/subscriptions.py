@@ -10,6 +10,7 @@ import math
 import threading
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from django_risingwave.streaming.sessions import POLL_SECONDS, open_session
@@ -68,6 +69,9 @@ class SubscriptionCursor:
         self._since = _since_sql(since)
         self._connection: DatabaseWrapper | None = None
         self._cursor: _ServerCursor | None = None
+        #: Of a cursor that begins with "now" or "full", a timestamp that includes all of its changes, for
+        #: another cursor. It may include changes that can be read already.
+        self.began_at: int | None = None
         self._is_closing = threading.Event()
         # Held while statements run, so that close() in another thread doesn't interrupt one.
         self._lock = threading.Lock()
@@ -83,7 +87,7 @@ class SubscriptionCursor:
                 if standin
                 else _RisingWaveCursor(connection, self.subscription)
             )
-            self._cursor.declare(self._since)
+            self.began_at = self._cursor.declare(self._since)
         except BaseException:
             self.close()
             raise
@@ -98,6 +102,10 @@ class SubscriptionCursor:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = self._cursor = None
+
+    def interrupt(self) -> None:
+        """Let a fetch() in another thread return an empty list soon, and each later one until open()."""
+        self._is_closing.set()
 
     def __enter__(self) -> Self:
         self.open()
@@ -115,7 +123,7 @@ class SubscriptionCursor:
         """Continue at `since`: earlier changes won't be returned any more. Raises django.db.Error."""
         begin = _since_sql(since)
         with self._lock:
-            self._opened().declare(begin)
+            self.began_at = self._opened().declare(begin)
 
     def fetch(self, size: int = 100, *, timeout: float | None = None) -> list[Change]:
         """Return the next changes, at most `size`. If there are none, wait up to `timeout` seconds.
@@ -173,8 +181,8 @@ class SubscriptionCursor:
 class _ServerCursor(Protocol):
     """What SubscriptionCursor needs of a server."""
 
-    def declare(self, begin: str) -> None:
-        """Begin, or begin again, at a value of _since_sql()."""
+    def declare(self, begin: str) -> int | None:
+        """Begin, or begin again, at a value of _since_sql(). Return SubscriptionCursor.began_at."""
 
     def fetch(self, size: int) -> tuple[list[str], list[Any]]:
         """Return the names of the columns, and the rows that are there."""
@@ -191,13 +199,15 @@ class _RisingWaveCursor:
         self._name = connection.ops.quote_name(subscription)
         self._is_declared = False
 
-    def declare(self, begin: str) -> None:
+    def declare(self, begin: str) -> int | None:
+        began_at = self.read_time() if begin in (_SINCE["now"], _SINCE["full"]) else None
         with self._connection.cursor() as cursor:
             if self._is_declared:
                 cursor.execute(f"CLOSE {_CURSOR}")
                 self._is_declared = False
             cursor.execute(f"DECLARE {_CURSOR} SUBSCRIPTION CURSOR FOR {self._name} {begin}")
             self._is_declared = True
+        return began_at
 
     def fetch(self, size: int) -> tuple[list[str], list[Any]]:
         with self._connection.cursor() as cursor:
@@ -205,13 +215,24 @@ class _RisingWaveCursor:
             # Each FETCH has its own columns: ALTER TABLE changes them.
             return [column[0] for column in cursor.description], cursor.fetchall()
 
-    def read_time(self) -> int | None:
-        """Return now(): on RisingWave 2.8.0 the time of the last epoch that a SELECT can see."""
+    def read_time(self) -> int:
+        """Return now(), which is the time of the last epoch that a SELECT can see (RisingWave 2.8.0)."""
         with self._connection.cursor() as cursor:
-            cursor.execute("SELECT now()")
-            ((now,),) = cursor.fetchall()
-        # In milliseconds, rounded down.
-        return int(now.timestamp() * 1000)
+            cursor.execute("SELECT extract(epoch FROM now())")
+            ((seconds,),) = cursor.fetchall()
+        return int(seconds * 1000)
+
+
+def check_since(since: Since | datetime) -> Since:
+    """Return where to begin, with a time in milliseconds. Raises ValueError if it can't be read."""
+    if isinstance(since, datetime):
+        if since.tzinfo is None:
+            raise ValueError(
+                f"since must be a datetime with a time zone, not {since!r}. Use django.utils.timezone."
+            )
+        return int(since.timestamp() * 1000)
+    _since_sql(since)
+    return since
 
 
 def _since_sql(since: Since) -> str:
