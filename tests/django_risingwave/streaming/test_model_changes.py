@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.db import connections, models, transaction
 from django.test.utils import isolate_apps
 from django.utils import timezone
@@ -78,6 +79,18 @@ def events(standin: DatabaseWrapper) -> DatabaseWrapper:
 
 def insert(kind: str, amount: int = 1) -> None:
     Event.objects.create(kind=kind, amount=amount)
+
+
+def iterating(changes: Any) -> threading.Thread:
+    """Return a thread that iterates until the loop ends, and closes its connections then."""
+
+    def iterate() -> None:
+        try:
+            list(changes)
+        finally:
+            connections.close_all()
+
+    return threading.Thread(target=iterate)
 
 
 def first(number: int, changes: Any) -> list[Change[Any]]:
@@ -202,7 +215,7 @@ def test_a_snapshot_that_was_read_to_its_end_is_not_read_again(events: DatabaseW
     insert("a")
     with KindTotal.changes(since=Checkpoint("mailer")) as changes:
         assert next(changes).op == "insert"
-        thread = threading.Thread(target=lambda: list(changes))
+        thread = iterating(changes)
         thread.start()
         wait_until(lambda: Checkpoint("mailer").position() is not None)
         changes.close()
@@ -303,7 +316,7 @@ def test_a_checkpoint_that_another_process_uses_is_refused(
 ) -> None:
     monkeypatch.setattr(checkpoints, "RENEW_SECONDS", 0.05)
     with KindTotal.changes(since=Checkpoint("mailer")) as changes:
-        thread = threading.Thread(target=lambda: list(changes))
+        thread = iterating(changes)
         thread.start()
         with pytest.raises(CheckpointInUseError, match=r"'mailer' is in use by process \d+ on "):
             KindTotal.changes(since=Checkpoint("mailer")).open()
@@ -409,20 +422,15 @@ def test_a_lost_connection_is_made_again_and_nothing_is_missed(events: DatabaseW
 
 def test_leaving_the_loop_closes_the_connection(events: DatabaseWrapper) -> None:
     insert("a")
-    for _ in KindTotal.changes(since="full"):
-        assert sessions(events) == 2
+    changes = KindTotal.changes(since="full")
+    for change in changes:
+        assert change.op == "insert"
+        session = changes._reader._follower._cursor._connection  # type: ignore[union-attr]
+        assert session.connection is not None  # type: ignore[union-attr]
+        # As after `for change in KindTotal.changes()`. The variable `change` stays.
+        del changes
         break
-    wait_until(lambda: sessions(events) == 1)
-
-
-def sessions(connection: DatabaseWrapper) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-            "AND backend_type = 'client backend'"
-        )
-        ((count,),) = cursor.fetchall()
-        return int(count)
+    wait_until(lambda: session.connection is None)  # type: ignore[union-attr]
 
 
 def test_another_thread_can_end_the_loop(events: DatabaseWrapper) -> None:
@@ -469,8 +477,8 @@ async def test_a_handler_in_a_thread_has_the_transaction(inserting: Callable[[st
         async for change in changes:
             assert await change.ahandle(handle) is True
             break
-    position = await asyncio.to_thread(Checkpoint("mailer").position)
-    await asyncio.to_thread(connections.close_all)
+    position = await sync_to_async(Checkpoint("mailer").position)()
+    await sync_to_async(connections.close_all)()
     assert position is not None
     assert position.done == 1
 
