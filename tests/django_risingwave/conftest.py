@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from django.db import connections
 
-from django_risingwave.testing.double import Double
 from django_risingwave.testing.double.catalog import RW_CATALOG
+from django_risingwave.testing.servers import doubled
 from django_risingwave.version import ServerVersion
 from tests.django_risingwave.table import THING, Table
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from django_risingwave.base import DatabaseWrapper
+    from django_risingwave.testing.double import Double
 
 
 # Leaves the database as a new one. Creating a new one takes five times as long.
@@ -95,31 +96,10 @@ def risingwave(connection: DatabaseWrapper) -> DatabaseWrapper:
     return connection
 
 
-@contextmanager
-def doubled(connection: DatabaseWrapper) -> Iterator[Double]:
-    """Put a double of RisingWave between the alias and its stand-in."""
-    settings = connection.settings_dict
-    original = dict(settings)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_user")
-        (user,) = cursor.fetchone()
-    connection.close()
-    with closing(Double(settings["HOST"] or settings["OPTIONS"]["host"], user, settings["NAME"])) as double:
-        address = {"host": "127.0.0.1", "sslmode": "disable", "gssencmode": "disable"}
-        connection._server_version = None
-        settings.update(HOST="127.0.0.1", PORT=double.port, OPTIONS=settings["OPTIONS"] | address, USER=user)
-        try:
-            yield double
-        finally:
-            settings.update(original)
-            connection.close()
-            connection._server_version = None
-
-
 @pytest.fixture
 def double(standin: DatabaseWrapper) -> Iterator[Double]:
     """A double of RisingWave between the alias `risingwave` and its stand-in."""
-    with doubled(standin) as double:
+    with doubled(standin.alias) as double:
         yield double
 
 

@@ -14,7 +14,7 @@ from django.db.backends.postgresql.base import Database  # type: ignore[attr-def
 
 from django_risingwave import embedded
 from tests.demo.running import is_gone
-from tests.processes import wait_until
+from tests.processes import DEADLINE_SECONDS, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,4 +170,15 @@ def test_a_server_that_refuses_connections_is_not_left_running(folder):
         embedded.EmbeddedServerError, match=r"can't be used: .* pg_hba\.conf rejects connection"
     ):
         embedded.start(folder, DATABASES)
+    assert not embedded.is_running(folder)
+
+
+def test_the_command_line_runs_a_server_until_it_is_told_to_end(folder):
+    command = [sys.executable, "-m", "django_risingwave.embedded", str(folder), *DATABASES]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == f"PostgreSQL 18 is ready: HOST {folder}, USER postgres\n"
+        assert databases(folder) >= set(DATABASES)
+        process.terminate()
+        assert process.wait(DEADLINE_SECONDS) == 0
     assert not embedded.is_running(folder)

@@ -12,11 +12,11 @@ from django_risingwave.base import DatabaseWrapper
 from django_risingwave.testing.double.errors import refusal
 from django_risingwave.testing.double.messages import fields
 from django_risingwave.testing.double.subscriptions import Subscriptions
+from django_risingwave.testing.servers import doubled
 from live.leading import leading_name
 from live.migration_operations import CreateLeadingRows
 from live.rankings import RANKINGS
 from tests.conftest import BOTH
-from tests.django_risingwave.conftest import doubled
 from tests.django_risingwave.streaming.double_events import notify
 from tests.live.hubs import ITEMS, STATES, Recorder, in_thread, wait_until
 
@@ -44,7 +44,7 @@ def double(orders, settings) -> Iterator[Double]:
         for operation in migration.operations
         if isinstance(operation, CreateLeadingRows)
     ]
-    with doubled(connection) as double:
+    with doubled(connection.alias) as double:
         with connection.schema_editor() as editor:
             for subscription in subscriptions:
                 editor.create_streaming_object(subscription)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connections
 
-from tests.django_risingwave.conftest import doubled
+from django_risingwave.testing.servers import doubled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,5 +26,5 @@ def connection(django_db_blocker: Any, django_db_setup: None) -> Iterator[Any]:
 @pytest.fixture
 def double(connection: Any) -> Iterator[Double]:
     """A double of RisingWave between the alias and its stand-in."""
-    with doubled(connection) as double:
+    with doubled(connection.alias) as double:
         yield double

@@ -8,7 +8,7 @@ import pytest
 from django_risingwave.streaming.aggregates import Count
 from django_risingwave.streaming.migration_operations import CreateSubscription, CreateTable
 from django_risingwave.streaming.selectable_event import SelectableEvent
-from tests.django_risingwave.conftest import doubled
+from django_risingwave.testing.servers import doubled
 from tests.django_risingwave.streaming.migrating import VIEWS, kind_total, migrate
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def double(standin: DatabaseWrapper) -> Iterator[Double]:
     """The double of RisingWave, with two views and a subscription to each."""
     kind_rows = kind_total(name="kind_rows", measures={"rows": Count("amount")})
     migrate(standin, CreateTable("Event"), kind_total(), kind_rows)
-    with doubled(standin) as double:
+    with doubled(standin.alias) as double:
         migrate(standin, *(CreateSubscription(f"{view}_changes", source=view) for view in VIEWS))
         assert double.subscriptions == {f"{view}_changes": view for view in VIEWS}
         yield double
