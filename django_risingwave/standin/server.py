@@ -7,7 +7,6 @@ from django.db import Error, NotSupportedError
 from django_risingwave.standin import catalog, changes, connectors
 from django_risingwave.standin.functions import CHANNEL, CLEANUP, REFRESH, SETUP
 from django_risingwave.standin.mirrors import Mirrors
-from django_risingwave.standin.sql import quote
 from django_risingwave.streaming.connectors import ConnectorDefinition
 from django_risingwave.streaming.definitions import (
     LeadingRowsDefinition,
@@ -22,25 +21,11 @@ from django_risingwave.streaming.sinks import SinkDefinition
 from django_risingwave.streaming.views import ViewDefinition
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from django_risingwave.base import DatabaseWrapper
     from django_risingwave.schema import DatabaseSchemaEditor
-    from django_risingwave.standin.choosing import Form
     from django_risingwave.streaming.definitions import Definition
-
-# What PostgreSQL reports if it can't run a SELECT that is right on RisingWave. Errors in names of tables or
-# columns aren't among them. https://www.postgresql.org/docs/18/errcodes-appendix.html
-_NOT_POSTGRESQL = {
-    "0A000": "feature_not_supported",
-    "42601": "syntax_error",
-    "42704": "undefined_object",
-    "42725": "ambiguous_function",
-    "42804": "datatype_mismatch",
-    "42809": "wrong_object_type",
-    "42883": "undefined_function",
-    "42P20": "windowing_error",
-}
 
 
 class StandIn:
@@ -57,10 +42,10 @@ class StandIn:
         Raises NotSupportedError, naming the limit, if the stand-in can't create it.
         """
         match definition:
-            case MaterializedViewDefinition():
-                self._create_view(catalog.as_view(definition), editor)
-            case ViewDefinition() | LeadingRowsDefinition() | TotalsDefinition():
-                self._create_view(definition, editor)
+            case (
+                MaterializedViewDefinition() | ViewDefinition() | LeadingRowsDefinition() | TotalsDefinition()
+            ):
+                self._create_view(_as_view(definition), editor)
             case SubscriptionDefinition():
                 editor.execute(changes.create_sql(definition, self._schema()), None)
             case MirrorDefinition():
@@ -81,7 +66,7 @@ class StandIn:
                 with self.connection.cursor() as cursor:
                     dropped = catalog.drop_view_sql(cursor, self._schema(), definition.name)
                 # SETUP, since an older version may have created the view.
-                self._execute([SETUP, dropped, REFRESH, CLEANUP], definition, editor)
+                self._execute([SETUP, dropped, REFRESH, CLEANUP], editor)
             case SubscriptionDefinition():
                 editor.execute(changes.drop_sql(definition), None)
             case MirrorDefinition():
@@ -99,24 +84,45 @@ class StandIn:
         editor: DatabaseSchemaEditor,
     ) -> None:
         from django_risingwave.standin.choosing import Chooser  # noqa: PLC0415 - imports sqlglot
+        from django_risingwave.standin.replacing import create_view_sql  # noqa: PLC0415 - imports sqlglot
 
         with self.connection.cursor() as cursor:
             form = Chooser(cursor, self._schema()).choose(definition)
-        self._execute([SETUP, _create_view_sql(definition, form), REFRESH], definition, editor)
+        self._execute([SETUP, create_view_sql(definition, form), REFRESH], editor)
 
-    def _execute(self, statements: list[str], definition: Definition, editor: DatabaseSchemaEditor) -> None:
-        """Execute the statements as one transaction, which PostgreSQL makes of one string."""
+    def replace(self, pairs: Sequence[tuple[Definition, Definition]], editor: DatabaseSchemaEditor) -> None:
+        """Replace the first of each pair by the second, and create again all views that stand on it.
+
+        Other sessions never miss a view: it is one transaction. Raises NotSupportedError, naming the limit.
+        """
+        from django_risingwave.standin.replacing import replace_sql  # noqa: PLC0415 - imports sqlglot
+
+        views = []
+        for old, new in pairs:
+            if isinstance(old, ConnectorDefinition):
+                connectors.add_columns(editor, old, new)
+            else:
+                views.append((_as_view(old), _as_view(new)))
+        if not views:
+            return
+        with self.connection.cursor() as cursor:
+            statements, names = replace_sql(cursor, self._schema(), views)
+        self._execute([SETUP, statements, REFRESH, changes.renew_sql(names)], editor)
+
+    def _execute(self, statements: list[str], editor: DatabaseSchemaEditor) -> None:
+        """Execute the statements as one transaction, which PostgreSQL makes of one string.
+
+        Raises an error that names the view which can't be created.
+        """
+        sql = "\n".join(statements)
         try:
-            editor.execute("\n".join(statements), None)
+            editor.execute(sql, None)
         except Error as error:
-            cause: Any = error.__cause__
-            code = getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None)
-            text = str(error)
-            if code not in _NOT_POSTGRESQL and not (code == "42703" and "_row_id" in text):
-                raise
-            from django_risingwave.standin.translation import refusal  # noqa: PLC0415 - imports sqlglot
+            from django_risingwave.standin.failures import explain  # noqa: PLC0415 - imports sqlglot
 
-            raise refusal(definition.name, text.splitlines()[0]) from error
+            if explained := explain(error, sql):
+                raise explained from error
+            raise
 
     def _mirrors(self) -> Mirrors:
         return Mirrors(self.connection, self._schema())
@@ -179,10 +185,13 @@ class StandIn:
         return catalog.get_statements(cursor)
 
 
-def _create_view_sql(definition: Definition, form: Form) -> str:
-    return f"""-- {quote(definition.name)} is {form.comment}.
-{form.create_sql()}
-{catalog.record_sql(definition)}"""
+def _as_view(definition: Definition) -> ViewDefinition | LeadingRowsDefinition | TotalsDefinition:
+    match definition:
+        case MaterializedViewDefinition():
+            return catalog.as_view(definition)
+        case ViewDefinition() | LeadingRowsDefinition() | TotalsDefinition():
+            return definition
+    raise _unsupported(definition)
 
 
 def _unsupported(definition: Definition) -> NotSupportedError:
