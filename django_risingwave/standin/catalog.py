@@ -150,6 +150,21 @@ def as_view(definition: MaterializedViewDefinition) -> ViewDefinition:
     return ViewDefinition(definition.name, definition.query(quote, quote(definition.source)))
 
 
+def rename_view_sql(cursor: Any, schema: str, old: str, new: str) -> list[str]:
+    """Return the statements that rename a view and what the stand-in keeps for it, without its triggers."""
+    cursor.execute("SELECT relkind FROM pg_catalog.pg_class WHERE oid = to_regclass(%s)", [_kept(old)])
+    row = cursor.fetchone()
+    statements = [
+        f"DROP FUNCTION IF EXISTS {_kept(old)}() CASCADE;",
+        f"ALTER VIEW {quote(schema)}.{quote(old)} RENAME TO {quote(new)};",
+        f"ALTER VIEW IF EXISTS {_kept(old + '.query')} RENAME TO {quote(new + '.query')};",
+    ]
+    if row is not None:
+        kind = "INDEX" if row[0] == "i" else "TABLE"
+        statements.append(f"ALTER {kind} {_kept(old)} RENAME TO {quote(new)};")
+    return statements
+
+
 def drop_view_sql(cursor: Any, schema: str, name: str) -> str:
     """Return the statements that drop a view, what keeps it up to date, and its record."""
     cursor.execute("SELECT relkind FROM pg_catalog.pg_class WHERE oid = to_regclass(%s)", [_kept(name)])

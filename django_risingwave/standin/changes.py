@@ -102,6 +102,18 @@ END $do$;
 """
 
 
+def rename_sql(old: str, new: str) -> str:
+    """Return the SQL that lets the subscriptions of a renamed relation go on."""
+    return f"""
+DO $do$ BEGIN
+    IF to_regclass('standin_changes.subscriptions') IS NOT NULL THEN
+        UPDATE standin_changes.subscriptions SET source_name = {literal(new)}
+        WHERE source_name = {literal(old)};
+    END IF;
+END $do$;
+{renew_sql([new])}"""
+
+
 def get_subscription_sources(cursor: Any) -> dict[str, str]:
     """Return the relation of each subscription of the current schema, by the subscription's name."""
     cursor.execute("SELECT to_regclass('standin_changes.subscriptions') IS NOT NULL")

@@ -76,26 +76,38 @@ class Totals:
     def create_sql(self) -> str:
         name, source = quote(self.name), quote(self.definition.source)
         total = ", CASE WHEN measured > 0 THEN total END AS total" if self.measure else ""
-        # Without a measure these columns stay 0, and the view has no total.
-        value = self.measure or "NULL::numeric"
+        query = self.definition.query(quote, f"{quote(self.schema)}.{source}")
+        counted = _count(f"standin.{source}", self._value)
+        return f"""LOCK TABLE standin.{source} IN SHARE ROW EXCLUSIVE MODE;
+-- The SELECT keeps the source from being dropped.
+CREATE VIEW standin.{quote(self.name + ".query")} AS {query};
+-- Most writes change the row: the rest of its page stays free for new versions.
+CREATE TABLE standin.{name} WITH (fillfactor = 10) AS
+    SELECT keys, total::numeric AS total, measured FROM ({counted}) AS counted;
+{create_view(self.schema, self.name, f"SELECT keys{total} FROM standin.{name}")}
+{self.triggers_sql()}"""
+
+    def triggers_sql(self) -> str:
+        """Return the SQL that creates the triggers which keep the table up to date, and their function."""
+        value = self._value
         inserted, deleted = _count("new_rows", value), _count("old_rows", value, "-")
         updated = (
             "SELECT sum(keys) AS keys, sum(total) AS total, sum(measured) AS measured "
             f"FROM ({inserted} UNION ALL {deleted}) AS changes"
         )
         actions = {"insert": self._add(inserted), "update": self._add(updated), "delete": self._add(deleted)}
-        functions = create_triggers(
-            self.name, f"standin.{source}", actions, is_mirrored=False, search_path="pg_catalog, pg_temp"
+        return create_triggers(
+            self.name,
+            f"standin.{quote(self.definition.source)}",
+            actions,
+            is_mirrored=False,
+            search_path="pg_catalog, pg_temp",
         )
-        query = self.definition.query(quote, f"{quote(self.schema)}.{source}")
-        return f"""LOCK TABLE standin.{source} IN SHARE ROW EXCLUSIVE MODE;
--- The SELECT keeps the source from being dropped.
-CREATE VIEW standin.{quote(self.name + ".query")} AS {query};
--- Most writes change the row: the rest of its page stays free for new versions.
-CREATE TABLE standin.{name} WITH (fillfactor = 10) AS
-    SELECT keys, total::numeric AS total, measured FROM ({_count(f"standin.{source}", value)}) AS counted;
-{create_view(self.schema, self.name, f"SELECT keys{total} FROM standin.{name}")}
-{functions}"""
+
+    @property
+    def _value(self) -> str:
+        # Without a measure these columns stay 0, and the view has no total.
+        return self.measure or "NULL::numeric"
 
     def _add(self, changes: str) -> str:
         """Return the statements that add changes, which may be negative."""

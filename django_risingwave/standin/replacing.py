@@ -6,7 +6,7 @@ none. So all of them are dropped and created. Other sessions wait for the transa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -14,7 +14,9 @@ from sqlglot import exp
 
 from django_risingwave.standin import catalog
 from django_risingwave.standin.choosing import Chooser, Form
+from django_risingwave.standin.leading import Totals
 from django_risingwave.standin.sql import literal, quote
+from django_risingwave.standin.summaries import Summary
 from django_risingwave.streaming.definitions import (
     LeadingRowsDefinition,
     TotalsDefinition,
@@ -77,6 +79,27 @@ def replace_sql(cursor: Any, schema: str, changes: Sequence[tuple[View, View]]) 
         old, new = (f"{quote(schema)}.{quote(each)}" for each in (names.get(name, name), name))
         statements += _grants(cursor, old, new)
     return "\n".join(statements), list(created)
+
+
+def rename_sql(cursor: Any, schema: str, old: str, new: str) -> str:
+    """Return the statements that rename a view and what keeps it up to date. Views that read it go on.
+
+    Raises NotSupportedError if PostgreSQL would cut a name that is made from the new one.
+    """
+    recorded = catalog.get_definitions(cursor)
+    found = _find(cursor, schema, old, "materialized view", recorded)
+    if isinstance(found, _UsersView):
+        raise TypeError(found)
+    view = replace(found, name=new)
+    form = Chooser(cursor, schema).choose(view)
+    statements = [*catalog.rename_view_sql(cursor, schema, old, new), catalog.forget_sql(old)]
+    if isinstance(form, Summary | Totals):
+        statements.append(form.triggers_sql())
+    statements.append(catalog.record_sql(view))
+    for reader in recorded.values():
+        if isinstance(reader, LeadingRowsDefinition | TotalsDefinition) and reader.source == old:
+            statements += [catalog.forget_sql(reader.name), catalog.record_sql(replace(reader, source=new))]
+    return "\n".join(statements)
 
 
 def create_view_sql(definition: View, form: Form) -> str:

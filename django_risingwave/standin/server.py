@@ -7,6 +7,7 @@ from django.db import Error, NotSupportedError
 from django_risingwave.standin import catalog, changes, connectors
 from django_risingwave.standin.functions import CHANNEL, CLEANUP, REFRESH, SETUP
 from django_risingwave.standin.mirrors import Mirrors
+from django_risingwave.standin.sql import quote
 from django_risingwave.streaming.connectors import ConnectorDefinition
 from django_risingwave.streaming.definitions import (
     LeadingRowsDefinition,
@@ -108,6 +109,18 @@ class StandIn:
         with self.connection.cursor() as cursor:
             statements, names = replace_sql(cursor, self._schema(), views)
         self._execute([SETUP, statements, REFRESH, changes.renew_sql(names)], editor)
+
+    def rename(self, definition: Definition, new_name: str, editor: DatabaseSchemaEditor) -> None:
+        """Rename what create() created. What reads it goes on with it."""
+        from django_risingwave.standin.replacing import rename_sql  # noqa: PLC0415 - imports sqlglot
+
+        old = definition.name
+        if isinstance(definition, ConnectorDefinition):
+            editor.execute(f"ALTER TABLE {quote(old)} RENAME TO {quote(new_name)}", None)
+            return
+        with self.connection.cursor() as cursor:
+            statements = rename_sql(cursor, self._schema(), _as_view(definition).name, new_name)
+        self._execute([SETUP, statements, REFRESH, changes.rename_sql(old, new_name)], editor)
 
     def _execute(self, statements: list[str], editor: DatabaseSchemaEditor) -> None:
         """Execute the statements as one transaction, which PostgreSQL makes of one string.

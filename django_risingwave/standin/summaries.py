@@ -54,13 +54,6 @@ class Summary:
         It waits for transactions that write to the source, so that none of their rows is missed.
         """
         name, source = quote(self.name), self._source
-        functions = create_triggers(
-            self.name,
-            source,
-            self._actions,
-            is_mirrored=self.is_mirrored,
-            search_path=f"pg_catalog, {quote(self.schema)}, pg_temp",
-        )
         return f"""LOCK TABLE {source} IN SHARE ROW EXCLUSIVE MODE;
 
 -- The SELECT keeps the source and its columns from being dropped.
@@ -73,7 +66,17 @@ CREATE UNIQUE INDEX ON standin.{name} ({self._keys}) NULLS NOT DISTINCT;
 {create_view(self.schema, self.name, f"SELECT {self._columns} FROM standin.{name}")}
 
 {create_lock(source, is_mirrored=self.is_mirrored)}
-{functions}"""
+{self.triggers_sql()}"""
+
+    def triggers_sql(self) -> str:
+        """Return the SQL that creates the triggers which keep the table up to date, and their function."""
+        return create_triggers(
+            self.name,
+            self._source,
+            self._actions,
+            is_mirrored=self.is_mirrored,
+            search_path=f"pg_catalog, {quote(self.schema)}, pg_temp",
+        )
 
     def has_key(self, column: str) -> bool:
         """Return whether the column is one of those that the view groups by."""

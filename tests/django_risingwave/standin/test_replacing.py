@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing
+from dataclasses import replace as replace_field
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -170,3 +171,28 @@ def test_what_older_versions_have_created_is_replaced_and_dropped(
                 editor.delete_streaming_object(view)
         cursor.execute("SELECT to_regnamespace('standin')")
         assert cursor.fetchall() == [(None,)]
+
+
+@pytest.mark.parametrize("view", ALL, ids=lambda view: view.name)
+def test_a_renamed_view_goes_on_and_so_does_what_stands_on_it(
+    standin: DatabaseWrapper, view: Any, connect: Callable[[], Any]
+) -> None:
+    create_sales(standin, *ALL)
+    listener = connect()
+    listener.autocommit = True
+    listener.cursor().execute(f"LISTEN {CHANNEL}")
+    names = {each.name for each in ALL}
+    with standin.cursor() as cursor, standin.schema_editor() as editor:
+        before = objects(cursor)
+        editor.rename_streaming_object(view, "renamed")
+        assert names - {view.name} | {"renamed"} <= set(standin.introspection.get_relation_kinds(cursor))
+        cursor.execute("INSERT INTO sales (state, qty) VALUES ('TX', 4)")
+        assert set(notified(listener, cursor)) == names - {view.name} | {"renamed"}
+        assert rows(cursor, "renamed" if view is LARGEST else "largest") == [(4,)]
+        renamed = replace_field(view, name="renamed")
+        editor.rename_streaming_object(renamed, view.name)
+        assert objects(cursor) == before
+        editor.rename_streaming_object(view, "renamed")
+        if view in (TOTALS, LARGEST):
+            editor.delete_streaming_object(renamed)
+            assert names - {view.name} <= set(standin.introspection.get_relation_kinds(cursor))
