@@ -26,9 +26,9 @@ class DatabaseCreation(PostgreSQLDatabaseCreation):
 
         name: str = super().create_test_db(*args, **kwargs)
         if self.connection.settings_dict["TEST"]["MIGRATE"]:
-            labels = without_migrations.disabled_apps()
+            labels = without_migrations.apps_without_migrations()
         else:
-            labels = [config.label for config in apps.get_app_configs()]
+            labels = {config.label for config in apps.get_app_configs()}
         without_migrations.create_without_migrations(self.connection, labels)
         for alias in connections:
             if connections[alias].vendor == "postgresql":

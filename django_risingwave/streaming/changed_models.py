@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from django.db.migrations.state import ModelState, ProjectState
+    from django.db.models import Model
 
     from django_risingwave.streaming.definitions import Definition
 
@@ -93,6 +94,20 @@ def in_order_of_dependence(read: Mapping[Key, frozenset[Key]]) -> list[Key]:
         return list(TopologicalSorter(read).static_order())
     except CycleError as error:
         raise CircularDefinitionsError(error.args[1][::-1]) from error
+
+
+def models_in_order(definitions: Mapping[type[Model], Definition]) -> list[type[Model]]:
+    """Return the models of definitions, each one after those that it reads.
+
+    Raises CircularDefinitionsError.
+    """
+    models = {(model._meta.app_label, str(model._meta.model_name)): model for model in definitions}
+    keys = {model._meta.db_table: key for key, model in models.items()}
+    read = {
+        key: frozenset(keys[table] for table in definitions[model].relations_read() if table in keys)
+        for key, model in models.items()
+    }
+    return [models[key] for key in in_order_of_dependence(read)]
 
 
 class ModelChanges:

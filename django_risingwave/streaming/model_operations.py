@@ -23,14 +23,19 @@ if TYPE_CHECKING:
     from django_risingwave.streaming.definitions import Definition
 
 
+def may_have_relation(alias: str, model: type[Model]) -> bool:
+    """Decide as Django's Options.can_migrate() does, on RisingWave and for unmanaged models."""
+    return (
+        connections[alias].vendor == VENDOR
+        and model._meta.required_db_vendor in (None, VENDOR)
+        and router.allow_migrate_model(alias, model)
+    )
+
+
 class _StreamingOperation(Operation):
     def allow_migrate_model(self, connection_alias: Any, model: type[Model]) -> bool:
-        """Decide as Django's Options.can_migrate() does, on RisingWave and for unmanaged models."""
-        return (
-            connections[connection_alias].vendor == VENDOR
-            and model._meta.required_db_vendor in (None, VENDOR)
-            and router.allow_migrate_model(connection_alias, model)
-        )
+        """Allow unmanaged models, on RisingWave alone."""
+        return may_have_relation(connection_alias, model)
 
     def reduce(self, operation: Operation, app_label: str) -> bool | list[Operation]:
         """Stay where it is: other operations may be on relations that the definition reads."""
@@ -45,7 +50,7 @@ def _definition(state: ProjectState, app_label: str, name: str) -> Definition | 
     return getattr(state.models[app_label, name.lower()], "definition", None)
 
 
-def _create(editor: DatabaseSchemaEditor, definition: Definition, model: type[Model]) -> None:
+def create_relation(editor: DatabaseSchemaEditor, definition: Definition, model: type[Model]) -> None:
     """Create the relation and its indexes, except what exists.
 
     Raises FieldError if the model's fields don't fit the columns of the definition's SELECT.
@@ -128,7 +133,7 @@ class CreateStreamingModel(_StreamingOperation, operations.CreateModel):
         """Create the relation and its indexes."""
         model = to_state.apps.get_model(app_label, self.name)
         if self.allow_migrate_model(schema_editor.connection.alias, model):
-            _create(schema_editor, self.definition, model)
+            create_relation(schema_editor, self.definition, model)
 
     def database_backwards(
         self, app_label: str, schema_editor: Any, from_state: ProjectState, to_state: ProjectState
@@ -179,7 +184,7 @@ class DeleteStreamingModel(_StreamingOperation, operations.DeleteModel):
         model = to_state.apps.get_model(app_label, self.name)
         definition = _definition(to_state, app_label, self.name)
         if definition and self.allow_migrate_model(schema_editor.connection.alias, model):
-            _create(schema_editor, definition, model)
+            create_relation(schema_editor, definition, model)
 
 
 class StreamingModelChange:
@@ -251,7 +256,7 @@ class AlterStreamingModels(_StreamingOperation):
             old = _definition(from_state, app_label, change.name)
             new = _definition(to_state, app_label, change.name)
             if new and not old:
-                _create(schema_editor, new, model)
+                create_relation(schema_editor, new, model)
             elif new and old and not new.same_as(old):
                 # The columns of one that reads another changed one are known only after that one's change.
                 if not new.relations_read() & {definition.name for _, definition in replaced}:

@@ -9,7 +9,7 @@ from django.core.checks import CheckMessage, Error
 from django.core.management import get_commands, load_command_class
 
 from django_risingwave.streaming.autodetector import RisingWaveAutodetector
-from django_risingwave.streaming.changed_models import CircularDefinitionsError, in_order_of_dependence
+from django_risingwave.streaming.changed_models import CircularDefinitionsError, models_in_order
 from django_risingwave.streaming.declarations import DeclarationError, declared, stream_of
 
 if TYPE_CHECKING:
@@ -52,17 +52,8 @@ def check_streams(app_configs: Sequence[AppConfig] | None) -> list[CheckMessage]
 
 
 def _check_circles(definitions: dict[type[Model], Definition]) -> Iterator[CheckMessage]:
-    keys = {
-        model._meta.db_table: (model._meta.app_label, model._meta.model_name or "") for model in definitions
-    }
-    read = {
-        keys[model._meta.db_table]: frozenset(
-            keys[table] for table in definition.relations_read() if table in keys
-        )
-        for model, definition in definitions.items()
-    }
     try:
-        in_order_of_dependence(read)
+        models_in_order(definitions)
     except CircularDefinitionsError as error:
         yield Error(
             str(error.problem),
