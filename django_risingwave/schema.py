@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
     from django_risingwave.streaming.definitions import Definition
 
+# A statement after comments, if there are any.
+_CREATES_VIEW = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*CREATE\s+MATERIALIZED\s+VIEW\b", re.DOTALL | re.IGNORECASE
+)
+
 
 class DatabaseSchemaEditor(TableCopyEditor):
     """Creates, alters and drops tables, materialized views, sources, sinks, secrets and subscriptions."""
@@ -40,6 +45,18 @@ class DatabaseSchemaEditor(TableCopyEditor):
         if exc_type is None and not self.collect_sql:
             # The next migration must see the rows that this one wrote.
             self.connection.flush()
+
+    def execute(self, sql: Any, params: Any = ()) -> None:
+        """Run a statement, unless it is one that would be silently wrong on the stand-in.
+
+        PostgreSQL refreshes its own materialized views on request only. Raises NotSupportedError for one.
+        """
+        if isinstance(sql, str) and _CREATES_VIEW.match(sql) and not self.connection.is_risingwave:
+            raise NotSupportedError(
+                "PostgreSQL, which takes RisingWave's place here, would never refresh this materialized "
+                f"view: {sql!r}. Run the statement by RunRisingWaveSQL, or declare the view on a model."
+            )
+        super().execute(sql, params)
 
     # Columns -------------------------------------------------------------------------------------------
 

@@ -59,7 +59,9 @@ class _LeadingRows(Operation):
         if runs_on_risingwave(editor, app_label):
             existing = set() if editor.collect_sql else existing_objects(editor.connection)
             for definition in self.definitions:
-                if definition.name not in existing:
+                if definition.name in existing:
+                    editor.await_streaming_object(definition)
+                else:
                     editor.create_streaming_object(definition)
 
     def _drop(self, app_label: str, editor: DatabaseSchemaEditor) -> None:
