@@ -38,7 +38,8 @@ CREATE TABLE IF NOT EXISTS standin_changes.subscriptions (
     name text PRIMARY KEY,
     source_schema text NOT NULL,
     source_name text NOT NULL,
-    retention interval NOT NULL,
+    -- An interval as the definition writes it.
+    retention text NOT NULL,
     -- The columns that identify a row. NULL: an update is logged as Delete and Insert.
     key text[],
     is_logged boolean NOT NULL DEFAULT false,
@@ -78,7 +79,7 @@ BEGIN
         WITH pruned AS (
             DELETE FROM standin_changes.log USING standin_changes.subscriptions
             WHERE subscription = name
-                AND rw_timestamp < {_NOW} - floor(extract(epoch FROM retention) * 1000)::bigint
+                AND rw_timestamp < {_NOW} - floor(extract(epoch FROM retention::interval) * 1000)::bigint
             RETURNING name, number
         )
         UPDATE standin_changes.subscriptions AS subscription SET pruned_to = last.number

@@ -14,10 +14,10 @@ from django_risingwave.fields import ROW_ID
 from django_risingwave.standin.change_log import SETUP
 from django_risingwave.standin.functions import WRITERS_LOCK_KEY
 from django_risingwave.standin.sql import join, literal, quote
+from django_risingwave.streaming.definitions import SubscriptionDefinition
 
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
-    from django_risingwave.streaming.definitions import SubscriptionDefinition
 
 # Seconds between two comparisons of a view that changes with the time: RisingWave's default between two
 # checkpoints, at which such rows come and go there.
@@ -29,7 +29,7 @@ _NOW = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 _NEXT = f"greatest({_NOW}, rw_timestamp + 1)"
 _FIND = """
     SELECT id, source_schema, source_name, is_logged, pruned_to,
-        floor(extract(epoch FROM retention) * 1000)::bigint
+        floor(extract(epoch FROM retention::interval) * 1000)::bigint
     FROM standin_changes.subscriptions WHERE name = %s
 """
 # Whether the text of the view, or of a view that it reads, has the time in it.
@@ -124,6 +124,19 @@ def get_subscription_sources(cursor: Any) -> dict[str, str]:
         "WHERE source_schema = current_schema() ORDER BY name"
     )
     return dict(cursor.fetchall())
+
+
+def get_definitions(cursor: Any) -> dict[str, str]:
+    """Return RisingWave's CREATE statement of each subscription of the current schema, by name."""
+    sources = get_subscription_sources(cursor)
+    if not sources:
+        return {}
+    cursor.execute("SELECT name, retention FROM standin_changes.subscriptions")
+    return {
+        name: SubscriptionDefinition(name, sources[name], retention).create_sql(quote)
+        for name, retention in cursor.fetchall()
+        if name in sources
+    }
 
 
 class LogCursor:

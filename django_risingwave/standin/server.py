@@ -195,7 +195,7 @@ class StandIn:
 
     def get_definitions(self, cursor: Any) -> dict[str, str]:
         """Return RisingWave's CREATE statement of each object that was created here, by its name."""
-        return catalog.get_statements(cursor)
+        return catalog.get_statements(cursor) | changes.get_definitions(cursor)
 
 
 def _as_view(definition: Definition) -> ViewDefinition | LeadingRowsDefinition | TotalsDefinition:

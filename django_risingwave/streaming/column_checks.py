@@ -92,7 +92,8 @@ def _read_columns(connection: DatabaseWrapper, definition: Definition) -> Sequen
     """Return the names and oids of the SELECT's columns, or None if there is no SELECT, or no answer."""
     if not isinstance(definition, ViewDefinition):
         return None
-    query = definition.query if connection.is_risingwave else definition.standin or definition.query
+    standin = connection.standin
+    query = standin.select_sql(definition) if standin else definition.query
     # A line of its own, so that a comment at its end doesn't hide what follows.
     sql = f"SELECT * FROM (\n{_AFTER_SELECT.sub('', query, count=1)}\n) AS q LIMIT 0"  # noqa: S608 - the project's own SQL
     try:

@@ -1,4 +1,4 @@
-"""inspectdb for RisingWave: views and sources become read-only models, and every model has a primary key.
+"""inspectdb for RisingWave: models with their declarations, each after those that its relation reads.
 
 For other databases it is Django's command.
 """
@@ -9,51 +9,27 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.commands.inspectdb import Command as InspectCommand
-from django.db import connections
+from django.db import connections, models
 from django.db.migrations.recorder import MigrationRecorder
 
+from django_risingwave.columns.types import TYPES
 from django_risingwave.routers import VENDOR
+from django_risingwave.streaming.catalog import read_catalog
+from django_risingwave.streaming.declaration_code import RESERVED, base_class, imports, meta_code, stream_code
+from django_risingwave.streaming.rebuild_plan import is_temporary_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from django_risingwave.base import DatabaseWrapper
+    from django_risingwave.streaming.catalog import Catalog, CatalogObject
 
 _ROW_ID = "_row_id"
-_BASES = {"table": "RisingWaveModel", "materialized view": "MaterializedView"}
-_READ_ONLY = "ReadOnlyModel"
-# Base fields by the OID of the array type: src/common/src/types/postgres_type.rs at v3.0.3. The OID doesn't
-# give the number of dimensions.
-_ARRAYS = {
-    1000: "BooleanField()",
-    1001: "BinaryField()",
-    1005: "SmallIntegerField()",
-    1007: "IntegerField()",
-    1009: "TextField()",
-    1015: "TextField()",
-    1016: "BigIntegerField()",
-    1021: "FloatField()",
-    1022: "FloatField()",
-    1115: "NaiveDateTimeField()",
-    1182: "DateField()",
-    1183: "TimeField()",
-    1185: "DateTimeField()",
-    1187: "DurationField()",
-    1231: "DecimalField(max_digits=28, decimal_places=10)",
-    3807: "JSONField()",
-}
+_RELATIONS = frozenset({"materialized view", "source", "table", "view"})
 _BYTEA, _JSONB, _TIMESTAMP = 17, 3802, 1114
-_UNHASHABLE = _ARRAYS.keys() | {_BYTEA, _JSONB}
 # precision of a numeric without arguments: None in psycopg 3, 65535 in psycopg2.
 _NO_PRECISION = (None, 65535)
-_IMPORTS = {
-    "ArrayField": "django.contrib.postgres.fields",
-    "NaiveDateTimeField": "django_risingwave.fields",
-    "RowIdField": "django_risingwave.fields",
-    "MaterializedView": "django_risingwave.models",
-    "ReadOnlyModel": "django_risingwave.models",
-    "RisingWaveModel": "django_risingwave.models",
-}
+_DECIMAL = "max_digits=28, decimal_places=10"
 
 
 class _Code:
@@ -78,51 +54,94 @@ class Command(InspectCommand):
 
     def _inspect(self, connection: DatabaseWrapper, options: dict[str, Any]) -> Iterator[str]:
         self._connection = connection
-        with connection.cursor() as cursor:
-            introspection: Any = connection.introspection
-            self._kinds: dict[str, str] = introspection.get_relation_kinds(cursor)
+        self._catalog: Catalog = read_catalog(connection)
         # Model name -> table, table -> columns of its primary key, table -> column used as its key.
         self._tables: dict[str, str] = {}
         self._keys: dict[str, list[str]] = {}
         self._substitutes: dict[str, str] = {}
         options = options | {"include_views": True}
         if not options["table"]:
-            options["table_name_filter"] = _without_migrations(options.get("table_name_filter"))
+            options["table"] = list(self._chosen(options.get("table_name_filter")))
+            if not options["table"]:
+                # Django would take all tables instead.
+                options["table_name_filter"] = lambda name: False
         lines = [line for written in super().handle_inspection(options) for line in self._rewrite(written)]
-        text = "\n".join(lines)
-        used = [name for name in _IMPORTS if re.search(rf"\b{name}\(|\({name}[.)]", text)]
         for line in lines:
             yield line
             if line == "from django.db import models":
-                yield from _imports(used)
+                yield from imports(lines)
+
+    def _chosen(self, is_wanted: Callable[[str], bool] | None) -> Iterator[str]:
+        """Yield the names of the relations, each after those that it reads."""
+        for found in self._catalog.in_order():
+            if (
+                found.kind in _RELATIONS
+                and found.name != MigrationRecorder.Migration._meta.db_table
+                and not is_temporary_name(found.name)
+                and (is_wanted is None or is_wanted(found.name))
+            ):
+                yield found.name
+
+    # Names ----------------------------------------------------------------------------------------------
 
     def normalize_table_name(self, table_name: str) -> str:
         """Return the model's name, and remember its table."""
         name: str = super().normalize_table_name(table_name)
-        self._tables[name] = table_name
-        return name
+        if not name.isidentifier() or name in RESERVED:
+            name = f"Model{name}"
+        number, unique = 1, name
+        while self._tables.get(unique, table_name) != table_name:
+            number += 1
+            unique = f"{name}{number}"
+        self._tables[unique] = table_name
+        return unique
+
+    def normalize_col_name(
+        self,
+        col_name: str,
+        used_column_names: list[str],
+        is_relation: bool,  # noqa: FBT001 - Django's signature
+    ) -> tuple[str, dict[str, Any], list[str]]:
+        """Return the field's name, which must not hide an attribute of each model."""
+        name, params, notes = super().normalize_col_name(col_name, used_column_names, is_relation)
+        if hasattr(models.Model, name) or name == "objects":
+            name = f"{name}_field"
+            params["db_column"] = col_name
+            notes.append("Field renamed because each model has an attribute of this name.")
+        return name, params, notes
+
+    def _field_name(self, column: str) -> str:
+        return self.normalize_col_name(column, [], False)[0]
+
+    # Lines ----------------------------------------------------------------------------------------------
 
     def _rewrite(self, line: str) -> Iterator[str]:
         """Yield Django's line with the model's base class and primary key."""
         if match := re.fullmatch(r"class (\w+)\(models\.Model\):", line):
-            table = self._tables[match[1]]
-            yield f"class {match[1]}({self._base(table)}):"
-            if self._has_row_id(table):
+            found = self._relation(self._tables[match[1]])
+            yield f"class {match[1]}({base_class(found)}):"
+            if self._has_row_id(found.name):
                 yield "    row_id = RowIdField()"
+        elif match := re.fullmatch(r"    pk = models\.CompositePrimaryKey\((.*)\)", line):
+            columns = re.findall(r"'(.*?)'(?:, |$)", match[1])
+            names = ", ".join(repr(self._field_name(column)) for column in columns)
+            yield f"    pk = models.CompositePrimaryKey({names})"
         elif f"db_column={_ROW_ID!r}" not in line:
             # Keys of materialized views may be NULL, which Django's system checks refuse.
             if "primary_key=True" in line:
                 line = line.replace(", blank=True, null=True", "")
-            yield re.sub(rf"models\.({'|'.join(_IMPORTS)})\(", r"\1(", line)
+            yield re.sub(r"\bmodels\.(ArrayField|NaiveDateTimeField)\(", r"\1(", line)
 
     def get_field_type(
         self, connection: Any, table_name: str, row: Any
     ) -> tuple[str, dict[str, Any], list[str]]:
         """Return the field's type, its arguments and its comments."""
         field_type, params, notes = super().get_field_type(connection, table_name, row)
-        if array := _ARRAYS.get(row.type_code):
-            # _rewrite() removes the module of fields that aren't Django's own.
-            field_type, params, notes = "ArrayField", {"base_field": _Code(f"models.{array}")}, []
+        column_type = TYPES.get(row.type_code)
+        if column_type and column_type.is_array:
+            arguments = _DECIMAL if column_type.field == "DecimalField" else ""
+            base = _Code(f"models.{column_type.field}({arguments})")
+            field_type, params, notes = "ArrayField", {"base_field": base}, []
         elif row.type_code == _TIMESTAMP:
             field_type = "NaiveDateTimeField"
         elif field_type == "CharField" and "max_length" not in params:
@@ -139,17 +158,23 @@ class Command(InspectCommand):
         return field_type, params, notes
 
     def get_meta(self, table_name: str, *args: Any) -> list[str]:
-        """Return the lines of class Meta, which inherits the Meta of the base class."""
-        base = self._base(table_name)
-        lines = [
+        """Return the lines of class Meta, which inherits the Meta of the base class, and of class Stream."""
+        found = self._relation(table_name)
+        base = base_class(found)
+        meta = [
             line.replace("class Meta:", f"class Meta({base}.Meta):")
             for line in super().get_meta(table_name, *args)
         ]
-        # MaterializedView.Meta sets managed = False already.
-        return [line for line in lines if base != "MaterializedView" or "managed = False" not in line]
+        # The other bases' Meta sets managed = False already.
+        if base not in ("RisingWaveModel", "ReadOnlyModel"):
+            meta = [line for line in meta if "managed = False" not in line]
+        indexes = meta_code(self._catalog, found, self._field_name)
+        return [*meta, *indexes, *stream_code(self._catalog, found)]
 
-    def _base(self, table: str) -> str:
-        return _BASES.get(self._kinds.get(table, "table"), _READ_ONLY)
+    # Keys -----------------------------------------------------------------------------------------------
+
+    def _relation(self, table: str) -> CatalogObject:
+        return self._catalog.objects[table]
 
     def _key(self, table: str) -> list[str]:
         if table not in self._keys:
@@ -160,7 +185,7 @@ class Command(InspectCommand):
 
     def _has_row_id(self, table: str) -> bool:
         """Return whether the server generates the key, as RisingWave does for a table without one."""
-        if self._kinds.get(table) != "table":
+        if self._relation(table).kind != "table":
             return False
         key = self._key(table)
         return key == [_ROW_ID] or (not key and self._connection.is_risingwave)
@@ -173,23 +198,11 @@ class Command(InspectCommand):
             with self._connection.cursor() as cursor:
                 columns = self._connection.introspection.get_table_description(cursor, table)
             # Django hashes an instance by its key.
-            hashable = [other for other in columns if other.type_code not in _UNHASHABLE]
+            hashable = [other for other in columns if _is_hashable(other.type_code)]
             self._substitutes[table] = (hashable or columns)[0].name
         return column == self._substitutes[table]
 
 
-def _without_migrations(given: Any) -> Any:
-    migrations = MigrationRecorder.Migration._meta.db_table
-
-    def is_wanted(table: str) -> bool:
-        return table != migrations and (given is None or bool(given(table)))
-
-    return is_wanted
-
-
-def _imports(names: Iterable[str]) -> Iterator[str]:
-    by_module: dict[str, list[str]] = {}
-    for name in names:
-        by_module.setdefault(_IMPORTS[name], []).append(name)
-    for module, group in by_module.items():
-        yield f"from {module} import {', '.join(sorted(group))}"
+def _is_hashable(oid: int) -> bool:
+    column_type = TYPES.get(oid)
+    return oid not in (_BYTEA, _JSONB) and not (column_type and column_type.is_array)

@@ -19,26 +19,29 @@ RW_CATALOG = f"""
 CREATE SCHEMA rw_catalog;
 CREATE VIEW rw_catalog.rw_schemas AS SELECT oid AS id, nspname AS name FROM pg_namespace;
 CREATE VIEW rw_catalog.rw_relations AS
-    SELECT oid AS id, relname AS name, relnamespace AS schema_id, CASE
-        WHEN relkind = 'r' AND relname LIKE 'source%' THEN 'source'
-        WHEN relkind = 'r' THEN 'table'
-        WHEN relkind = 'm' OR relkind = 'v' AND (
-            obj_description(oid, 'pg_class') = '{MATERIALIZED}'
-            OR to_regclass(format('standin.%I', relname)) IS NOT NULL
-        ) THEN 'materialized view'
-        WHEN relkind = 'v' THEN 'view'
-        WHEN relkind = 'i' THEN 'index'
-    END AS relation_type, relowner AS owner, CASE
-        WHEN relkind = 'i' THEN replace(pg_get_indexdef(oid), ' USING btree', '')
+    SELECT oid AS id, relname AS name, relnamespace AS schema_id, kind AS relation_type,
+        relowner AS owner, CASE
+        WHEN kind = 'index' THEN replace(pg_get_indexdef(oid), ' USING btree', '')
         WHEN relkind = 'v' THEN format(
-            'CREATE %sVIEW %I AS %s',
-            CASE WHEN obj_description(oid, 'pg_class') = '{MATERIALIZED}' THEN 'MATERIALIZED ' END,
-            relname, btrim(regexp_replace(pg_get_viewdef(oid), '\\s+', ' ', 'g'), ' ;')
+            'CREATE %s %I AS %s',
+            upper(kind), relname, btrim(regexp_replace(pg_get_viewdef(oid), '\\s+', ' ', 'g'), ' ;')
         )
         ELSE ''
     END AS definition, relacl::text[] AS acl
-    FROM pg_class
-    WHERE relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace);
+    FROM pg_class,
+        LATERAL (SELECT CASE
+            WHEN relkind = 'r' AND relname LIKE 'source%' THEN 'source'
+            WHEN relkind = 'r' THEN 'table'
+            WHEN relkind = 'm' OR relkind = 'v' AND (
+                obj_description(oid, 'pg_class') = '{MATERIALIZED}'
+                OR to_regclass(format('standin.%I', relname)) IS NOT NULL
+            ) THEN 'materialized view'
+            WHEN relkind = 'v' THEN 'view'
+            WHEN relkind = 'i' AND NOT (SELECT indisprimary FROM pg_index WHERE indexrelid = pg_class.oid)
+                THEN 'index'
+        END) AS kinds (kind)
+    WHERE relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+        AND kind IS NOT NULL;
 CREATE VIEW rw_catalog.rw_users AS SELECT oid AS id, rolname AS name, rolsuper AS is_super FROM pg_roles;
 CREATE TABLE rw_catalog.rw_ddl_progress (
     ddl_id bigint, ddl_statement text, create_type text, progress text, initialized_at timestamptz,
@@ -51,8 +54,10 @@ CREATE VIEW rw_catalog.rw_columns AS
         -- A materialized view is keyed by its grouping columns: here by the first column.
         SELECT FROM rw_catalog.rw_relations
         WHERE id = attrelid AND relation_type = 'materialized view' AND attnum = 1
-    ) AS is_primary_key, attname = '_row_id' AS is_hidden
-    FROM pg_attribute WHERE attnum > 0;
+    ) AS is_primary_key, attname = '_row_id' AS is_hidden, NOT attnotnull AS is_nullable,
+        -- Types that RisingWave doesn't have: text, text[].
+        CASE atttypid WHEN 25 THEN 1043 WHEN 1009 THEN 1015 ELSE atttypid END::int AS type_oid
+    FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped;
 CREATE VIEW rw_catalog.rw_indexes AS
     SELECT oid AS id, relname AS name, indrelid AS primary_table_id,
         ARRAY(SELECT unnest(indkey)) AS key_columns,

@@ -1,0 +1,115 @@
+"""What exists in a cluster becomes models, whose migrations find everything there already."""
+
+from __future__ import annotations
+
+import sys
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.management import call_command
+
+from django_risingwave.streaming.declarations import declared
+from tests.django_risingwave.projects import App
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from django_risingwave.base import DatabaseWrapper
+
+SHOP = '''
+from django.db import models
+
+from django_risingwave.fields import RowIdField
+from django_risingwave.models import MaterializedView, RisingWaveModel
+from django_risingwave.streaming.declarations import Subscription
+
+
+class Order(RisingWaveModel):
+    row_id = RowIdField()
+    itemid = models.IntegerField()
+    qty = models.FloatField()
+    price = models.FloatField()
+
+    class Meta(RisingWaveModel.Meta):
+        db_table = "orders"
+
+    class Stream:
+        subscription = "12h"
+
+
+class Large(MaterializedView):
+    itemid = models.IntegerField(primary_key=True)
+    turnover = models.DecimalField(max_digits=28, decimal_places=10, null=True)
+
+    class Meta(MaterializedView.Meta):
+        db_table = "a_large"
+        indexes = [models.Index(models.F("turnover").desc(nulls_last=True), name="large_turnover")]
+
+    class Stream:
+        query = """SELECT itemid, turnover FROM z_turnover WHERE turnover IS NOT NULL"""
+        subscription = Subscription("1 day", name="large_feed")
+
+
+class Turnover(MaterializedView):
+    itemid = models.IntegerField(primary_key=True)
+    turnover = models.DecimalField(max_digits=28, decimal_places=10, null=True)
+
+    class Meta(MaterializedView.Meta):
+        db_table = "z_turnover"
+
+    class Stream:
+        query = """
+            SELECT itemid, sum((qty * price)::numeric) AS turnover
+            FROM orders
+            GROUP BY itemid
+        """
+        subscription = "1 day"
+'''
+
+
+def inspect(*names: str) -> str:
+    out = StringIO()
+    call_command("inspectdb", *names, database="risingwave", stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture(params=["as the stand-in", "as RisingWave"])
+def server(request: pytest.FixtureRequest, standin: DatabaseWrapper) -> DatabaseWrapper:
+    if request.param == "as RisingWave":
+        request.getfixturevalue("double")
+    return standin
+
+
+@pytest.fixture(autouse=True)
+def path() -> Iterator[None]:
+    before = list(sys.path)
+    yield
+    sys.path[:] = before
+
+
+def test_declared_models_come_back_from_the_server(
+    server: DatabaseWrapper, tmp_path: Path, settings: Any
+) -> None:
+    shop = App(tmp_path, settings, SHOP)
+    shop.migrate()
+    ours = shop.models()
+    text = inspect()
+    assert text.index("'orders'") < text.index("'z_turnover'") < text.index("'a_large'")
+
+    written = App(tmp_path, settings, text)
+    theirs = written.models()
+    assert theirs.keys() == ours.keys()
+    for table, model in ours.items():
+        declaration, found = declared(model), declared(theirs[table])
+        assert found.attached == declaration.attached
+        if declaration.definition:
+            assert found.definition
+            assert found.definition.same_as(declaration.definition)
+            # The stand-in's views have no indexes.
+            assert theirs[table]._meta.indexes == (model._meta.indexes if server.is_risingwave else [])
+
+    written.migrate()
+    assert not written.has_changes()
+    assert written.check(fail_level="WARNING") == ""
