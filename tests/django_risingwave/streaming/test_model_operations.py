@@ -116,7 +116,7 @@ def test_a_changed_field_sends_no_sql(project: Project) -> None:
     changed = view("Total", TOTALS, total=models.BigIntegerField("sum", null=True))
     with project.connection.execute_wrapper(_refuse):
         (alter,) = project.become(SALES, changed)
-    assert isinstance(alter, AlterStreamingModels)
+    assert type(alter) is AlterStreamingModels
 
 
 def _refuse(execute: Any, sql: str, *args: Any) -> Any:
@@ -219,3 +219,20 @@ def test_sqlmigrate_shows_the_statements(disguise: Disguise) -> None:
     assert sql == [f'CREATE MATERIALIZED VIEW "total" AS {TOTALS};', 'DROP MATERIALIZED VIEW "total";']
     comments = [line for line in editor.collected_sql if line.startswith("-- ") and len(line) > 3]
     assert comments == ["-- Create materialized view total (model Total)", "-- Delete model Total"]
+
+
+def test_a_changed_view_is_replaced_and_replaced_again_when_reversed(project: Project) -> None:
+    project.become(SALES, total())
+    (alter,) = project.become(SALES, total("SELECT kind, count(*) AS total FROM sales GROUP BY kind"))
+    assert type(alter) is AlterStreamingModels
+    assert project.rows("SELECT kind, total FROM total") == [("a", 2), ("b", 1)]
+    project.undo()
+    assert project.rows("SELECT kind, total FROM total") == [("a", 5), ("b", None)]
+
+
+def test_a_renamed_view_keeps_its_rows(project: Project) -> None:
+    project.become(SALES, total())
+    project.become(SALES, total(db_table="sums"))
+    assert project.rows("SELECT kind, total FROM sums") == [("a", 5), ("b", None)]
+    project.undo()
+    assert project.rows("SELECT kind, total FROM total") == [("a", 5), ("b", None)]
