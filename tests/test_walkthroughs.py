@@ -17,6 +17,8 @@ from django.test.utils import isolate_apps
 
 from demo.shop.catalogue import product_name
 from django_risingwave.models import MaterializedView
+from django_risingwave.streaming.model_operations import CreateStreamingModel
+from django_risingwave.streaming.state import StreamingModelState
 from live import formats
 from live.rankings import Ranking
 from live.snapshots import Totals
@@ -56,34 +58,41 @@ def test_the_iframe_of_the_page_is_one_that_the_dashboard_offers(page: str, serv
 
 # docs/rankings.md ----------------------------------------------------------------------------------------
 
-MODEL, VIEW, LEADING, ENTRY = blocks("docs/rankings.md", "python")
+MODEL, LEADING, ENTRY = blocks("docs/rankings.md", "python")
 
 
 @pytest.fixture
-def item_lines(transactional_db: None) -> Iterator[None]:
-    """Run the operations of the page, and reverse them after the test."""
-    operations: list[Operation] = [last_value(code, {}) for code in (VIEW, LEADING)]
-    state = ProjectState()
-    for operation in operations:
-        with connections["risingwave"].schema_editor() as editor:
-            operation.database_forwards("demo_shop", editor, state, state)
-    yield
-    for operation in reversed(operations):
-        with connections["risingwave"].schema_editor() as editor:
-            operation.database_backwards("demo_shop", editor, state, state)
-
-
-@BOTH
-@isolate_apps("demo.shop")
-def test_the_ranking_of_the_page_shows_the_products_in_the_most_order_lines(
-    item_lines: None, orders: Callable[..., None]
-) -> None:
+def item_lines(transactional_db: None) -> Iterator[dict[str, Any]]:
+    """Create what the page declares, drop it after the test, and return the names of its module of models."""
     names: dict[str, Any] = {
         "__name__": "demo.shop.models",
         "models": models,
         "MaterializedView": MaterializedView,
     }
-    exec(MODEL, names)
+    with isolate_apps("demo.shop"):
+        exec(MODEL, names)
+    model_state = StreamingModelState.from_model(names["ItemLines"])
+    assert model_state.definition
+    create = CreateStreamingModel(
+        "ItemLines", list(model_state.fields.items()), model_state.options, definition=model_state.definition
+    )
+    operations: list[Operation] = [create, last_value(LEADING, {})]
+    before, after = ProjectState(), ProjectState()
+    create.state_forwards("demo_shop", after)
+    for operation in operations:
+        with connections["risingwave"].schema_editor() as editor:
+            operation.database_forwards("demo_shop", editor, before, after)
+    yield names
+    for operation in reversed(operations):
+        with connections["risingwave"].schema_editor() as editor:
+            operation.database_backwards("demo_shop", editor, after, before)
+
+
+@BOTH
+def test_the_ranking_of_the_page_shows_the_products_in_the_most_order_lines(
+    item_lines: dict[str, Any], orders: Callable[..., None]
+) -> None:
+    names = item_lines
     names |= {"Ranking": Ranking, "product_name": product_name, "formats": formats}
     ranking: Ranking = last_value(ENTRY, names | {"register": lambda ranking: ranking})
     orders((1, 2, 3.0, "Ohio"), (2, 9, 1.0, "Utah"), (1, 1, 1.0, "Utah"))
@@ -96,7 +105,7 @@ def test_the_ranking_of_the_page_shows_the_products_in_the_most_order_lines(
 
 # docs/backend/README.md ----------------------------------------------------------------------------------
 
-SETTINGS, MODELS, MIGRATION, SESSION = blocks("docs/backend/README.md", "python")
+SETTINGS, MODELS, SESSION = blocks("docs/backend/README.md", "python")
 
 
 @pytest.fixture
@@ -127,7 +136,7 @@ def quick_start_settings(database: dict[str, Any]) -> str:
 
 @pytest.fixture
 def quick_start(database: dict[str, Any], tmp_path: Path) -> Project:
-    """A project made by the steps of the page, up to the migration of the view."""
+    """A project made by the steps of the page, up to its migrations."""
     call_command("startproject", "website", tmp_path)
     project = Project(tmp_path, Path(sys.executable), environ() | {"PYTHONPATH": str(ROOT)})
     (tmp_path / "shop" / "migrations").mkdir(parents=True)
@@ -137,7 +146,6 @@ def quick_start(database: dict[str, Any], tmp_path: Path) -> Project:
     with (tmp_path / "website" / "settings.py").open("a") as settings:
         settings.write(quick_start_settings(database))
     project.manage("makemigrations", "shop")
-    (tmp_path / "shop" / "migrations" / "0002_state_turnover.py").write_text(MIGRATION)
     return project
 
 
@@ -174,6 +182,19 @@ class Second(First):
 def test_a_test_of_the_quick_start_does_not_see_the_rows_of_another(quick_start: Project) -> None:
     (quick_start.folder / "shop" / "tests.py").write_text(ORDERS_OF_TESTS)
     quick_start.manage("test")
+
+
+@BOTH
+def test_a_changed_query_of_the_quick_start_changes_its_view(quick_start: Project) -> None:
+    quick_start.manage("migrate", "--database", "risingwave")
+    models = quick_start.folder / "shop" / "models.py"
+    models.write_text(models.read_text().replace("sum((qty * price)::numeric)", "sum(qty * 2)::numeric"))
+    quick_start.manage("makemigrations", "shop")
+    assert (quick_start.folder / "shop" / "migrations" / "0002_alter_stateturnover.py").exists()
+    quick_start.manage("migrate", "--database", "risingwave")
+    code = "from shop.models import *; Order.objects.create(state='CA', qty=2, price=3); "
+    code += "print(StateTurnover.objects.get().turnover)"
+    assert quick_start.manage("shell", "--verbosity", "0", "--command", code).split() == ["4"]
 
 
 @BOTH
