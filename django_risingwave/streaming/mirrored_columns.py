@@ -102,6 +102,8 @@ def mirrored_field(field: models.Field) -> models.Field:
     origin = _referred(field)
     _, path, positional, keywords = origin.deconstruct()
     kept = {name: value for name, value in keywords.items() if name not in _LEFT_OUT}
+    if origin is not field:
+        kept.pop("verbose_name", None)
     if field.null:
         kept["null"] = True
     if field.column != field.attname:

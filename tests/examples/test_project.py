@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from demo import postgres
+from django_risingwave import embedded
 from tests.environments import Project, build_wheel, create_environment, environ, read
 from tests.processes import ROOT
 from tests.test_docs import blocks
@@ -19,10 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.browser
-RANKING = "#ranking-top-books"
+RANKING = "#ranking-top-products"
 TABLES = (
     "from django.db import connections;"
     "print(connections['risingwave'].introspection.table_names(include_views=True))"
+)
+DATABASES = (
+    "from django.db import connection;"
+    "cursor = connection.cursor();"
+    "cursor.execute('SELECT datname FROM pg_database');"
+    "print(cursor.fetchall())"
 )
 #: Serves the project as Django's own runserver does. Daphne, in INSTALLED_APPS, replaces that command.
 WSGI = """
@@ -38,24 +44,26 @@ make_server("127.0.0.1", {port}, StaticFilesHandler(application), server_class=S
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """Copy the example into a folder of its own, with a database of its own."""
+    """Copy the example into a folder of its own, and follow its README.
+
+    The commands start the databases. Between them the server runs on, which saves half a second each.
+    """
     folder = tmp_path_factory.mktemp("example")
-    shutil.copytree(ROOT / "examples" / "project", folder / "project")
-    data = folder / "postgres"
-    package = f"risingwave-django[live,psycopg2] @ {build_wheel(folder).as_uri()}"
+    ignored = shutil.ignore_patterns("postgres")
+    shutil.copytree(ROOT / "examples" / "project", folder / "project", ignore=ignored)
+    install, *commands, serve = blocks("examples/project/README.md", "sh")[0].splitlines()
+    _, extras, _ = install.split('"')
+    package = f"{extras} @ {build_wheel(folder).as_uri()}"
     python = create_environment(folder / "venv", package, "django-csp", "djangorestframework>=3.16,<4")
     project = Project(folder / "project", python, environ())
-    server = postgres.start(data)
+    assert serve == "python manage.py runserver"
+    for command in commands:
+        assert command.startswith("python manage.py ")
+        project.manage(*shlex.split(command)[2:])
+    data = project.folder / "postgres"
+    assert not embedded.is_running(data)
+    server = embedded.start(data)
     try:
-        address = urlsplit(postgres.url("risingwave", data))
-        project.environment |= {
-            "RISINGWAVE_HOST": parse_qs(address.query)["host"][0],
-            "RISINGWAVE_PORT": "",
-            "RISINGWAVE_USER": address.username or "",
-            "RISINGWAVE_NAME": "risingwave",
-        }
-        project.manage("migrate", "--verbosity", "0")
-        project.manage("migrate", "--database", "risingwave", "--verbosity", "0")
         yield project
     finally:
         server.stop()
@@ -67,9 +75,15 @@ def test_the_project_runs_on_the_wheel_and_gets_nothing_of_the_demo(project):
     assert "no issues" in project.manage("check", "--database", "default", "--database", "risingwave")
     assert "No changes detected" in project.manage("makemigrations", "--check", "--dry-run")
     tables = project.manage("shell", "--command", TABLES)
-    assert "book_loans" in tables
-    assert "orders" not in tables
+    assert "product_sales" in tables
+    assert "'orders'" not in tables
     assert "generate_orders" not in project.manage("help")
+
+
+def test_the_tests_of_the_project_pass_and_leave_no_database(project):
+    """Mirrors keep test databases from being dropped until their replication has ended."""
+    project.manage("test", "--no-input")
+    assert "test_" not in project.manage("shell", "--command", DATABASES)
 
 
 def test_a_page_of_the_project_shows_a_live_ranking(project, page: Page, tmp_path):
@@ -81,16 +95,16 @@ def test_a_page_of_the_project_shows_a_live_ranking(project, page: Page, tmp_pat
         page.goto(url)
         expect(page.locator(RANKING)).to_contain_text("Nothing yet")
         page.evaluate("window.mark = 'not reloaded'")
-        borrow(project, "Moby-Dick", "Moby-Dick", "Middlemarch")
-        expect(page.locator(f"{RANKING} .live-row").first).to_contain_text("Moby-Dick")
+        order(project, "Green tea", "Green tea", "Coffee")
+        expect(page.locator(f"{RANKING} .live-row").first).to_contain_text("Green tea")
         expect(page.locator(f"{RANKING} .live-row")).to_have_count(2)
         assert page.evaluate("window.mark") == "not reloaded"
         assert len(sockets) == 1
         assert len(polls) <= 2
         # The project's own form works; the first paint comes from memory.
-        page.get_by_role("button", name="Borrow The Castle").click()
-        expect(page.locator(RANKING)).to_contain_text("The Castle")
-        assert "Moby-Dick</span>" in read(url)
+        page.get_by_role("button", name="Order Oat milk").click()
+        expect(page.locator(RANKING)).to_contain_text("Oat milk")
+        assert "Green tea</span>" in read(url)
         page.screenshot(path=os.environ.get("SCREENSHOT", tmp_path / "project.png"))
 
 
@@ -99,36 +113,38 @@ def test_under_wsgi_the_page_polls_and_is_answered_from_memory(project, page: Pa
         page.goto(url)
         with page.expect_response(lambda response: "/partials/" in response.url and response.status == 304):
             pass
-        borrow(project, *["Middlemarch"] * 5)
-        expect(page.locator(f"{RANKING} .live-row").first).to_contain_text("Middlemarch")
-        assert "Middlemarch</span>" in read(url)
+        order(project, *["Coffee"] * 5)
+        expect(page.locator(f"{RANKING} .live-row").first).to_contain_text("Coffee")
+        assert "Coffee</span>" in read(url)
 
 
 #: The view set of docs/backend/models.md, and one that offers to change what it shows.
 API = """
 class Writable(viewsets.ModelViewSet):
-    queryset = BookLoans.objects.all()
-    serializer_class = BookLoansSerializer
+    queryset = ProductSales.objects.all()
+    serializer_class = ProductSalesSerializer
 
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 router = SimpleRouter()
-router.register("loans", BookLoansViewSet)
+router.register("sales", ProductSalesViewSet)
 router.register("writable", Writable, basename="writable")
 urlpatterns = [path("", include(router.urls))]
 """
 REQUESTS = """
 from django.test import Client
-from library.models import Loan
+from django_risingwave.streaming.mirrors import wait_until_mirrored
+from shop.models import Order, Product
 
-Loan.objects.create(book="Emma")
+Order.objects.create(product=Product.objects.create(name="Emma"))
+wait_until_mirrored()
 client = Client(HTTP_HOST="localhost")
-print(client.get("/loans/Emma/").json())
+print(client.get("/sales/Emma/").json())
 for request in (client.post, client.put, client.patch, client.delete):
-    print(request("/loans/", {"book": "X", "loans": 1}, content_type="application/json").status_code)
+    print(request("/sales/", {"product": "X", "sold": 1}, content_type="application/json").status_code)
 try:
-    client.post("/writable/", {"book": "X", "loans": 1}, content_type="application/json")
+    client.post("/writable/", {"product": "X", "sold": 1}, content_type="application/json")
 except Exception as error:
     print(error)
 """
@@ -137,22 +153,24 @@ except Exception as error:
 def test_django_rest_framework_shows_a_view_and_changes_nothing(project):
     (shown,) = [code for code in blocks("docs/backend/models.md", "python") if "rest_framework" in code]
     for here, there in (
-        ("shop.models", "library.models"),
-        ("StateTurnover", "BookLoans"),
-        ('"state", "turnover"', '"book", "loans"'),
-        ('"-turnover"', '"-loans"'),
+        ("StateTurnover", "ProductSales"),
+        ('"state", "turnover"', '"product", "sold"'),
+        ('"-turnover"', '"-sold"'),
     ):
         assert here in shown
         shown = shown.replace(here, there)
-    (project.folder / "library" / "api.py").write_text(shown + API)
-    settings = "from website.settings import *\nROOT_URLCONF = 'library.api'\n"
+    (project.folder / "shop" / "api.py").write_text(shown + API)
+    settings = "from website.settings import *\nROOT_URLCONF = 'shop.api'\n"
     (project.folder / "website" / "api_settings.py").write_text(settings)
     printed = project.manage("shell", "--settings", "website.api_settings", "--command", REQUESTS)
     *answers, refusal = printed.splitlines()[-6:]
-    assert answers == ["{'book': 'Emma', 'loans': 1}", *["405"] * 4]
-    assert refusal.startswith("library.BookLoans is read-only: create() would change rows")
+    assert answers == ["{'product': 'Emma', 'sold': 1}", *["405"] * 4]
+    assert refusal.startswith("shop.ProductSales is read-only: create() would change rows")
 
 
-def borrow(project: Project, *books: str) -> None:
-    code = f"from library.models import Loan; [Loan.objects.create(book=book) for book in {books!r}]"
+def order(project: Project, *products: str) -> None:
+    code = (
+        "from shop.models import Order, Product;"
+        f"[Order.objects.create(product=Product.objects.get(name=name)) for name in {products!r}]"
+    )
     project.manage("shell", "--command", code)

@@ -1,7 +1,6 @@
 import os
-from pathlib import Path
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+from website.databases import address
 
 SECRET_KEY = os.environ.get("SECRET_KEY", "only-for-this-example")
 DEBUG = True
@@ -9,13 +8,15 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
 
 INSTALLED_APPS = [
     "daphne",  # lets runserver serve WebSockets; without it, pages poll
+    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "django_risingwave",
     "live",  # live
-    "library",
+    "shop",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -24,6 +25,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 CONTENT_SECURITY_POLICY = {
@@ -36,22 +38,23 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
-        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
     }
 ]
 
 DATABASES = {
-    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"},
-    "risingwave": {
-        "ENGINE": "django_risingwave",
-        "HOST": os.environ.get("RISINGWAVE_HOST", "127.0.0.1"),
-        "PORT": os.environ.get("RISINGWAVE_PORT", "4566"),
-        "USER": os.environ.get("RISINGWAVE_USER", "root"),
-        "NAME": os.environ.get("RISINGWAVE_NAME", "dev"),
-    },
+    "default": {"ENGINE": "django.db.backends.postgresql", **address("DATABASE", "shop")},
+    "risingwave": {"ENGINE": "django_risingwave", **address("RISINGWAVE", "risingwave")},
 }
 DATABASE_ROUTERS = ["django_risingwave.routers.RisingWaveRouter"]
 USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "static/"
 
 LIVE_OPEN = True  # live: shows the ranking to everyone, not only to users who are logged in

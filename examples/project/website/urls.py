@@ -1,8 +1,10 @@
+from django.contrib import admin
 from django.urls import include, path
-from library import views
+from shop import views
 
 urlpatterns = [
     path("", views.index, name="index"),
-    path("borrow/", views.borrow, name="borrow"),
+    path("order/<int:pk>/", views.order, name="order"),
+    path("admin/", admin.site.urls),
     path("rankings/", include("live.urls")),  # live
 ]
