@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connections
 
+from django_risingwave.standin.catalog import forget_sql, record_sql
+from django_risingwave.standin.functions import CLEANUP, SETUP
 from django_risingwave.standin.sql import literal, quote
 from django_risingwave.streaming.publisher import MirrorError, Publisher
 
@@ -65,7 +67,7 @@ class Mirrors:
             )
         publisher = Publisher(mirror.using, self.connection)
         publisher.publish(mirror, only_columns=True)
-        editor.execute(create_table, None)
+        editor.execute("\n".join([SETUP, f"{create_table};", record_sql(mirror)]), None)
         try:
             self._subscribe(publisher)
             self._wait_for_copy(mirror)
@@ -99,7 +101,7 @@ class Mirrors:
                 self._execute(f"ALTER SUBSCRIPTION {quote(publisher.name)} REFRESH PUBLICATION")
         if is_last:
             publisher.drop()
-        editor.execute(drop_table, None)
+        editor.execute("\n".join([SETUP, f"{drop_table};", forget_sql(mirror.name), CLEANUP]), None)
 
     def drop_subscriptions(self) -> None:
         """Drop all subscriptions and their slots, so that the databases can be dropped."""

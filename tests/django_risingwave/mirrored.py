@@ -59,6 +59,7 @@ with isolate_apps("django_risingwave"):
             fields = ("id",)
 
     class ItemQuantity(MaterializedView):
+        objects: models.Manager[Any] = ReadOnlyManager()
         item = models.CharField(max_length=20, primary_key=True)
         quantity = models.BigIntegerField()
 

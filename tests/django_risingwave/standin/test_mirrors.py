@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,7 +14,8 @@ from django.db import DatabaseError, connections, transaction
 from django_risingwave.streaming.declarations import declared
 from django_risingwave.streaming.mirrors import wait_until_mirrored
 from django_risingwave.streaming.publisher import MirrorError, Publisher
-from tests.django_risingwave.mirrored import Customer, CustomerMirror, Order, OrderMirror
+from tests.django_risingwave.mirrored import Customer, CustomerMirror, ItemQuantity, Order, OrderMirror
+from tests.processes import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +75,9 @@ def test_a_mirror_has_the_rows_that_were_there_and_each_change_after_its_commit(
     first = Order.objects.create(customer=customer, item="tea", ip="2001:db8::1", note={"a": [1, None]})
     Order.objects.filter(pk=first.pk).update(at=MOMENT)
     create(shop, OrderMirror)
+    with shop.cursor() as cursor:
+        recorded = shop.standin.get_definitions(cursor)
+    assert recorded == {"mirrored_order": declared(OrderMirror).definition.create_sql(shop.ops.quote_name)}
     row = OrderMirror.objects.get()
     assert (row.pk, row.customer_id, row.item, row.price) == (first.pk, customer.pk, "tea", Decimal("1.50"))
     assert (row.at, row.ip, row.note, row.open) == (MOMENT, "2001:db8::1", {"a": [1, None]}, True)
@@ -196,3 +201,31 @@ def test_the_grants_that_django_may_not_give_are_listed(shop: Any, options: Any)
             cursor.execute("DROP ROLE django")
     assert 'ALTER ROLE "reader" REPLICATION;' in str(refused.value)
     assert 'GRANT SELECT ON "public"."mirrored_order" TO "reader";' in str(refused.value)
+
+
+def test_views_of_a_mirror_follow_it_and_notify(shop: Any) -> None:
+    Order.objects.create(item="tea", quantity=2)
+    create(shop, OrderMirror, ItemQuantity)
+    listener = shop.standin.listen()
+
+    def heard() -> dict[str, int]:
+        wait_until_mirrored()
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while ItemQuantity._meta.db_table not in listener.receive():
+            assert time.monotonic() < deadline
+        return dict(ItemQuantity.objects.values_list("item", "quantity"))
+
+    assert dict(ItemQuantity.objects.values_list("item", "quantity")) == {"tea": 2}
+    order = Order.objects.create(item="milk", quantity=3)
+    assert heard() == {"tea": 2, "milk": 3}
+    Order.objects.filter(pk=order.pk).update(item="tea")
+    assert heard() == {"tea": 5}
+    Order.objects.all().delete()
+    assert heard() == {}
+    Order.objects.create(item="tea")
+    assert heard() == {"tea": 1}
+    with connections["default"].cursor() as cursor:
+        cursor.execute("TRUNCATE mirrored_order")
+    assert heard() == {}
+    drop(shop, ItemQuantity, OrderMirror)
+    assert left_behind(shop) == []
