@@ -15,6 +15,7 @@ from django.db import connections
 from django_risingwave.standin.catalog import forget_sql, record_sql
 from django_risingwave.standin.functions import CLEANUP, SETUP
 from django_risingwave.standin.sql import literal, quote
+from django_risingwave.streaming.hidden_values import execute
 from django_risingwave.streaming.publisher import MirrorError, Publisher
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from django_risingwave.schema import DatabaseSchemaEditor
     from django_risingwave.streaming.mirrors import MirrorDefinition
 
+#: What stands for the address of the other database, which may have a password.
+_ADDRESS = "${ADDRESS}"
 #: Seconds between two looks at how far the replication is.
 _POLL_SECONDS = 0.01
 
@@ -140,9 +143,11 @@ class Mirrors:
             if cursor.fetchone() is None:
                 cursor.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [publisher.name])
             address = _connection_string(publisher.address(cursor))
-        self._execute(
-            f"CREATE SUBSCRIPTION {name} CONNECTION {literal(address)} PUBLICATION {name} "
-            f"WITH (create_slot = false, slot_name = {literal(publisher.name)})"
+        execute(
+            self.connection,
+            f"CREATE SUBSCRIPTION {name} CONNECTION '{_ADDRESS}' PUBLICATION {name} "
+            f"WITH (create_slot = false, slot_name = {literal(publisher.name)})",
+            {_ADDRESS: address},
         )
 
     def _unsubscribe(self, name: str) -> None:
@@ -150,9 +155,7 @@ class Mirrors:
         self._execute(f"DROP SUBSCRIPTION {quote(name)}")
 
     def _execute(self, sql: str) -> None:
-        """Send a statement that has a password, so that Django neither logs nor keeps it."""
-        self.connection.ensure_connection()
-        with self.connection.wrap_database_errors, self.connection.connection.cursor() as cursor:
+        with self.connection.cursor() as cursor:
             cursor.execute(sql)
 
     def _wait_for_copy(self, mirror: MirrorDefinition) -> None:

@@ -84,7 +84,9 @@ class MirrorDefinition(Definition):
         """Publish the table in PostgreSQL, and create the source if there is none. Raises MirrorError."""
         publisher = Publisher(self.using, editor.connection)
         if editor.collect_sql:
-            editor.execute(publisher.source_sql(self, hidden=True), None)
+            # Settings have the address, so that it isn't shown.
+            hidden = {key: f"${{{key}}}" for key in ("HOST", "PORT", "NAME", "USER", "PASSWORD")}
+            editor.execute(publisher.source_sql(self, hidden), None)
             return
         publisher.publish(self)
         with editor.connection.cursor() as cursor:

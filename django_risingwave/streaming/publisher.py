@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError, ProgrammingError, connections
 
+from django_risingwave.streaming.hidden_values import execute
 from django_risingwave.streaming.sessions import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from django_risingwave.base import DatabaseWrapper
     from django_risingwave.streaming.mirrors import MirrorDefinition
 
 #: The longest name of a replication slot: https://www.postgresql.org/docs/18/limits.html
 _MAX_SLOT_BYTES = 63
+#: What stands for the password in a statement.
+PASSWORD = "${PASSWORD}"  # noqa: S105 - its placeholder
 #: Seconds until a slot must be free after its reader is gone.
 _RELEASE_SECONDS = 30
 #: Seconds between two looks at a slot.
@@ -213,18 +216,8 @@ class Publisher:
 
     # RisingWave's source ---------------------------------------------------------------------------------
 
-    def source_sql(self, mirror: MirrorDefinition, *, hidden: bool = False) -> str:
-        """Return the CREATE SOURCE that all mirrors of the database share, if hidden without its values."""
-        address = dict.fromkeys(("HOST", "PORT", "USER", "PASSWORD", "NAME"), "…")
-        if not hidden:
-            with self.cursor() as cursor:
-                address = self.address(cursor)
-            if address["HOST"].startswith("/"):
-                raise MirrorError(
-                    f"RisingWave can't reach PostgreSQL at the socket {address['HOST']}. Set "
-                    f"OPTIONS['mirrored_databases'][{self.using!r}]['HOST'] of DATABASES"
-                    f"[{self.reader.alias!r}] to a host name."
-                )
+    def source_sql(self, mirror: MirrorDefinition, address: Mapping[str, str]) -> str:
+        """Return the CREATE SOURCE that all mirrors of the database share."""
         options = {
             "connector": "postgres-cdc",
             "hostname": address["HOST"],
@@ -241,11 +234,17 @@ class Publisher:
         return f"CREATE SOURCE {_quote(mirror.source_name)} WITH ({listed})"
 
     def create_source(self, mirror: MirrorDefinition) -> None:
-        """Create the source. Its SQL has a password, so Django neither logs it nor keeps it."""
-        sql = self.source_sql(mirror)
-        self.reader.ensure_connection()
-        with self.reader.wrap_database_errors, self.reader.connection.cursor() as cursor:
-            cursor.execute(sql)
+        """Create the source, with a statement whose password nothing shows. Raises MirrorError."""
+        with self.cursor() as cursor:
+            address = self.address(cursor)
+        if address["HOST"].startswith("/"):
+            raise MirrorError(
+                f"RisingWave can't reach PostgreSQL at the socket {address['HOST']}. Set "
+                f"OPTIONS['mirrored_databases'][{self.using!r}]['HOST'] of DATABASES[{self.reader.alias!r}] "
+                "to a host name."
+            )
+        sql = self.source_sql(mirror, address | {"PASSWORD": PASSWORD})
+        execute(self.reader, sql, {PASSWORD: address["PASSWORD"]})
 
 
 def _table(mirror: MirrorDefinition) -> str:
