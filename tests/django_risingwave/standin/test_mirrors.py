@@ -77,7 +77,9 @@ def test_a_mirror_has_the_rows_that_were_there_and_each_change_after_its_commit(
     create(shop, OrderMirror)
     with shop.cursor() as cursor:
         recorded = shop.standin.get_definitions(cursor)
-    assert recorded == {"mirrored_order": declared(OrderMirror).definition.create_sql(shop.ops.quote_name)}
+    definition = declared(OrderMirror).definition
+    assert definition is not None
+    assert recorded == {"mirrored_order": definition.create_sql(shop.ops.quote_name)}
     row = OrderMirror.objects.get()
     assert (row.pk, row.customer_id, row.item, row.price) == (first.pk, customer.pk, "tea", Decimal("1.50"))
     assert (row.at, row.ip, row.note, row.open) == (MOMENT, "2001:db8::1", {"a": [1, None]}, True)

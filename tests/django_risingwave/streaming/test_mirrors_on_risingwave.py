@@ -23,10 +23,17 @@ if TYPE_CHECKING:
     from tests.django_risingwave.conftest import Disguise
 
 NAME = "mirrors_of_this_test"
-ADDRESS = {"HOST": "postgres", "PORT": 5433, "PASSWORD": "it's secret", "SLOT": NAME, "ssl.mode": "required"}
+ADDRESS = {
+    "HOST": "postgres",
+    "PORT": 5433,
+    "NAME": "shop",
+    "PASSWORD": "it's secret",
+    "SLOT": NAME,
+    "ssl.mode": "required",
+}
 SOURCE = (
     "CREATE SOURCE \"mirrors_of_default\" WITH (connector = 'postgres-cdc', hostname = 'postgres', "
-    "port = '5433', username = 'postgres', password = '${PASSWORD}', database.name = 'dashboard', "
+    "port = '5433', username = 'postgres', password = '${PASSWORD}', database.name = 'shop', "
     f"schema.name = 'public', slot.name = '{NAME}', publication.name = '{NAME}', "
     "publication.create.enable = 'false', ssl.mode = 'required')"
 )
