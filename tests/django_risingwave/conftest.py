@@ -206,3 +206,19 @@ def thing(standin: DatabaseWrapper, both_servers: Disguise | None) -> Any:
     yield table
     if both_servers:
         assert both_servers.rejected() == []
+
+
+@pytest.fixture(
+    params=[
+        "as the stand-in",
+        "as RisingWave",
+        pytest.param("on RisingWave", marks=pytest.mark.risingwave),
+    ]
+)
+def each_server(request: pytest.FixtureRequest) -> DatabaseWrapper:
+    """Run the test on the stand-in, on a double of RisingWave, and on a real one if there is one."""
+    if request.param == "as RisingWave":
+        request.getfixturevalue("double")
+    name = "risingwave" if request.param == "on RisingWave" else "standin"
+    connection: DatabaseWrapper = request.getfixturevalue(name)
+    return connection

@@ -75,13 +75,6 @@ def inspect(*names: str) -> str:
     return out.getvalue()
 
 
-@pytest.fixture(params=["as the stand-in", "as RisingWave"])
-def server(request: pytest.FixtureRequest, standin: DatabaseWrapper) -> DatabaseWrapper:
-    if request.param == "as RisingWave":
-        request.getfixturevalue("double")
-    return standin
-
-
 @pytest.fixture(autouse=True)
 def path() -> Iterator[None]:
     before = list(sys.path)
@@ -90,7 +83,7 @@ def path() -> Iterator[None]:
 
 
 def test_declared_models_come_back_from_the_server(
-    server: DatabaseWrapper, tmp_path: Path, settings: Any
+    each_server: DatabaseWrapper, tmp_path: Path, settings: Any
 ) -> None:
     shop = App(tmp_path, settings, SHOP)
     shop.migrate()
@@ -108,8 +101,42 @@ def test_declared_models_come_back_from_the_server(
             assert found.definition
             assert found.definition.same_as(declaration.definition)
             # The stand-in's views have no indexes.
-            assert theirs[table]._meta.indexes == (model._meta.indexes if server.is_risingwave else [])
+            assert theirs[table]._meta.indexes == (model._meta.indexes if each_server.is_risingwave else [])
 
     written.migrate()
     assert not written.has_changes()
     assert written.check(fail_level="WARNING") == ""
+
+
+def test_names_that_python_or_django_refuse_are_changed(
+    each_server: DatabaseWrapper, tmp_path: Path, settings: Any
+) -> None:
+    with each_server.cursor() as cursor:
+        cursor.execute(
+            'CREATE TABLE "2024 sales" ("pk" int, "Class" int, "save" varchar, PRIMARY KEY ("pk", "Class"))'
+        )
+        cursor.execute('CREATE TABLE "none" (id int PRIMARY KEY, objects int)')
+        cursor.execute('CREATE TABLE "source" (id int PRIMARY KEY)')
+        cursor.execute('CREATE TABLE "so_urce" (id int PRIMARY KEY)')
+    app = App(tmp_path, settings, inspect())
+    models = app.models()
+    assert {table: model.__name__ for table, model in models.items()} == {
+        "2024 sales": "Model2024Sales",
+        "none": "ModelNone",
+        "so_urce": "SoUrce",
+        "source": "ModelSource",
+    }
+    sales: Any = models["2024 sales"]
+    assert [field.name for field in sales._meta.pk_fields] == ["pk_field", "class_field"]
+    sales.objects.create(pk_field=1, class_field=2, save_field="x")
+    assert sales.objects.get(pk=(1, 2)).save_field == "x"
+    app.migrate()
+    assert not app.has_changes()
+
+
+def test_a_user_may_name_the_relations(each_server: DatabaseWrapper, tmp_path: Path, settings: Any) -> None:
+    App(tmp_path, settings, SHOP).migrate()
+    text = inspect("a_large", "orders")
+    assert text.index("'a_large'") < text.index("'orders'")
+    assert "'z_turnover'" not in text
+    assert "django_migrations" not in text

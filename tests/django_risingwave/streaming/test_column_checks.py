@@ -24,21 +24,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def orders(standin: DatabaseWrapper) -> Iterator[None]:
-    with standin.cursor() as cursor:
+def orders(connection: DatabaseWrapper) -> Iterator[None]:
+    with connection.cursor() as cursor:
         cursor.execute(
             "CREATE TABLE orders (itemid integer, qty smallint, price double precision, state varchar,"
             " placed_at timestamptz, local timestamp, dt date, data jsonb, raw bytea, tags varchar[])"
         )
     with isolate_apps("django_risingwave"):
         yield
-
-
-@pytest.fixture(params=["as the stand-in", "as RisingWave"])
-def server(request: pytest.FixtureRequest, standin: DatabaseWrapper) -> DatabaseWrapper:
-    if request.param == "as RisingWave":
-        request.getfixturevalue("double")
-    return standin
 
 
 def view(**fields: models.Field[Any, Any]) -> type[models.Model]:
@@ -61,21 +54,23 @@ def findings(connection: DatabaseWrapper, model: type[models.Model], query: str)
     return str(caught.value).splitlines()
 
 
-def test_a_column_of_another_type_is_named_with_a_cast_and_a_field(server: DatabaseWrapper) -> None:
+def test_a_column_of_another_type_is_named_with_a_cast_and_a_field(each_server: DatabaseWrapper) -> None:
     model = view(turnover=models.DecimalField(max_digits=28, decimal_places=10))
     query = "SELECT itemid AS item, sum(qty * price) AS turnover FROM orders GROUP BY itemid"
-    (found,) = findings(server, model, query)
+    (found,) = findings(each_server, model, query)
     assert found == (
         'Materialized view sales: field "turnover" is a DecimalField, but the column "turnover" is a double '
         "precision. Cast it in the query, (…)::numeric, or use a FloatField."
     )
-    check(server, model, query.replace("qty * price", "(qty * price)::numeric"))
+    check(each_server, model, query.replace("qty * price", "(qty * price)::numeric"))
 
 
-def test_a_field_without_a_column_is_named_with_the_columns_that_there_are(server: DatabaseWrapper) -> None:
+def test_a_field_without_a_column_is_named_with_the_columns_that_there_are(
+    each_server: DatabaseWrapper,
+) -> None:
     model = view(turnover=models.FloatField(), state=models.TextField())
     (found,) = findings(
-        server, model, "SELECT itemid AS item, sum(price) AS total, state FROM orders GROUP BY 1, 3"
+        each_server, model, "SELECT itemid AS item, sum(price) AS total, state FROM orders GROUP BY 1, 3"
     )
     assert found == (
         'Materialized view sales: field "turnover" has no column "turnover". The query\'s columns are '
@@ -83,10 +78,12 @@ def test_a_field_without_a_column_is_named_with_the_columns_that_there_are(serve
     )
 
 
-def test_all_findings_are_in_one_error(server: DatabaseWrapper) -> None:
+def test_all_findings_are_in_one_error(each_server: DatabaseWrapper) -> None:
     model = view(a=models.IntegerField(), b=models.TextField())
     found = findings(
-        server, model, "SELECT itemid AS item, count(*) AS a, dt AS b, 1 + 1, 2 + 2 FROM orders GROUP BY 1, 3"
+        each_server,
+        model,
+        "SELECT itemid AS item, count(*) AS a, dt AS b, 1 + 1, 2 + 2 FROM orders GROUP BY 1, 3",
     )
     assert len(found) == 3
     assert found[0] == "Materialized view sales: a column of the query has no name. Give it one with AS."
@@ -94,16 +91,16 @@ def test_all_findings_are_in_one_error(server: DatabaseWrapper) -> None:
     assert "(…)::varchar, or use a DateField." in found[2]
 
 
-def test_two_columns_of_one_name_are_refused(server: DatabaseWrapper) -> None:
-    found = findings(server, view(), "SELECT itemid AS item, qty AS item FROM orders")
+def test_two_columns_of_one_name_are_refused(each_server: DatabaseWrapper) -> None:
+    found = findings(each_server, view(), "SELECT itemid AS item, qty AS item FROM orders")
     assert found[0] == (
         'Materialized view sales: 2 columns of the query are named "item". Rename the others with AS.'
     )
 
 
-def test_fields_take_the_columns_of_their_types(server: DatabaseWrapper) -> None:
+def test_fields_take_the_columns_of_their_types(each_server: DatabaseWrapper) -> None:
     check(
-        server,
+        each_server,
         view(
             item=models.BigIntegerField(primary_key=True),
             small=models.PositiveIntegerField(),
@@ -159,8 +156,10 @@ def test_a_column_without_a_field_is_logged(standin: DatabaseWrapper, caplog: An
     ]
 
 
-def test_comments_percent_signs_and_semicolons_in_the_query_do_no_harm(server: DatabaseWrapper) -> None:
-    check(server, view(), "SELECT itemid AS item FROM orders WHERE state LIKE '100 %s' -- all of it\n ;\n")
+def test_comments_percent_signs_and_semicolons_in_the_query_do_no_harm(each_server: DatabaseWrapper) -> None:
+    check(
+        each_server, view(), "SELECT itemid AS item FROM orders WHERE state LIKE '100 %s' -- all of it\n ;\n"
+    )
 
 
 def test_a_query_that_the_server_refuses_is_left_to_its_create(standin: DatabaseWrapper) -> None:

@@ -59,15 +59,8 @@ class Elsewhere(ReadOnlyModel):
 """
 
 
-@pytest.fixture(params=["as the stand-in", "as RisingWave"])
-def server(request: pytest.FixtureRequest, standin: DatabaseWrapper) -> DatabaseWrapper:
-    if request.param == "as RisingWave":
-        request.getfixturevalue("double")
-    return standin
-
-
 @pytest.fixture
-def shop(server: DatabaseWrapper, tmp_path: Path, settings: Any) -> App:
+def shop(each_server: DatabaseWrapper, tmp_path: Path, settings: Any) -> App:
     """The app, migrated."""
     app = App(tmp_path, settings, SHOP)
     app.migrate()
@@ -98,7 +91,9 @@ def test_nothing_is_reported_after_migrate(shop: App) -> None:
     assert shop.check(fail_level="WARNING") == ""
 
 
-def test_each_missing_relation_is_an_error(server: DatabaseWrapper, tmp_path: Path, settings: Any) -> None:
+def test_each_missing_relation_is_an_error(
+    each_server: DatabaseWrapper, tmp_path: Path, settings: Any
+) -> None:
     found = findings(App(tmp_path, settings, SHOP))
     assert "(django_risingwave.E021) There is no table orders in DATABASES['risingwave']." in found
     assert "(django_risingwave.E021) There is no materialized view quantity in" in found
@@ -160,8 +155,8 @@ def test_a_view_with_other_columns_over_another_table_is_an_error(
     assert "E024) There is no subscription quantity_changes on quantity." in found
 
 
-def test_a_missing_index_is_an_error(shop: App, server: DatabaseWrapper) -> None:
-    run(server, "DROP INDEX orders_item")
+def test_a_missing_index_is_an_error(shop: App, each_server: DatabaseWrapper) -> None:
+    run(each_server, "DROP INDEX orders_item")
     assert "(django_risingwave.E025) There is no index orders_item on orders." in findings(shop)
 
 
