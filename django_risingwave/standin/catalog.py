@@ -65,7 +65,7 @@ _READERS = f"""/* standin.catalog */
     WHERE depth > 0 AND relkind IN ('m', 'v')
     GROUP BY name ORDER BY 2, 3, 1
 """
-# The functions of time are those that RisingWave knows, as PostgreSQL writes them.
+# The functions of time are those that RisingWave knows, as PostgreSQL writes them outside of strings.
 _MOVING = """/* standin.catalog */
     WITH RECURSIVE reads (name, relation) AS (
         SELECT name, to_regclass(quote_ident(name))::oid FROM unnest(%s::text[]) AS name
@@ -79,7 +79,8 @@ _MOVING = """/* standin.catalog */
     SELECT DISTINCT name
     FROM reads JOIN pg_catalog.pg_class ON pg_class.oid = relation
     WHERE relkind = 'v'
-        AND pg_catalog.pg_get_viewdef(relation) ~ '\\mnow\\(\\)|\\mCURRENT_(DATE|TIMESTAMP)|\\mLOCALTIMESTAMP'
+        AND regexp_replace(pg_catalog.pg_get_viewdef(relation), $$'(''|[^'])*'$$, '', 'g') ~
+            '\\mnow\\(\\)|\\mCURRENT_(DATE|TIMESTAMP)|\\mLOCALTIMESTAMP'
 """
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Protocol, cast
 
 from django.db import connections
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
     from django_risingwave.streaming.notifications import Notifications
     from django_risingwave.streaming.selectable_event import SelectableEvent
+
+#: Seconds between two reads of a view with now() on the stand-in. RisingWave removes rows that are too old at
+#: its next barrier, by default each second.
+MOVING_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +53,8 @@ class ChangeListener:
         """
         self.connection.ensure_connection()
         if standin := self.connection.standin:
-            self._source = _NotifiedChanges(standin.listen(), self.relations)
+            moving = standin.get_moving(self.relations)
+            self._source = _NotifiedChanges(standin.listen(), self.relations, moving)
             self.heard = self.relations
         else:
             subscriptions = self._find_subscriptions()
@@ -103,17 +109,33 @@ class _ChangeSource(Protocol):
 
 
 class _NotifiedChanges:
-    """Receives the names that the stand-in's triggers send."""
+    """Receives the names that the stand-in's triggers send.
 
-    def __init__(self, notifications: Notifications, relations: frozenset[str]) -> None:
+    Nothing tells when the rows of a view with now() change, so `moving` views count as changed each second.
+    """
+
+    def __init__(
+        self, notifications: Notifications, relations: frozenset[str], moving: frozenset[str]
+    ) -> None:
         self._notifications = notifications
         self._relations = relations
+        self._moving = moving
+        self._moved_at = time.monotonic()
 
     def wait(self, timeout: float, wake: SelectableEvent) -> set[str]:
-        if names := self._notifications.receive() & self._relations:
+        if names := self._receive():
             return names
+        if self._moving:
+            timeout = min(timeout, max(self._moved_at + MOVING_SECONDS - time.monotonic(), 0))
         wake.wait(timeout, self._notifications)
-        return self._notifications.receive() & self._relations
+        return self._receive()
+
+    def _receive(self) -> set[str]:
+        names = self._notifications.receive() & self._relations
+        if self._moving and time.monotonic() >= self._moved_at + MOVING_SECONDS:
+            self._moved_at = time.monotonic()
+            names |= self._moving
+        return names
 
     def close(self) -> None:
         """Do nothing: the connection is the caller's, and listens until it is closed."""
