@@ -107,8 +107,9 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
     def get_object_kinds(self, cursor: Any) -> dict[str, str]:
         """Return the kind of each relation, subscription and sink by name, such as "table" or "sink"."""
         subscriptions = dict.fromkeys(self.get_subscription_sources(cursor), "subscription")
-        if not self.connection.is_risingwave:
-            return subscriptions | self.get_relation_kinds(cursor)
+        if standin := self.connection.standin:
+            sinks = dict.fromkeys(standin.get_sinks(cursor), "sink")
+            return subscriptions | sinks | standin.get_relation_kinds(cursor)
         cursor.execute(_TABLES_AND_SINKS, [])
         return subscriptions | dict(cursor.fetchall())
 
@@ -190,6 +191,14 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
             )
             for column in cursor.description
         ]
+
+    def get_column_names(self, cursor: Any, table_name: str) -> set[str]:
+        """Return the names of a relation's columns, without a query of the relation, which a source answers.
+
+        Works on both servers.
+        """
+        cursor.execute(_NULLABLE, [table_name])
+        return {name for name, _ in cursor.fetchall()}
 
     def get_sequences(self, cursor: Any, table_name: str, table_fields: Any = ()) -> Any:
         """Return nothing on RisingWave, which has no sequences."""

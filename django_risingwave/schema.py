@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import NotSupportedError, ProgrammingError
 
 from django_risingwave.fields import has_generated_columns
+from django_risingwave.streaming.altering_connectors import ConnectorChanges
 from django_risingwave.streaming.building import in_background, wait_until_built
 from django_risingwave.streaming.hidden_values import execute, read_environment
 from django_risingwave.streaming.rebuilding import rebuild
@@ -173,11 +174,19 @@ class DatabaseSchemaEditor(TableCopyEditor):
     def replace_streaming_objects(
         self, changes: Sequence[tuple[Definition, Definition]], *, cascade: bool = False
     ) -> None:
-        """Change the definitions of materialized views, each from the first to the second of its pair.
+        """Change the definitions of streaming objects, each from the first to the second of its pair.
 
-        What stands on them is built again: see streaming/rebuilding.py. With `cascade`, what can't be built
+        Relations with a connector are altered in place: see streaming/altering_connectors.py. What stands on
+        materialized views is built again: see streaming/rebuilding.py. With `cascade`, what can't be built
         again is dropped. Raises NotSupportedError before any change if that would be needed without it.
         """
+        connectors = ConnectorChanges(self, changes)
+        connectors.add_columns()
+        if connectors.others:
+            self._replace_views(connectors.others, cascade=cascade)
+        connectors.drop_columns()
+
+    def _replace_views(self, changes: Sequence[tuple[Definition, Definition]], *, cascade: bool) -> None:
         for old, new in changes:
             if (old.kind, old.name) != (new.kind, new.name) or new.kind != "MATERIALIZED VIEW":
                 raise NotSupportedError(

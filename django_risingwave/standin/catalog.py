@@ -109,6 +109,11 @@ def get_definitions(cursor: Any) -> dict[str, Definition]:
     }
 
 
+def get_names(cursor: Any, kind: type[Definition]) -> list[str]:
+    """Return the names of the recorded objects of a kind."""
+    return [name for name, recorded in _recorded(cursor, "name, class") if recorded == kind.__name__]
+
+
 def get_statements(cursor: Any) -> dict[str, str]:
     """Return the statement that creates each recorded object on RisingWave, by its name."""
     return dict(_recorded(cursor, "name, sql"))
@@ -135,7 +140,8 @@ def record_sql(definition: Definition) -> str:
     values = (
         literal(definition.name),
         literal(type(definition).__name__),
-        literal(json.dumps(arguments)),
+        # Values of options may be objects, which only their text is kept of: nothing is made of it again.
+        literal(json.dumps(arguments, default=str)),
         literal(definition.create_sql(quote)),
     )
     return f"INSERT INTO {DEFINITIONS} (name, class, arguments, sql) VALUES ({', '.join(values)});"

@@ -1,26 +1,24 @@
 """The stand-in's sources, tables with a connector, sinks and secrets.
 
-A relation with a connector is a plain table with the same columns, into which tests insert rows. Sinks and
-secrets are recorded, and do nothing.
+A relation with a connector is a plain table with the same columns, into which tests insert rows. Sinks are
+recorded and send nothing, and secrets are nothing at all.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import NotSupportedError
 
 from django_risingwave.standin.sql import join, quote
 from django_risingwave.streaming.connectors import ConnectorTableDefinition
-from django_risingwave.streaming.sinks import SinkDefinition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from django_risingwave.schema import DatabaseSchemaEditor
     from django_risingwave.streaming.connectors import ConnectorDefinition
-    from django_risingwave.streaming.secrets import SecretDefinition
+    from django_risingwave.streaming.sinks import SinkDefinition
 
 logger = logging.getLogger(__name__)
 
@@ -45,21 +43,11 @@ def drop_table_sql(definition: ConnectorDefinition) -> str:
     return f"DROP TABLE {quote(definition.name)};"
 
 
-def check(definition: SinkDefinition | SecretDefinition) -> None:
-    """Say that the object does nothing. Raises NotSupportedError for a sink into a table."""
-    if not isinstance(definition, SinkDefinition):
-        return
+def check_sink(definition: SinkDefinition) -> None:
+    """Say that the sink sends nothing. Raises NotSupportedError for a sink into a table."""
     if definition.into is not None:
         raise NotSupportedError(
             f"The stand-in doesn't support sink {definition.name!r}, whose rows would be missing in table "
             f"{definition.into!r}. Use a RisingWave server, or declare a materialized view of the rows."
         )
     logger.warning("sink %s: sends nothing, because the server is the stand-in", definition.name)
-
-
-def add_columns(editor: DatabaseSchemaEditor, old: ConnectorDefinition, new: Any) -> None:
-    """Add the new columns. Raises NotSupportedError if anything else differs."""
-    for name, column_type in old.added_columns(new).items():
-        editor.execute(
-            f"ALTER TABLE {quote(old.name)} ADD COLUMN IF NOT EXISTS {quote(name)} {column_type}", None
-        )

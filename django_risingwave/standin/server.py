@@ -8,7 +8,7 @@ from django_risingwave.standin import catalog, changes, connectors
 from django_risingwave.standin.functions import CHANNEL, CLEANUP, REFRESH, SETUP
 from django_risingwave.standin.mirrors import Mirrors
 from django_risingwave.standin.sql import quote
-from django_risingwave.streaming.connectors import ConnectorDefinition
+from django_risingwave.streaming.connectors import ConnectorDefinition, SourceDefinition
 from django_risingwave.streaming.definitions import (
     LeadingRowsDefinition,
     MaterializedViewDefinition,
@@ -53,8 +53,13 @@ class StandIn:
                 self._mirrors().create(definition, editor)
             case ConnectorDefinition():
                 editor.execute(connectors.create_table_sql(definition), None)
-            case SinkDefinition() | SecretDefinition():
-                connectors.check(definition)
+                self.record(definition, editor)
+            case SinkDefinition():
+                connectors.check_sink(definition)
+                self.record(definition, editor)
+            case SecretDefinition():
+                # Nothing needs its value.
+                pass
             case _:
                 raise _unsupported(definition)
 
@@ -74,10 +79,21 @@ class StandIn:
                 self._mirrors().drop(definition, editor)
             case ConnectorDefinition():
                 editor.execute(connectors.drop_table_sql(definition), None)
-            case SinkDefinition() | SecretDefinition():
+                self._forget(definition, editor)
+            case SinkDefinition():
+                self._forget(definition, editor)
+            case SecretDefinition():
                 pass
             case _:
                 raise _unsupported(definition)
+
+    def record(self, definition: Definition, editor: DatabaseSchemaEditor) -> None:
+        """Record a definition, in place of an earlier one of the same name."""
+        statements = [SETUP, catalog.forget_sql(definition.name), catalog.record_sql(definition)]
+        editor.execute("\n".join(statements), None)
+
+    def _forget(self, definition: Definition, editor: DatabaseSchemaEditor) -> None:
+        editor.execute("\n".join([SETUP, catalog.forget_sql(definition.name), CLEANUP]), None)
 
     def _create_view(
         self,
@@ -185,8 +201,13 @@ class StandIn:
             return catalog.get_moving(cursor, relations)
 
     def get_relation_kinds(self, cursor: Any) -> dict[str, str]:
-        """Return "table", "materialized view" or "view" by name."""
-        return catalog.get_relation_kinds(cursor)
+        """Return "table", "materialized view", "view" or "source" by name."""
+        sources = dict.fromkeys(catalog.get_names(cursor, SourceDefinition), "source")
+        return catalog.get_relation_kinds(cursor) | sources
+
+    def get_sinks(self, cursor: Any) -> set[str]:
+        """Return the names of the sinks, which send nothing here."""
+        return set(catalog.get_names(cursor, SinkDefinition))
 
     def get_dependents(self, cursor: Any, table_name: str) -> dict[str, str]:
         """Return the kind of each view that reads a table, by name."""

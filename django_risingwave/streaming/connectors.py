@@ -7,8 +7,8 @@ create_table.rs at v3.0.3.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import NotSupportedError
 
@@ -53,6 +53,8 @@ class ConnectorDefinition(Definition):
     """
 
     is_altered_in_place = True
+    #: Whether RisingWave can drop a column. A source has only ALTER SOURCE … ADD COLUMN.
+    can_drop_columns: ClassVar[bool] = False
 
     columns: Mapping[str, str]
     connector: Mapping[str, Option]
@@ -174,25 +176,32 @@ class ConnectorDefinition(Definition):
         options = {**self.connector, **self.encode_options}
         return {secret.name: secret for secret in secrets_of(options)}
 
-    def added_columns(self, new: Definition) -> dict[str, str]:
-        """Return the columns that the new definition has in addition, with their types.
+    def changed_columns(self, new: Definition) -> tuple[dict[str, str], list[str]]:
+        """Return the columns that the new definition has in addition, with their types, and those it lacks.
 
         Raises NotSupportedError if anything else differs, which RisingWave can't change in place. A copy that
         takes the relation's place would read the topic again from its beginning, or miss what came before.
         """
-        if isinstance(new, type(self)):
+        if isinstance(new, type(self)) and _without_columns(self) == _without_columns(new):
             added = {name: kind for name, kind in new.columns.items() if name not in self.columns}
-            is_same = {**self.columns, **added} == new.columns and replace(self, columns=new.columns) == new
-            if is_same:
-                return added
+            kept = {name: kind for name, kind in self.columns.items() if name in new.columns}
+            dropped = [name for name in self.columns if name not in new.columns]
+            if {**kept, **added} == new.columns and not (dropped and not self.can_drop_columns):
+                return added, dropped
         raise NotSupportedError(
-            f"{self._owner} can't be changed, except for added columns. Declare the new one in a model with "
-            "another db_table, let the views read that, and then delete this model."
+            f"{self._owner} can't be changed, except for {self._changeable}. Declare the new one in a model "
+            "with another db_table, let the views read that, and then delete this model."
         )
 
-    def add_column_sql(self, column: str, quote_name: Callable[[str], str], column_type: str) -> str:
-        """Return the statement that adds a column."""
-        return f"ALTER {self.kind} {quote_name(self.name)} ADD COLUMN {quote_name(column)} {column_type}"
+    @property
+    def _changeable(self) -> str:
+        return "added and removed columns" if self.can_drop_columns else "added columns"
+
+
+def _without_columns(definition: Definition) -> dict[str, Any]:
+    return {
+        item.name: getattr(definition, item.name) for item in fields(definition) if item.name != "columns"
+    }
 
 
 @dataclass(frozen=True)
@@ -212,6 +221,7 @@ class ConnectorTableDefinition(ConnectorDefinition):
     """A table that keeps the rows of its connector. INSERT, UPDATE and DELETE work too."""
 
     kind = "TABLE"
+    can_drop_columns = True
 
     append_only: bool = False
     on_conflict: str | None = None

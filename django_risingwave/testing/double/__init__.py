@@ -6,6 +6,7 @@ is refused by the rules in ../statements/. Modules:
 
     messages        the protocol's messages
     translation     the statement that PostgreSQL is sent in place of RisingWave's
+    connectors      sources, tables with a connector, and secrets
     subscriptions   cursors over the changes of a view, which PostgreSQL doesn't have
     attached        sinks and indexes of views, which PostgreSQL doesn't have either, and changed names
     answers         PostgreSQL's answer in the form of RisingWave's

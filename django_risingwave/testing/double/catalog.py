@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django_risingwave.standin.functions import CHANNEL
 from django_risingwave.testing.double.attached import catalog_rows
+from django_risingwave.testing.double.connectors import SOURCE
 
 if TYPE_CHECKING:
     from django_risingwave.testing.double.server import Double
@@ -30,7 +31,9 @@ CREATE VIEW rw_catalog.rw_relations AS
     END AS definition, relacl::text[] AS acl
     FROM pg_class,
         LATERAL (SELECT CASE
-            WHEN relkind = 'r' AND relname LIKE 'source%' THEN 'source'
+            WHEN relkind = 'r' AND (
+                relname LIKE 'source%' OR obj_description(oid, 'pg_class') = '{SOURCE}'
+            ) THEN 'source'
             WHEN relkind = 'r' THEN 'table'
             WHEN relkind = 'm' OR relkind = 'v' AND (
                 obj_description(oid, 'pg_class') = '{MATERIALIZED}'

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from django_risingwave.standin.functions import CHANNEL
-from django_risingwave.testing.double import messages
+from django_risingwave.testing.double import connectors, messages
 from django_risingwave.testing.double.answers import Batch, Exchange, PassedOn
 from django_risingwave.testing.double.attached import Attached
 from django_risingwave.testing.double.catalog import SETUP
@@ -51,6 +51,9 @@ class Double:
         self.views: set[str] = set()
         self.sinks: dict[str, str] = {}
         self.view_indexes: dict[str, tuple[str, str]] = {}
+        #: The secrets. Without a licence for them, CREATE SECRET is refused.
+        self.secrets: set[str] = set()
+        self.is_licensed = False
         self.sessions: list[Session] = []
         #: Guards the attributes below, and is notified when they change.
         self.changed = threading.Condition()
@@ -239,7 +242,7 @@ class Session:
             return recorded_answer(found[0])
         if not found and exchange.is_looked_up and (refused := found_by_rules(sql)):
             return messages.fields(b"E", refused)
-        if (translated := self._attached.translate(sql)) is not None:
+        if translated := self._attached.translate(sql) or connectors.translate(sql, self.double):
             return translated
         if sql == "FLUSH":
             with self.double.changed:

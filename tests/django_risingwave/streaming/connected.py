@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from django.test.utils import isolate_apps
 
 from django_risingwave.fields import RowIdField
-from django_risingwave.models import ConnectorTable, Source
+from django_risingwave.models import ConnectorTable, ReadOnlyManager, Source
 from django_risingwave.streaming.declarations import declared
 from django_risingwave.streaming.secrets import Environment, Secret
 from django_risingwave.streaming.sinks import Sink
@@ -26,6 +26,8 @@ KAFKA = {
 with isolate_apps("django_risingwave"):
 
     class Click(Source):
+        objects: ClassVar[ReadOnlyManager[Any]]
+
         click_id = models.TextField(primary_key=True)
         page = models.TextField()
         arrived_at = models.DateTimeField()
@@ -39,6 +41,8 @@ with isolate_apps("django_risingwave"):
             include = {"timestamp": "arrived_at"}  # noqa: RUF012 - as users write it
 
     class Payment(ConnectorTable):
+        objects: ClassVar[models.Manager[Any]]
+
         payment_id = models.BigIntegerField(primary_key=True)
         amount = models.DecimalField(max_digits=12, decimal_places=2)
         trace = models.TextField(null=True)
@@ -58,6 +62,8 @@ with isolate_apps("django_risingwave"):
 
     class Reading(ConnectorTable):
         """Measurements without a key, which only arrive."""
+
+        objects: ClassVar[models.Manager[Any]]
 
         row_id = RowIdField()
         measured_at = models.DateTimeField()

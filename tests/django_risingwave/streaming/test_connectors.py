@@ -180,10 +180,11 @@ def test_definitions_survive_a_migration_file() -> None:
         assert eval(text, namespace) == definition
 
 
-def test_only_added_columns_change_a_relation_in_place() -> None:
-    old = table()
-    assert old.added_columns(table(columns={"a": "text", "b": "date"})) == {"b": "date"}
-    assert old.add_column_sql("b", '"{}"'.format, "date") == 'ALTER TABLE "t" ADD COLUMN "b" date'
+def test_only_columns_change_a_relation_in_place() -> None:
+    more = {"a": "text", "b": "date"}
+    assert table().changed_columns(table(columns=more)) == ({"b": "date"}, [])
+    assert table(columns=more).changed_columns(table()) == ({}, ["b"])
+    assert source().changed_columns(source(columns=more)) == ({"b": "date"}, [])
     for new in [
         table(columns={"a": "bigint"}),
         table(columns={"b": "text"}, primary_key=["b"]),
@@ -191,8 +192,10 @@ def test_only_added_columns_change_a_relation_in_place() -> None:
         table(columns={"a": "text", "o": "text"}, include={"offset": "o"}),
         replace(source(), name="t"),
     ]:
-        with pytest.raises(NotSupportedError, match=r"Table 't' can't be changed, except for added columns"):
-            old.added_columns(new)
+        with pytest.raises(NotSupportedError, match="Table 't' can't be changed, except for added and rem"):
+            table().changed_columns(new)
+    with pytest.raises(NotSupportedError, match=r"Source 's' can't be changed, except for added columns\."):
+        source(columns=more).changed_columns(source())
 
 
 def test_a_secret_is_created_only_where_a_declaration_has_its_value() -> None:
