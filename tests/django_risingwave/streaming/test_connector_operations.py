@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,10 @@ from django.db import DatabaseError, NotSupportedError, ProgrammingError
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.migrations.writer import OperationWriter
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from django_risingwave.models import ReadOnlyError
+from django_risingwave.streaming.changes import ChangeListener
 from django_risingwave.streaming.connector_operations import CreateSecret, CreateSink, DropSecret, DropSink
 from django_risingwave.streaming.model_operations import (
     AlterStreamingModels,
@@ -20,15 +24,20 @@ from django_risingwave.streaming.model_operations import (
     StreamingModelChange,
 )
 from django_risingwave.streaming.secrets import Environment, Secret, SecretDefinition
+from django_risingwave.streaming.selectable_event import SelectableEvent
+from django_risingwave.streaming.views import ViewDefinition
+from django_risingwave.testing.messages import deliver
 from tests.django_risingwave.conftest import doubled
 from tests.django_risingwave.streaming.connected import Click, Payment, Reading, create_sql, definition_of
 from tests.django_risingwave.streaming.migrating import LABEL
+from tests.processes import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from django_risingwave.base import DatabaseWrapper
     from django_risingwave.testing.double import Double
+    from tests.django_risingwave.conftest import Disguise
 
 PASSWORD = "it's a s3cret"
 BLACKHOLE: dict[str, Any] = {
@@ -254,3 +263,26 @@ def test_operations_survive_a_migration_file() -> None:
         assert written["written"].definition == operation.definition
         assert operation.describe().split()[-1] == operation.definition.name
     assert "kafka_password" in create_sql(operation.definition)
+
+
+def test_a_view_over_a_source_has_the_messages_that_a_test_delivers(standin: DatabaseWrapper) -> None:
+    migrate(standin, creating(Click))
+    view = ViewDefinition("page_clicks", "SELECT page, count(*) AS clicks FROM clicks GROUP BY page")
+    with standin.schema_editor() as editor:
+        editor.create_streaming_object(view)
+    with closing(ChangeListener("risingwave", ["page_clicks"])) as listener, closing(SelectableEvent()) as ev:
+        assert listener.start()
+        now = timezone.now()
+        deliver(*(Click(click_id=str(number), page="/a", arrived_at=now) for number in range(2)))
+        assert listener.wait(DEADLINE_SECONDS, ev) == {"page_clicks"}
+    with standin.cursor() as cursor:
+        cursor.execute("SELECT page, clicks FROM page_clicks")
+        assert cursor.fetchall() == [("/a", 2)]
+    assert Click.objects.get(click_id="1").arrived_at == now
+    with pytest.raises(ReadOnlyError):
+        Click.objects.create(click_id="3", page="/a", arrived_at=now)
+
+
+def test_messages_for_risingwave_are_sent_to_its_connector(disguise: Disguise) -> None:
+    with pytest.raises(NotSupportedError, match=r"send messages to the connector of Click\."):
+        deliver(Click(click_id="1"))
