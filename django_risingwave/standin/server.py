@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from django.db import Error, NotSupportedError
@@ -114,14 +115,7 @@ class StandIn:
         """
         from django_risingwave.standin.replacing import replace_sql  # noqa: PLC0415 - imports sqlglot
 
-        views = []
-        for old, new in pairs:
-            if isinstance(old, ConnectorDefinition):
-                connectors.add_columns(editor, old, new)
-            else:
-                views.append((_as_view(old), _as_view(new)))
-        if not views:
-            return
+        views = [(_as_view(old), _as_view(new)) for old, new in pairs]
         with self.connection.cursor() as cursor:
             statements, names = replace_sql(cursor, self._schema(), views)
         self._execute([SETUP, statements, REFRESH, changes.renew_sql(names)], editor)
@@ -132,7 +126,14 @@ class StandIn:
 
         old = definition.name
         if isinstance(definition, ConnectorDefinition):
-            editor.execute(f"ALTER TABLE {quote(old)} RENAME TO {quote(new_name)}", None)
+            statements = "\n".join(
+                [
+                    f"ALTER TABLE {quote(old)} RENAME TO {quote(new_name)};",
+                    catalog.forget_sql(old),
+                    catalog.record_sql(dataclasses.replace(definition, name=new_name)),
+                ]
+            )
+            self._execute([SETUP, statements, changes.rename_sql(old, new_name)], editor)
             return
         with self.connection.cursor() as cursor:
             statements = rename_sql(cursor, self._schema(), _as_view(definition).name, new_name)

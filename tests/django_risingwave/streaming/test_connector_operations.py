@@ -20,6 +20,7 @@ from django_risingwave.streaming.changes import ChangeListener
 from django_risingwave.streaming.connector_operations import CreateSecret, CreateSink, DropSecret, DropSink
 from django_risingwave.streaming.model_operations import (
     AlterStreamingModels,
+    AlterStreamingModelTable,
     CreateStreamingModel,
     StreamingModelChange,
 )
@@ -230,6 +231,16 @@ def test_added_columns_change_the_relation_in_place(server: DatabaseWrapper) -> 
             state = migrate(server, alter, drop, state=state)
             migrate(server, drop, state=migrate(server, alter, state=state.clone()))
             assert "note" not in column_names(server, old.name)
+
+
+def test_a_renamed_relation_keeps_its_rows(server: DatabaseWrapper) -> None:
+    state = migrate(server, creating(Payment))
+    Payment.objects.create(payment_id=1, amount="1.50")
+    migrate(server, AlterStreamingModelTable("Payment", "paid"), state=state)
+    assert kinds(server) == {"paid": "table"}
+    with server.cursor() as cursor:
+        cursor.execute("SELECT payment_id FROM paid")
+        assert cursor.fetchall() == [(1,)]
 
 
 def test_any_other_change_is_refused_before_anything_is_sent(server: DatabaseWrapper) -> None:
