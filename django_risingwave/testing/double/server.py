@@ -7,7 +7,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from django_risingwave.standin.functions import CHANNEL
 from django_risingwave.testing.double import connectors, messages
@@ -15,7 +15,7 @@ from django_risingwave.testing.double.answers import Batch, Exchange, PassedOn
 from django_risingwave.testing.double.attached import Attached
 from django_risingwave.testing.double.catalog import SETUP
 from django_risingwave.testing.double.errors import depends_on_state, found_by_rules
-from django_risingwave.testing.double.subscriptions import Cursor, Subscriptions, milliseconds
+from django_risingwave.testing.double.subscriptions import Cursor, Subscriptions, Told, milliseconds
 from django_risingwave.testing.double.translation import (
     is_recorded_whole,
     needs_catalog,
@@ -59,6 +59,12 @@ class Double:
         self.changed = threading.Condition()
         #: By view, when the epochs began in which it changed, in milliseconds since 1970.
         self.changes: defaultdict[str, list[int]] = defaultdict(list)
+        #: The changes of a view in an epoch, if tell() has given them.
+        self.told: dict[tuple[str, int], list[Told]] = {}
+        #: How many FETCHes it takes to read the existing rows of a view: 1 unless it is set.
+        self.snapshot_fetches: dict[str, int] = {}
+        #: Texts of errors with which the next FETCHes and DECLAREs are refused.
+        self.faults: list[str] = []
         self.epoch = milliseconds()
         self.expired_at = 0.0
 
@@ -97,6 +103,16 @@ class Double:
         with self.changed:
             self.expired_at = time.monotonic()
             self.changed.notify_all()
+
+    def tell(self, view: str, *changes: tuple[str, dict[str, Any]]) -> int:
+        """Tell the cursors over a view that these (op, row) changed in the current epoch. Return its time."""
+        with self.changed:
+            epoch = self.epoch
+            self.told[view, epoch] = [Told(epoch, op, row) for op, row in changes]
+            self.changes[view].append(epoch)
+            self.next_epoch()
+            self.changed.notify_all()
+        return epoch
 
     # Connections and changes -----------------------------------------------------------------------------
 

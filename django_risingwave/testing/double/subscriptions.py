@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django_risingwave.testing.double.catalog import with_attached
 from django_risingwave.testing.double.errors import existing, missing, refusal, used
@@ -40,6 +41,7 @@ _STATEMENTS = {
     "declare": rf"DECLARE {_NAME} SUBSCRIPTION CURSOR FOR {_NAME} {_SINCE}",
     "fetch": rf"FETCH (NEXT|\d+) FROM {_NAME}(?: WITH \(timeout = '(\d+)s'\))?",
     "close": rf"CLOSE {_NAME}",
+    "read_time": r"SELECT extract\(epoch FROM now\(\)\)",
     "drop_database": r'DROP DATABASE (?:IF EXISTS )?"?([\w-]+)"?',
 }
 _PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _STATEMENTS.items()}
@@ -53,11 +55,25 @@ class Cursor:
     view: str
     #: The next FETCH returns changes of this timestamp and later, in milliseconds since 1970.
     since: int
-    #: Whether the next FETCH returns the existing rows instead.
+    #: Whether the next FETCH returns existing rows instead.
     is_full: bool
+    #: How many of the existing rows, or of the changes of `since`, were returned.
+    returned: int = 0
+    #: How many FETCHes return nothing, as the one does that reaches an ALTER TABLE.
+    empty_fetches: int = 0
     #: How many times FETCH was called. From the second on, the first has been answered.
     fetches: int = 0
     declared_at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A change in an epoch."""
+
+    epoch: int
+    op: str = "Insert"
+    #: Its values by column; None: those of any row of the view.
+    row: dict[str, Any] | None = None
 
 
 class Subscriptions:
@@ -113,12 +129,15 @@ class Subscriptions:
         return with_attached(sql, self.double)
 
     def _declare(self, name: str, subscription: str, begin: str) -> bytes:
+        if self.double.faults:
+            return fields(b"E", refusal(self.double.faults.pop(0)))
         if name in self.cursors:
             return fields(b"E", refusal("Catalog error", f"cursor `{name}` already exists"))
         if subscription not in self.double.subscriptions:
             return fields(b"E", missing("subscription", subscription))
         now = milliseconds()
-        since = {"FULL": now, "SINCE now()": now, "SINCE begin()": 0}.get(begin)
+        # now() leaves out the current epoch. The existing rows don't have its changes, which come after them.
+        since = {"FULL": self.double.epoch, "SINCE now()": now, "SINCE begin()": 0}.get(begin)
         if since is None:
             since = int(begin.removeprefix("SINCE "))
             if since > now:
@@ -135,33 +154,78 @@ class Subscriptions:
         cursor, double = self.cursors[name], self.double
         limit = 1 if size == "NEXT" else int(size)
         cursor.fetches += 1
+        if double.faults:
+            return fields(b"E", refusal(double.faults.pop(0)))
         if cursor.subscription not in double.subscriptions:
             return fields(b"E", refusal(f"Item not found: subscription {cursor.subscription} not found"))
         if cursor.is_full:
-            cursor.is_full = False
-            columns = "*, 'Insert'::varchar AS op, NULL::bigint AS rw_timestamp"
-            return f"SELECT {columns} FROM {cursor.view} LIMIT {limit}"
+            return self._snapshot(cursor, limit)
         until = time.monotonic() + int(timeout or 0)
         with double.changed:
             while True:
                 if cursor.declared_at <= double.expired_at:
                     return fields(b"E", refusal(f"internal error: {EXPIRED}"))
-                epochs = [epoch for epoch in double.changes[cursor.view] if epoch >= cursor.since]
+                changes = self._changes(cursor)
                 left = until - time.monotonic()
-                if epochs or left <= 0:
+                if changes or left <= 0:
                     break
                 double.changed.wait(left)
-        epochs = epochs[:limit]
-        if epochs:
-            cursor.since = epochs[-1] + 1
-        return f"""
-            SELECT changed.*, 'Insert'::varchar AS op, epoch.rw_timestamp
-            FROM unnest(ARRAY{epochs}::bigint[]) AS epoch (rw_timestamp)
-            LEFT JOIN LATERAL (SELECT * FROM {cursor.view} LIMIT 1) AS changed ON true
-        """
+        if cursor.empty_fetches:
+            cursor.empty_fetches -= 1
+            changes = []
+        changes = changes[:limit]
+        for change in changes:
+            cursor.returned = cursor.returned + 1 if change.epoch == cursor.since else 1
+            cursor.since = change.epoch
+        return _select(cursor.view, changes)
+
+    def _snapshot(self, cursor: Cursor, limit: int) -> str:
+        offset = cursor.returned
+        cursor.returned += limit
+        # Only PostgreSQL knows how many rows there are. The last of these FETCHes returns all that are left.
+        cursor.is_full = cursor.fetches < self.double.snapshot_fetches.get(cursor.view, 1)
+        if not cursor.is_full:
+            cursor.returned, limit = 0, 1_000_000
+        columns = "*, 'Insert'::varchar AS op, NULL::bigint AS rw_timestamp"
+        return f"SELECT {columns} FROM {cursor.view} ORDER BY 1 LIMIT {limit} OFFSET {offset}"
+
+    def _changes(self, cursor: Cursor) -> list[Told]:
+        """Return the changes that the cursor hasn't returned yet."""
+        told = [
+            change
+            for epoch in self.double.changes[cursor.view]
+            if epoch >= cursor.since
+            for change in self.double.told.get((cursor.view, epoch), [Told(epoch)])
+        ]
+        return told[cursor.returned :] if told and told[0].epoch == cursor.since else told
+
+    def _read_time(self) -> str:
+        """Answer now(): the time of the last epoch, not the clock's."""
+        return f"SELECT {self.double.epoch / 1000:.3f}::numeric AS extract"
 
     def _close(self, name: str) -> bytes | None:
         return complete("CLOSE_CURSOR") if self.cursors.pop(name, None) else None
+
+
+def _select(view: str, changes: list[Told]) -> str:
+    """Return the SQL of changes. Of one without a given row, any row of the view takes the place."""
+    epochs = [change.epoch for change in changes]
+    ops = [change.op for change in changes]
+    rows = ", ".join(
+        "NULL" if change.row is None else "'{}'".format(json.dumps(change.row).replace("'", "''"))
+        for change in changes
+    )
+    return f"""
+        SELECT changed.*, told.op, told.rw_timestamp
+        FROM unnest(ARRAY{epochs}::bigint[], ARRAY{ops}::varchar[], ARRAY[{rows}]::jsonb[])
+            WITH ORDINALITY AS told (rw_timestamp, op, given, number)
+        LEFT JOIN LATERAL (
+            SELECT * FROM (SELECT * FROM {view} LIMIT 1) AS first WHERE told.given IS NULL
+            UNION ALL
+            SELECT * FROM jsonb_populate_record(NULL::{view}, told.given) WHERE told.given IS NOT NULL
+        ) AS changed ON true
+        ORDER BY told.number
+    """
 
 
 def milliseconds() -> int:
