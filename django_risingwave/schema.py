@@ -10,7 +10,7 @@ from django_risingwave.fields import has_generated_columns
 from django_risingwave.streaming.altering_connectors import ConnectorChanges
 from django_risingwave.streaming.building import in_background, wait_until_built
 from django_risingwave.streaming.hidden_values import execute, read_environment
-from django_risingwave.streaming.rebuilding import rebuild
+from django_risingwave.streaming.rebuilding import collect, rebuild
 from django_risingwave.tables.copies import TableCopyEditor
 from django_risingwave.tables.indexes import without_default_index
 
@@ -193,19 +193,16 @@ class DatabaseSchemaEditor(TableCopyEditor):
                     f"The definition of {old.kind.lower()} {old.name!r} can't be changed. Delete its model "
                     "in one migration, and create it again in another one."
                 )
-        standin: Any = self.connection.standin
-        if standin:
+        if standin := self.connection.standin:
             standin.replace(changes, self)
         elif self.collect_sql:
-            for _, new in changes:
-                self.execute(new.create_sql(self.quote_name), None)
+            collect(self, [new for _, new in changes])
         else:
             rebuild(self, [new for _, new in changes], cascade=cascade)
 
     def rename_streaming_object(self, definition: Definition, new_name: str) -> None:
         """Rename an object. What reads it goes on with it: RisingWave 2.8.0 changes their definitions."""
-        standin: Any = self.connection.standin
-        if standin:
+        if standin := self.connection.standin:
             standin.rename(definition, new_name, self)
         else:
             old, new = self.quote_name(definition.name), self.quote_name(new_name)

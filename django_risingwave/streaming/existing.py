@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
 
 _OBJECTS = """
-    SELECT relation.id, relation.name, relation.relation_type, relation.definition, owner.name,
-        owner.name = current_user, schema.name = current_schema(), relation.acl
+    SELECT relation.id, relation.name, relation.relation_type, relation.definition, account.name,
+        account.name = current_user, schema.name = current_schema(), relation.acl
     FROM rw_catalog.rw_relations AS relation
     JOIN rw_catalog.rw_schemas AS schema ON schema.id = relation.schema_id
-    JOIN rw_catalog.rw_users AS owner ON owner.id = relation.owner
+    JOIN rw_catalog.rw_users AS account ON account.id = relation.owner
     WHERE relation.relation_type <> 'system table'
     ORDER BY relation.id
 """

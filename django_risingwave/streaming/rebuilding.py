@@ -22,7 +22,7 @@ from django.db import Error, OperationalError, ProgrammingError
 
 from django_risingwave.streaming.building import in_background, logger, wait_until_built
 from django_risingwave.streaming.existing import Existing, renamed, select_of
-from django_risingwave.streaming.rebuild_plan import Plan, base_name, is_temporary_name
+from django_risingwave.streaming.rebuild_plan import Plan, base_name, is_temporary_name, temporary_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from django_risingwave.streaming.existing import ExistingObject
     from django_risingwave.streaming.rebuild_plan import View
 
-__all__ = ["is_temporary_name", "rebuild"]
+__all__ = ["collect", "is_temporary_name", "rebuild"]
 
 
 def rebuild(
@@ -45,6 +45,18 @@ def rebuild(
     built has been dropped again; after a lost connection another run goes on where this one stopped.
     """
     Rebuild(editor, definitions, cascade=cascade).run()
+
+
+def collect(editor: DatabaseSchemaEditor, definitions: Sequence[Definition]) -> None:
+    """Add the statements to the output of sqlmigrate, as far as they don't depend on the catalog."""
+    prefix = temporary_prefix(definition.create_sql(editor.quote_name) for definition in definitions)
+    editor.collected_sql.append("-- What stands on these views is built again, swapped and dropped likewise.")
+    for definition in definitions:
+        name, temporary = editor.quote_name(definition.name), editor.quote_name(prefix + definition.name)
+        editor.execute(renamed(definition.create_sql(editor.quote_name), temporary), None)
+        editor.execute(f"ALTER {definition.kind} {name} SWAP WITH {temporary}", None)
+    for definition in reversed(definitions):
+        editor.execute(f"DROP {definition.kind} {editor.quote_name(prefix + definition.name)}", None)
 
 
 class Rebuild:

@@ -16,8 +16,10 @@ from demo.shop.models import Order
 from django_risingwave.streaming.changes import ChangeListener
 from django_risingwave.streaming.selectable_event import SelectableEvent
 from django_risingwave.streaming.subscriptions import SubscriptionCursor
+from django_risingwave.streaming.views import ViewDefinition
 from django_risingwave.testing.transcripts import Transcript, Transcripts, load, recorded, shape
 from tests.django_risingwave.data_files import unrecorded
+from tests.django_risingwave.streaming.rebuilt import replace, run
 from tests.processes import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
@@ -93,6 +95,25 @@ def test_the_statements_of_subscriptions_are_known(migrated: Double, connection:
         Order.objects.using("risingwave").create(orderid=1, itemid=1, qty=1, price=1.5, state="CA")
         assert listener.wait(DEADLINE_SECONDS, wake) == {view}
     assert_known(migrated)
+
+
+def test_the_statements_of_a_changed_view_are_known(double: Double, connection: DatabaseWrapper) -> None:
+    run(connection, "CREATE TABLE w (k int, v int)")
+    with connection.schema_editor() as editor:
+        editor.create_streaming_object(ViewDefinition("w1", "SELECT k, v FROM w"))
+        editor.create_streaming_object(ViewDefinition("w2", "SELECT sum(v) AS s FROM w1"))
+    run(
+        connection,
+        'CREATE VIEW "w3" AS SELECT s FROM w2',
+        'CREATE INDEX "w1_v" ON "w1" ("v")',
+        """CREATE SUBSCRIPTION "w1_changes" FROM "w1" WITH (retention = '1 day')""",
+    )
+    double.statements.clear()
+    change = ViewDefinition("w1", "SELECT k, v FROM w"), ViewDefinition("w1", "SELECT k, v * 10 AS v FROM w")
+    replace(connection, change)
+    with connection.schema_editor() as editor:
+        editor.rename_streaming_object(change[1], "w4")
+    assert_known(double)
 
 
 def test_what_is_recorded_is_not_listed() -> None:

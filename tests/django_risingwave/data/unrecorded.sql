@@ -22,3 +22,16 @@ SELECT relation.id, relation.name, relation.relation_type, relation.definition F
 SELECT objid, refobjid FROM rw_catalog.rw_depend UNION SELECT id, primary_table_id FROM rw_catalog.rw_indexes;
 SELECT relation.name, col.name, col.type_oid, col.is_nullable, col.is_primary_key, col.is_hidden FROM rw_catalog.rw_columns AS col JOIN rw_catalog.rw_relations AS relation ON relation.id = col.relation_id JOIN rw_catalog.rw_schemas AS schema ON schema.id = relation.schema_id WHERE schema.name = current_schema() ORDER BY relation.name, col.position;
 SELECT * FROM (SELECT "state", sum((qty * price)::numeric) AS "turnover" FROM "orders" GROUP BY "state") AS q LIMIT 0;
+SELECT relation.id, relation.name, relation.relation_type, relation.definition, account.name, account.name = current_user, schema.name = current_schema(), relation.acl FROM rw_catalog.rw_relations AS relation JOIN rw_catalog.rw_schemas AS schema ON schema.id = relation.schema_id JOIN rw_catalog.rw_users AS account ON account.id = relation.owner WHERE relation.relation_type <> 'system table' ORDER BY relation.id;
+SELECT name FROM rw_catalog.rw_users WHERE is_super;
+EXPLAIN WITH "w1" AS ( SELECT k, v * 10 AS v FROM w ) SELECT * FROM ( SELECT sum(v) AS s FROM w1 ) AS rebuilt;
+EXPLAIN WITH "w1" AS ( SELECT k, v * 10 AS v FROM w ), "w2" AS ( SELECT sum(v) AS s FROM w1 ) SELECT * FROM ( SELECT s FROM w2 ) AS rebuilt;
+CREATE MATERIALIZED VIEW "rebuild_66bb0a40_w1" AS SELECT k, v * 10 AS v FROM w;
+ALTER MATERIALIZED VIEW "w2" SWAP WITH "rebuild_66bb0a40_w2";
+ALTER SUBSCRIPTION "w1_changes" SWAP WITH "rebuild_66bb0a40_w1_changes";
+CREATE MATERIALIZED VIEW "rebuild_66bb0a40_w2" AS SELECT sum(v) AS s FROM w1;
+CREATE VIEW "rebuild_66bb0a40_w3" AS SELECT s FROM w2;
+ALTER VIEW "w3" SWAP WITH "rebuild_66bb0a40_w3";
+DROP VIEW "rebuild_66bb0a40_w3";
+ALTER INDEX "rebuild_66bb0a40_w1_v" RENAME TO "w1_v";
+ALTER MATERIALIZED VIEW "w1" RENAME TO "w4";
