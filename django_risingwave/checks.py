@@ -15,7 +15,7 @@ from django.db.models.functions import Now, Random
 
 from django_risingwave.columns.limits import NUMERIC_DIGITS
 from django_risingwave.fields import RowIdField, has_generated_columns
-from django_risingwave.models import MaterializedView, ReadOnlyModel, RisingWaveModel
+from django_risingwave.models import ConnectorTable, MaterializedView, ReadOnlyModel, RisingWaveModel, Source
 from django_risingwave.routers import VENDOR
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ def _is_on_risingwave(model: type[Model]) -> bool:
 
 
 def _check_meta(model: type[RisingWaveModel]) -> Iterator[CheckMessage]:
-    base = MaterializedView if issubclass(model, MaterializedView) else RisingWaveModel
+    unmanaged: tuple[type[RisingWaveModel], ...] = (MaterializedView, Source, ConnectorTable)
+    base = next((base for base in unmanaged if issubclass(model, base)), RisingWaveModel)
     hint = f"Inherit the Meta: `class Meta({base.__name__}.Meta):`."
     if model._meta.required_db_vendor != VENDOR:
         yield Error(
@@ -114,9 +115,9 @@ def _check_meta(model: type[RisingWaveModel]) -> Iterator[CheckMessage]:
             obj=model,
             id="django_risingwave.E001",
         )
-    if issubclass(model, MaterializedView) and model._meta.managed:
+    if issubclass(model, unmanaged) and model._meta.managed:
         yield Error(
-            "The model is a MaterializedView, but its Meta doesn't set managed = False, so migrate would "
+            f"The model is a {base.__name__}, but its Meta doesn't set managed = False, so migrate would "
             "create a table for it.",
             hint=hint,
             obj=model,

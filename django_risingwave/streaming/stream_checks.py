@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as CheckWarning
 from django.core.management import get_commands, load_command_class
 
 from django_risingwave.streaming.autodetector import RisingWaveAutodetector
 from django_risingwave.streaming.changed_models import CircularDefinitionsError, models_in_order
+from django_risingwave.streaming.connectors import ConnectorDefinition
 from django_risingwave.streaming.declarations import DeclarationError, declared, stream_of
+from django_risingwave.streaming.options import exposed
+from django_risingwave.streaming.sinks import SinkDefinition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from django.apps import AppConfig
     from django.db.models import Model
 
+    from django_risingwave.streaming.declarations import Declaration
     from django_risingwave.streaming.definitions import Definition
 
 #: The commands that write migrations, and that say whether there are changes without a migration.
@@ -35,7 +40,7 @@ def check_streams(app_configs: Sequence[AppConfig] | None) -> list[CheckMessage]
     definitions: dict[type[Model], Definition] = {}
     for model in models:
         try:
-            definition = declared(model).definition
+            declaration = declared(model)
         except DeclarationError as error:
             messages.append(
                 Error(
@@ -46,8 +51,9 @@ def check_streams(app_configs: Sequence[AppConfig] | None) -> list[CheckMessage]
                 )
             )
         else:
-            if definition is not None:
-                definitions[model] = definition
+            if declaration.definition is not None:
+                definitions[model] = declaration.definition
+            messages += _check_secrets(model, declaration)
     return [*messages, *_check_circles(definitions), *(_check_commands() if models else ())]
 
 
@@ -61,6 +67,23 @@ def _check_circles(definitions: dict[type[Model], Definition]) -> Iterator[Check
             obj=apps.get_model(*error.circle[0]),
             id="django_risingwave.E011",
         )
+
+
+def _check_secrets(model: type[Model], declaration: Declaration) -> Iterator[CheckMessage]:
+    """Warn about passwords and the like that would stand in a migration file."""
+    for definition in (declaration.definition, *declaration.attached.values()):
+        if not isinstance(definition, ConnectorDefinition | SinkDefinition):
+            continue
+        owner = f"{definition.kind.lower()} {definition.name!r}"
+        for name in exposed({**definition.connector, **definition.encode_options}):
+            variable = name.replace(".", "_").upper()
+            yield CheckWarning(
+                f"The value of option {name} of {owner} looks like a secret, but migrations would have it.",
+                hint=f'Set the option to Environment("{variable}"), or to a Secret: see '
+                "django_risingwave.streaming.secrets.",
+                obj=model,
+                id="django_risingwave.W010",
+            )
 
 
 def _check_commands() -> Iterator[CheckMessage]:

@@ -31,7 +31,7 @@ def deliver(*messages: Model) -> None:
             )
         fields = [field for field in model._meta.local_concrete_fields if not isinstance(field, RowIdField)]
         table = connection.ops.quote_name(model._meta.db_table)
-        columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+        columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
         values = [field.get_db_prep_save(field.pre_save(message, add=True), connection) for field in fields]
         placeholders = ", ".join(["%s"] * len(values))
         with connection.cursor() as cursor:

@@ -28,7 +28,7 @@ from django_risingwave.streaming.secrets import Environment, Secret, SecretDefin
 from django_risingwave.streaming.selectable_event import SelectableEvent
 from django_risingwave.streaming.views import ViewDefinition
 from django_risingwave.testing.messages import deliver
-from tests.django_risingwave.conftest import doubled
+from django_risingwave.testing.servers import doubled
 from tests.django_risingwave.streaming.connected import Click, Payment, Reading, create_sql, definition_of
 from tests.django_risingwave.streaming.migrating import LABEL
 from tests.processes import DEADLINE_SECONDS
