@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django_risingwave.streaming.created_sql import unquoted
+from django_risingwave.streaming.options import exposed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(
     r"""'(?:[^']|'')*' | (?:"(?:[^"]|"")*"|\w+)(?:\.(?:"(?:[^"]|"")*"|\w+))* | \S""", re.VERBOSE
 )
+# What stands for the value of an environment variable in a definition's SQL.
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,17 @@ def read_connector(sql: str) -> Connector | None:
         # A form that no server has shown yet.
         return None
     return found if found.options or found.into else None
+
+
+def variable(value: str | SecretName) -> str | None:
+    """Return the environment variable that a definition has in place of an option's value."""
+    match = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
+    return match[1] if match else None
+
+
+def hides_value(name: str) -> bool:
+    """Return whether an option's value is a password or the like, by its name."""
+    return any(exposed({name: "x"}))
 
 
 _CLAUSES = frozenset({"APPEND", "AS", "FORMAT", "FROM", "INCLUDE", "INTO", "ON", "WITH"})

@@ -7,9 +7,8 @@ from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 
 from django_risingwave.streaming import created_sql
-from django_risingwave.streaming.connector_sql import SecretName, read_connector
+from django_risingwave.streaming.connector_sql import SecretName, hides_value, read_connector, variable
 from django_risingwave.streaming.index_code import index_code
-from django_risingwave.streaming.options import exposed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -193,10 +192,10 @@ def _options(head: str, options: Mapping[str, Any], tail: str = "") -> Iterator[
 def _value(name: str, value: str | SecretName) -> str:
     if isinstance(value, SecretName):
         return f"Secret({value.name!r}),"
-    if match := re.fullmatch(r"\$\{(\w+)\}", value):
-        # The stand-in records the variable.
-        return f"Environment({match[1]!r}),"
-    if any(exposed({name: value})):
-        variable = re.sub(r"\W+", "_", name).upper()
-        return f"Environment({variable!r}),  # The server has its value in clear."
+    if name_of_variable := variable(value):
+        # The stand-in records it.
+        return f"Environment({name_of_variable!r}),"
+    if hides_value(name):
+        made_up = re.sub(r"\W+", "_", name).upper()
+        return f"Environment({made_up!r}),  # The server has its value in clear."
     return f"{value!r},"

@@ -20,12 +20,12 @@ from django_risingwave.routers import VENDOR, is_risingwave_model
 from django_risingwave.streaming import created_sql
 from django_risingwave.streaming.catalog import read_catalog
 from django_risingwave.streaming.column_checks import mismatches
+from django_risingwave.streaming.compared_definitions import compare_definitions
 from django_risingwave.streaming.declarations import DeclarationError, declared
-from django_risingwave.streaming.reading_sql import UnreadableSQLError, canonical
 from django_risingwave.streaming.rebuild_plan import is_temporary_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from django.apps import AppConfig
     from django.db.models import Model
@@ -126,7 +126,7 @@ def _compare(
             id="django_risingwave.E023",
         )
     if definition is not None:
-        yield from _compare_queries(connection, model, definition, found)
+        yield from compare_definitions(connection, model, definition, found)
     for attached in declaration.attached.values():
         yield from _compare_attached(connection, catalog, model, attached)
     if model._meta.managed or definition is not None:
@@ -153,42 +153,6 @@ def _missing(connection: DatabaseWrapper, model: type[Model], kind: str, *, is_o
     return CheckWarning(text, hint=hint, obj=model, id="django_risingwave.W020")
 
 
-def _compare_queries(
-    connection: DatabaseWrapper, model: type[Model], definition: Definition, found: CatalogObject
-) -> Iterator[CheckMessage]:
-    """Compare the SELECTs, in a form that doesn't depend on how they are written."""
-    ours = created_sql.select(definition.create_sql(connection.ops.quote_name))
-    theirs = created_sql.select(found.definition)
-    if ours is None or theirs is None or _are_equal(ours, theirs):
-        return
-    both = f"Declared:\n{_indented(ours)}\nOn the server:\n{_indented(theirs)}"
-    read = definition.relations_read()
-    # The server knows better than its text what a view reads.
-    if found.sources and read != found.sources:
-        yield Error(
-            f"The {found.kind} {found.name} reads {_listed(found.sources)} instead of {_listed(read)}. "
-            + both,
-            hint=f"Run `manage.py migrate --database {connection.alias}`, or change the declaration.",
-            obj=model,
-            id="django_risingwave.E026",
-        )
-        return
-    yield CheckWarning(
-        f"The {found.kind} {found.name} may have another definition. {both}",
-        hint="If both mean the same, silence this warning. Otherwise change the declaration, or run "
-        f"`manage.py migrate --database {connection.alias}`.",
-        obj=model,
-        id="django_risingwave.W021",
-    )
-
-
-def _are_equal(ours: str, theirs: str) -> bool:
-    try:
-        return canonical(ours) == canonical(theirs)
-    except UnreadableSQLError:
-        return ours.split() == theirs.split()
-
-
 def _compare_attached(
     connection: DatabaseWrapper, catalog: Catalog, model: type[Model], attached: Definition
 ) -> Iterator[CheckMessage]:
@@ -200,11 +164,14 @@ def _compare_attached(
     if found is None or found.kind != kind:
         difference = f"There is no {kind} {attached.name} on {source}."
     elif found.sources and source not in found.sources:
-        difference = f"The {kind} {attached.name} is on {_listed(found.sources)} instead of {source}."
+        difference = (
+            f"The {kind} {attached.name} is on {', '.join(sorted(found.sources))} instead of {source}."
+        )
     elif (retention := getattr(attached, "retention", None)) and _differs(retention, found):
         kept = created_sql.retention(found.definition)
         difference = f"The {kind} {attached.name} keeps changes for {kept} instead of {retention}."
     else:
+        yield from compare_definitions(connection, model, attached, found)
         return
     yield Error(
         difference,
@@ -235,11 +202,3 @@ def _compare_indexes(
                 obj=model,
                 id="django_risingwave.E025",
             )
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "nothing"
-
-
-def _indented(sql: str) -> str:
-    return "\n".join(f"    {line.strip()}" for line in sql.strip().splitlines())

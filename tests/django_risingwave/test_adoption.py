@@ -68,6 +68,58 @@ class Turnover(MaterializedView):
         subscription = "1 day"
 '''
 
+CONNECTED = """
+from django.db import models
+
+from django_risingwave.fields import RowIdField
+from django_risingwave.models import ConnectorTable, MaterializedView, Source
+from django_risingwave.streaming.secrets import Environment
+from django_risingwave.streaming.sinks import Sink
+
+
+class Click(Source):
+    click_id = models.TextField(primary_key=True)
+    page = models.TextField(null=True)
+    arrived_at = models.DateTimeField(null=True)
+
+    class Meta(Source.Meta):
+        db_table = "clicks"
+
+    class Stream:
+        connector = {
+            "connector": "kafka",
+            "topic": "it's clicks",
+            "properties.bootstrap.server": "127.0.0.1:9092",
+            "properties.sasl.password": Environment("KAFKA_PASSWORD"),
+            "scan.startup.mode": "earliest",
+        }
+        include = {"timestamp": "arrived_at"}
+
+
+class Visit(ConnectorTable):
+    row_id = RowIdField()
+    page = models.TextField(null=True)
+
+    class Meta(ConnectorTable.Meta):
+        db_table = "visits"
+
+    class Stream:
+        connector = {"connector": "datagen", "fields.page.length": "3"}
+        append_only = True
+
+
+class Page(MaterializedView):
+    page = models.TextField(primary_key=True)
+    clicks = models.BigIntegerField(null=True)
+
+    class Meta(MaterializedView.Meta):
+        db_table = "pages"
+
+    class Stream:
+        query = "SELECT page, count(*) AS clicks FROM clicks GROUP BY page"
+        sinks = [Sink("pages_out", {"connector": "blackhole"})]
+"""
+
 
 def inspect(*names: str) -> str:
     out = StringIO()
@@ -140,3 +192,31 @@ def test_a_user_may_name_the_relations(each_server: DatabaseWrapper, tmp_path: P
     assert text.index("'a_large'") < text.index("'orders'")
     assert "'z_turnover'" not in text
     assert "django_migrations" not in text
+
+
+def test_connectors_come_back_without_their_passwords(
+    each_server: DatabaseWrapper, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_PASSWORD", "very secret")
+    shop = App(tmp_path, settings, CONNECTED)
+    shop.migrate()
+    assert shop.check(fail_level="WARNING") == ""
+    ours = shop.models()
+    text = inspect()
+    assert "very secret" not in text
+    if each_server.is_risingwave:
+        # The server doesn't know the variable's name.
+        made_up = "Environment('PROPERTIES_SASL_PASSWORD'),  # The server has its value in clear."
+        assert made_up in text
+        text = text.replace(made_up, "Environment('KAFKA_PASSWORD'),")
+
+    written = App(tmp_path, settings, text)
+    theirs = written.models()
+    assert {table: model.__mro__[1] for table, model in theirs.items()} == {
+        table: model.__mro__[1] for table, model in ours.items()
+    }
+    for table in ours:
+        assert declared(theirs[table]) == declared(ours[table])
+    written.migrate()
+    assert not written.has_changes()
+    assert written.check(fail_level="WARNING") == ""

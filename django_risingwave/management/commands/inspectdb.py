@@ -15,6 +15,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django_risingwave.columns.types import TYPES
 from django_risingwave.routers import VENDOR
 from django_risingwave.streaming.catalog import read_catalog
+from django_risingwave.streaming.connector_sql import read_connector
+from django_risingwave.streaming.created_sql import is_mirror
 from django_risingwave.streaming.declaration_code import RESERVED, base_class, imports, meta_code, stream_code
 from django_risingwave.streaming.rebuild_plan import is_temporary_name
 
@@ -74,8 +76,11 @@ class Command(InspectCommand):
     def _chosen(self, is_wanted: Callable[[str], bool] | None) -> Iterator[str]:
         """Yield the names of the relations, each after those that it reads."""
         for found in self._catalog.in_order():
+            connector = read_connector(found.definition)
             if (
                 found.kind in _RELATIONS
+                # The source of mirrors has no columns.
+                and not (connector and str(connector.options.get("connector")).endswith("-cdc"))
                 and found.name != MigrationRecorder.Migration._meta.db_table
                 and not is_temporary_name(found.name)
                 and (is_wanted is None or is_wanted(found.name))
@@ -120,6 +125,8 @@ class Command(InspectCommand):
         if match := re.fullmatch(r"class (\w+)\(models\.Model\):", line):
             found = self._relation(self._tables[match[1]])
             yield f"class {match[1]}({base_class(found)}):"
+            if is_mirror(found.definition):
+                yield "    # It follows a table of PostgreSQL. If that is a model's, declare a Mirror."
             if self._has_row_id(found.name):
                 yield "    row_id = RowIdField()"
         elif match := re.fullmatch(r"    pk = models\.CompositePrimaryKey\((.*)\)", line):

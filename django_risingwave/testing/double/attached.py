@@ -16,7 +16,7 @@ _STATEMENTS = {
     "create_view": rf"CREATE MATERIALIZED VIEW (?:IF NOT EXISTS )?{_NAME} .*",
     "create_index": rf"CREATE INDEX (?:IF NOT EXISTS )?{_NAME} ON {_NAME} ?(\(.*)",
     "drop_index": rf"DROP INDEX (?:IF EXISTS )?{_NAME}",
-    "create_sink": rf"CREATE SINK (?:IF NOT EXISTS )?{_NAME} FROM {_NAME} .*",
+    "create_sink": rf"CREATE SINK (?:IF NOT EXISTS )?{_NAME} FROM {_NAME} (.*)",
     "drop_sink": rf"DROP SINK (?:IF EXISTS )?{_NAME}",
     "drop_view": rf"DROP MATERIALIZED VIEW (?:IF EXISTS )?{_NAME}( CASCADE)?",
     "swap": rf"ALTER (MATERIALIZED VIEW|VIEW|TABLE|SUBSCRIPTION) {_NAME} SWAP WITH {_NAME}",
@@ -55,8 +55,9 @@ class Attached:
     def _drop_index(self, name: str) -> bytes | None:
         return complete("DROP_INDEX") if self.double.view_indexes.pop(name, None) else None
 
-    def _create_sink(self, name: str, source: str) -> bytes:
+    def _create_sink(self, name: str, source: str, options: str) -> bytes:
         self.double.sinks[name] = source
+        self.double.sink_options[name] = options
         return complete("CREATE_SINK")
 
     def _drop_sink(self, name: str) -> bytes:
@@ -141,7 +142,13 @@ def catalog_rows(double: Double) -> str:
         for number, (name, source) in enumerate(double.subscriptions.items(), 1)
     ]
     rows += [
-        (100_000_000 + number, name, "sink", source, f"CREATE SINK {name} FROM {source}")
+        (
+            100_000_000 + number,
+            name,
+            "sink",
+            source,
+            f"CREATE SINK {name} FROM {source} {double.sink_options[name]}",
+        )
         for number, (name, source) in enumerate(double.sinks.items(), 1)
     ]
     rows += [

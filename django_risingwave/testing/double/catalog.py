@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from django_risingwave.standin.functions import CHANNEL
 from django_risingwave.testing.double.attached import catalog_rows
-from django_risingwave.testing.double.connectors import SOURCE
 
 if TYPE_CHECKING:
     from django_risingwave.testing.double.server import Double
@@ -27,12 +26,13 @@ CREATE VIEW rw_catalog.rw_relations AS
             'CREATE %s %I AS %s',
             upper(kind), relname, btrim(regexp_replace(pg_get_viewdef(oid), '\\s+', ' ', 'g'), ' ;')
         )
-        ELSE ''
+        -- Of a source, or of a table with a connector: double/connectors.py.
+        ELSE coalesce(obj_description(oid, 'pg_class'), '')
     END AS definition, relacl::text[] AS acl
     FROM pg_class,
         LATERAL (SELECT CASE
             WHEN relkind = 'r' AND (
-                relname LIKE 'source%' OR obj_description(oid, 'pg_class') = '{SOURCE}'
+                relname LIKE 'source%' OR obj_description(oid, 'pg_class') LIKE 'CREATE SOURCE %'
             ) THEN 'source'
             WHEN relkind = 'r' THEN 'table'
             WHEN relkind = 'm' OR relkind = 'v' AND (

@@ -50,6 +50,7 @@ class Double:
         #: Names of materialized views; the source of each sink; the source and columns of each view's index.
         self.views: set[str] = set()
         self.sinks: dict[str, str] = {}
+        self.sink_options: dict[str, str] = {}
         self.view_indexes: dict[str, tuple[str, str]] = {}
         #: The secrets. Without a licence for them, CREATE SECRET is refused.
         self.secrets: set[str] = set()

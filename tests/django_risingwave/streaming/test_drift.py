@@ -45,6 +45,38 @@ class Quantity(MaterializedView):
         query = "SELECT item, sum(qty) AS qty FROM orders GROUP BY item"
         subscription = "1 day"
 """
+CONNECTED = """
+from django.db import models
+
+from django_risingwave.models import MaterializedView, Source
+from django_risingwave.streaming.secrets import Environment
+from django_risingwave.streaming.sinks import Sink
+
+
+class Click(Source):
+    page = models.TextField(primary_key=True)
+
+    class Meta(Source.Meta):
+        db_table = "clicks"
+
+    class Stream:
+        connector = {
+            "connector": "kafka",
+            "topic": "clicks",
+            "properties.bootstrap.server": Environment("SERVERS"),
+        }
+
+
+class Page(MaterializedView):
+    page = models.TextField(primary_key=True)
+
+    class Meta(MaterializedView.Meta):
+        db_table = "pages"
+
+    class Stream:
+        query = "SELECT page FROM clicks"
+        sinks = [Sink("pages_out", {"connector": "blackhole"})]
+"""
 ELSEWHERE = """
 from django.db import models
 from django_risingwave.models import ReadOnlyModel
@@ -153,6 +185,28 @@ def test_a_view_with_other_columns_over_another_table_is_an_error(
     assert 'E023) Materialized view quantity: field "qty" has no column "qty".' in found
     assert "E026) The materialized view quantity reads others instead of orders. Declared:" in found
     assert "E024) There is no subscription quantity_changes on quantity." in found
+
+
+def test_another_connector_is_reported_option_by_option_without_secrets(
+    double: Double, standin: DatabaseWrapper, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVERS", "here:9092")
+    app = App(tmp_path, settings, CONNECTED)
+    run(
+        standin,
+        "CREATE SOURCE clicks (page varchar) WITH (connector = 'kafka', topic = 'others',"
+        " properties.bootstrap.server = 'there:9092', properties.sasl.password = 'very secret')"
+        " FORMAT PLAIN ENCODE JSON",
+        "CREATE MATERIALIZED VIEW pages AS SELECT page FROM clicks",
+        "CREATE SINK pages_out FROM pages WITH (connector = 'blackhole', type = 'upsert')",
+    )
+    found = findings(app)
+    assert "W021) The source clicks may have another definition: option topic ('others' instead of" in found
+    assert "W021) The source clicks may have another definition: option properties.sasl.password.\n" in found
+    assert "W021) The sink pages_out may have another definition: option type ('upsert' instead of" in found
+    assert "very secret" not in found
+    assert "there:9092" not in found
+    assert found.count("W021") == 3
 
 
 def test_a_missing_index_is_an_error(shop: App, each_server: DatabaseWrapper) -> None:
