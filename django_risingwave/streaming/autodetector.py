@@ -12,8 +12,6 @@ from django.db.migrations.autodetector import MigrationAutodetector, OperationDe
 from django_risingwave.streaming.attached_operations import ATTACHED_OPERATIONS
 from django_risingwave.streaming.changed_models import (
     ModelChanges,
-    changed_attached,
-    following,
     secrets_of,
 )
 from django_risingwave.streaming.declarations import stream_of
@@ -128,10 +126,9 @@ class RisingWaveAutodetector(MigrationAutodetector):
     def __init__(self, from_state: ProjectState, to_state: ProjectState, questioner: Any = None) -> None:
         super().__init__(from_state, to_state, questioner)
         for key, model_state in to_state.models.items():
-            if not isinstance(model_state, StreamingModelState) and key[0] in apps.app_configs:
-                model = apps.get_model(*key)
-                if stream_of(model) is not None:
-                    to_state.models[key] = StreamingModelState.from_model(model)
+            model = apps.all_models[key[0]].get(key[1])
+            if model and not isinstance(model_state, StreamingModelState) and stream_of(model) is not None:
+                to_state.models[key] = StreamingModelState.from_model(model)
         # Django's methods take indexes and the like out of the states while they write operations.
         self._new = {key: state.clone() for key, state in to_state.models.items() if _definition(state)}
         self._old = {key: state.clone() for key, state in from_state.models.items() if _definition(state)}
@@ -206,7 +203,7 @@ class RisingWaveAutodetector(MigrationAutodetector):
         """
         read = self._changes.new.owners(definition)
         for key in self._changes.new.all_read(read):
-            if key in read or key[0] == app_label:
+            if key in read or key[0] == app_label or key in self._changes.altered:
                 yield _after(Step.READY, key)
         for key, state in self.to_state.models.items():
             if table_of(state) in definition.tables_followed() and key not in self._new:
@@ -224,6 +221,10 @@ class RisingWaveAutodetector(MigrationAutodetector):
             ):
                 yield _after(Step.RELEASED, reader)
 
+    def _cleared(self, key: Key) -> Iterable[Key]:
+        """Return the models that read a relation, and lose something that stands on them."""
+        return {reader for reader in self._changes.old.readers(key) if self._attached.get(reader, ((),))[0]}
+
     # Operations -----------------------------------------------------------------------------------------
 
     def generate_renamed_models(self) -> None:
@@ -233,6 +234,7 @@ class RisingWaveAutodetector(MigrationAutodetector):
         self._changes = ModelChanges(
             self.from_state, self.to_state, self.renamed_models, self.deep_deconstruct
         )
+        self._attached = self._changes.attached()
         old, new = secrets_of(self.from_state), secrets_of(self.to_state)
         self._new_secrets = {name: secret for name, secret in new.items() if name not in old}
         self._old_secrets = {name: secret for name, secret in old.items() if name not in new}
@@ -287,6 +289,7 @@ class RisingWaveAutodetector(MigrationAutodetector):
             for change in group:
                 definition = _definition(change.new)
                 waits |= {_after(Step.CLEARED, change.key), _after(Step.RENAMED, change.key)}
+                waits |= {_after(Step.CLEARED, key) for key in self._cleared(change.key)}
                 waits |= {wait for wait in self._needs(change.key[0], definition) if wait[:2] not in members}
             changes = [
                 StreamingModelChange(
@@ -300,26 +303,16 @@ class RisingWaveAutodetector(MigrationAutodetector):
 
     def generate_attached(self) -> None:
         """Write the operations that drop and create what is attached to relations."""
-        changes = self._changes
-        for key, old in changes.deleted.items():
-            self._drop_attached(key, old.attached.values())
-        for key, new in self.to_state.models.items():
-            if not isinstance(new, StreamingModelState):
-                continue
-            attached = following(changes.kept[key][0], table_of(new)).attached if key in changes.kept else {}
-            dropped, created = changed_attached(attached, new.attached, rebuilt=key in changes.rebuilt)
-            self._drop_attached(key, dropped)
+        for key, (dropped, created) in self._attached.items():
+            for definition in dropped:
+                _, drop = ATTACHED_OPERATIONS[type(definition)]
+                operation: Any = drop(**definition.deconstruct()[2])
+                operation._model_name = key[1]
+                self.add_operation(key[0], operation)
             for definition in created:
                 create, _ = ATTACHED_OPERATIONS[type(definition)]
                 waits = {_after(Step.READY, key), _after(Step.CLEARED, key), *self._needs(key[0], definition)}
                 self.add_operation(key[0], create(**definition.deconstruct()[2]), waits)
-
-    def _drop_attached(self, key: Key, definitions: Iterable[Definition]) -> None:
-        for definition in definitions:
-            _, drop = ATTACHED_OPERATIONS[type(definition)]
-            operation: Any = drop(**definition.deconstruct()[2])
-            operation._model_name = key[1]
-            self.add_operation(key[0], operation)
 
     def generate_secrets(self) -> None:
         """Write the operations that create secrets which are new, and drop those that nothing uses now."""

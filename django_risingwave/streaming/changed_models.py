@@ -127,12 +127,15 @@ class ModelChanges:
         self.old, self.new = Relations(old), Relations(new)
         self._order = in_order_of_dependence(self.new.read)
         self._deconstruct = deconstruct
-        #: The old and new states of the models that are declared in both, by the new key.
-        self.kept: dict[Key, tuple[ModelState, StreamingModelState]] = {}
-        for key, model_state in new.models.items():
-            old_state = old.models.get((key[0], renamed.get(key, key[1])))
-            if isinstance(model_state, StreamingModelState) and old_state is not None:
-                self.kept[key] = old_state, model_state
+        self._declared = {
+            key: state for key, state in new.models.items() if isinstance(state, StreamingModelState)
+        }
+        #: The old and new states of the declared models that there were before, by the new key.
+        self.kept = {
+            key: (old_state, state)
+            for key, state in self._declared.items()
+            if (old_state := old.models.get((key[0], renamed.get(key, key[1]))))
+        }
         self.altered = {
             key: change
             for key, (old_state, new_state) in self.kept.items()
@@ -164,6 +167,17 @@ class ModelChanges:
 
     def _deconstructed(self, state: ModelState) -> dict[str, Any]:
         return {name: self._deconstruct(field) for name, field in state.fields.items()}
+
+    def attached(self) -> dict[Key, tuple[list[Definition], list[Definition]]]:
+        """Return what is to be dropped and what is to be created on each model's relation.
+
+        What can't be rebuilt with its relation, such as a sink, is dropped before and created after it.
+        """
+        changed = {key: (list(old.attached.values()), []) for key, old in self.deleted.items()}
+        for key, new in self._declared.items():
+            before = following(self.kept[key][0], table_of(new)).attached if key in self.kept else {}
+            changed[key] = _changed(before, new.attached, rebuilt=key in self.rebuilt)
+        return changed
 
     def groups(self) -> list[list[ChangedModel]]:
         """Return the altered models, those together that are in one app and read each other.
@@ -216,13 +230,9 @@ def following(model_state: ModelState, table: str) -> StreamingModelState:
     return copied
 
 
-def changed_attached(
+def _changed(
     old: Mapping[str, Definition], new: Mapping[str, Definition], *, rebuilt: bool
 ) -> tuple[list[Definition], list[Definition]]:
-    """Return what is to be dropped, and what is to be created.
-
-    What can't be rebuilt with its relation, such as a sink, is dropped before and created after it.
-    """
     changed = {
         name
         for name in old.keys() | new.keys()

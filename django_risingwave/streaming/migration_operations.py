@@ -8,7 +8,7 @@ from django.db import NotSupportedError, connections, router
 from django.db.migrations.operations.base import Operation, OperationCategory
 
 from django_risingwave.streaming.definitions import MaterializedViewDefinition, SubscriptionDefinition
-from django_risingwave.streaming.state import find_model_state
+from django_risingwave.streaming.state import StreamingModelState, find_model_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -157,9 +157,10 @@ class _StreamingObjectOperation(Operation):
             model_state.attached[self.definition.name] = self.definition
 
     def _forget(self, state: ProjectState) -> None:
-        """Note in the state that the object doesn't exist any more."""
-        if model_state := find_model_state(state, getattr(self.definition, "source", "")):
-            model_state.attached.pop(self.definition.name, None)
+        """Note in the state that the object doesn't exist any more, whatever its relation is called now."""
+        for model_state in state.models.values():
+            if isinstance(model_state, StreamingModelState):
+                model_state.attached.pop(self.definition.name, None)
 
     def _create(self, app_label: str, editor: DatabaseSchemaEditor) -> None:
         if runs_on_risingwave(editor, app_label):

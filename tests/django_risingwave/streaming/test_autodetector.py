@@ -11,12 +11,15 @@ from django.db.migrations.state import ModelState, ProjectState
 
 from django_risingwave.streaming.aggregates import Sum
 from django_risingwave.streaming.changed_models import CircularDefinitionsError
+from django_risingwave.streaming.declarations import Subscription
 from django_risingwave.streaming.migration_operations import CreateMaterializedView, CreateSubscription
 from django_risingwave.streaming.model_operations import (
     AlterStreamingModels,
     CreateStreamingModel,
     DeleteStreamingModel,
 )
+from django_risingwave.streaming.secrets import Environment, Secret
+from django_risingwave.streaming.sinks import Sink
 from django_risingwave.streaming.views import ViewDefinition
 from tests.django_risingwave.streaming.detecting import (
     LABEL,
@@ -260,3 +263,76 @@ def test_an_operation_is_the_same_in_its_migration_file() -> None:
     assert written(subscribe).definition == subscribe.definition
     alter, *_ = operations(state_of(SALES, total()), SALES, subscribed)
     assert written(alter).changes[0].definition == create.definition
+
+
+def test_a_renamed_view_gets_a_subscription_of_its_new_name() -> None:
+    renamed = total(db_table="sums", subscription="1 day")
+    assert sorted(described(state_of(SALES, total(subscription="1 day")), SALES, renamed)) == [
+        "Create subscription sums_changes",
+        "Drop subscription total_changes",
+        "Rename table for total to sums",
+    ]
+
+
+def test_a_renamed_table_keeps_a_subscription_that_has_a_name_of_its_own() -> None:
+    def plain(name: str) -> type[models.Model]:
+        return table(name, subscription=Subscription(name="all"))
+
+    assert described(state_of(plain("Old")), plain("New")) == [
+        "Rename model Old to New",
+        "Rename table for new to new",
+    ]
+
+
+BLACKHOLE = Sink("totals_out", {"connector": "blackhole", "type": "append-only", "force_append_only": True})
+
+
+def test_a_sink_of_a_changed_view_or_of_one_over_it_is_dropped_before_and_created_after() -> None:
+    """It would send all rows again: RisingWave can't exchange sinks."""
+    over = view("Over", "SELECT kind FROM total", sinks=[BLACKHOLE])
+    changed = total(QUERY + " HAVING sum(amount) > 1")
+    assert described(state_of(SALES, total(), over), SALES, changed, over) == [
+        "Drop sink totals_out",
+        "Alter Total",
+        "Create sink totals_out",
+    ]
+
+
+def test_a_secret_is_created_before_what_uses_it_and_dropped_after_it() -> None:
+    password = Secret("kafka_password", Environment("KAFKA_PASSWORD"))
+    sink = Sink(
+        "out",
+        {
+            "connector": "kafka",
+            "topic": "t",
+            "properties.bootstrap.server": "k:9092",
+            "properties.sasl.password": password,
+        },
+    )
+    secured = total(sinks=[sink])
+    assert described(state_of(SALES, total()), SALES, secured) == [
+        "Create secret kafka_password",
+        "Create sink out",
+    ]
+    assert described(state_of(SALES, secured), SALES) == [
+        "Drop sink out",
+        "Delete model Total",
+        "Drop secret kafka_password",
+    ]
+
+
+def test_a_foreign_key_of_a_view_is_in_its_state() -> None:
+    """Django leaves out the relations of unmanaged models."""
+    key = models.ForeignKey(f"{LABEL}.Sales", models.DO_NOTHING, primary_key=True)
+    related = view("Related", "SELECT id AS sale_id FROM sales", sale=key)
+    create_table, create = operations(ProjectState(), related, SALES)
+    assert create_table.name == "Sales"
+    assert [name for name, _ in create.fields] == ["sale"]
+    assert described(state_of(SALES, related)) == ["Delete model Related", "Delete model Sales"]
+
+
+def test_a_view_of_another_app_is_dropped_before_what_it_reads() -> None:
+    over = view("Over", "SELECT kind FROM total", app="other")
+    found = changes(state_of(SALES, total(), over), SALES)
+    (ours,), (others,) = found[LABEL], found["other"]
+    assert ("other", others.name) in ours.dependencies
