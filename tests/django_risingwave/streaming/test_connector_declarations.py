@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +15,13 @@ from django.test.utils import isolate_apps
 from django_risingwave import checks
 from django_risingwave.models import ConnectorTable, Source
 from django_risingwave.streaming import stream_checks
-from django_risingwave.streaming.declarations import stream_of
+from django_risingwave.streaming.declarations import declared, stream_of
 from django_risingwave.streaming.secrets import Environment, Secret
 from django_risingwave.streaming.sinks import Sink
-from tests.django_risingwave.streaming.connected import KAFKA, Click, Payment
+from tests.django_risingwave.streaming.connected import KAFKA, Click, Payment, create_sql, definition_of
 from tests.django_risingwave.streaming.detecting import described, operations, state_of, view, written
 
+ROOT = Path(__file__).parents[3]
 TOTAL = view(
     "PaymentTotal",
     "SELECT sum(amount) AS total, 'all' AS kind FROM payments",
@@ -91,9 +94,15 @@ def test_a_changed_sink_is_dropped_and_created() -> None:
 
 def test_a_sink_on_a_changed_view_is_dropped_before_and_created_after_it() -> None:
     sinks = [Sink("total_to_nowhere", {"connector": "blackhole"})]
-    fields = {"total": models.DecimalField(max_digits=28, decimal_places=2)}
-    old = view("PaymentTotal", "SELECT 1 AS total, 'all' AS kind FROM payments", sinks=sinks, **fields)
-    new = view("PaymentTotal", "SELECT 2 AS total, 'all' AS kind FROM payments", sinks=sinks, **fields)
+    old, new = (
+        view(
+            "PaymentTotal",
+            f"SELECT {number} AS total, 'all' AS kind FROM payments",
+            sinks=sinks,
+            total=models.IntegerField(),
+        )
+        for number in (1, 2)
+    )
     assert described(state_of(Payment, old), Payment, new) == [
         "Drop sink total_to_nowhere",
         "Alter PaymentTotal",
@@ -151,3 +160,20 @@ def test_a_model_without_the_meta_of_its_base_is_an_error(base: type[models.Mode
     assert [error.id for error in errors] == ["django_risingwave.E001", "django_risingwave.E002"]
     assert f"The model is a {base.__name__}" in errors[1].msg
     assert errors[1].hint == f"Inherit the Meta: `class Meta({base.__name__}.Meta):`."
+
+
+def test_the_models_of_the_page_are_declared_as_it_says() -> None:
+    page = (ROOT / "docs/backend/connectors.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n# shop/models.py\n(.*?)```", page, re.DOTALL)
+    (sql,) = re.findall(r"```sql\n(CREATE TABLE .*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {"__name__": "demo.shop.models"}
+    with isolate_apps("demo.shop"):
+        exec(code, names)
+    assert create_sql(definition_of(names["Payment"])).replace("${KAFKA_SERVERS}", "…") == " ".join(
+        sql.split()
+    )
+    assert create_sql(definition_of(names["Click"])).startswith(
+        'CREATE SOURCE "clicks" ("page" text) INCLUDE partition AS "partition" INCLUDE offset AS "position" WITH '
+    )
+    sink = declared(names["ShopRevenue"]).attached["shop_revenue_to_kafka"]
+    assert 'properties.sasl.password = SECRET "kafka_password"' in create_sql(sink)
