@@ -10,10 +10,7 @@ from django.db.migrations import operations
 from django.db.migrations.autodetector import MigrationAutodetector, OperationDependency
 
 from django_risingwave.streaming.attached_operations import ATTACHED_OPERATIONS
-from django_risingwave.streaming.changed_models import (
-    ModelChanges,
-    secrets_of,
-)
+from django_risingwave.streaming.changed_models import ModelChanges, following, secrets_of
 from django_risingwave.streaming.declarations import stream_of
 from django_risingwave.streaming.migration_operations import CreateAttached, DropAttached
 from django_risingwave.streaming.model_operations import (

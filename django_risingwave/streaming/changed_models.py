@@ -173,7 +173,9 @@ class ModelChanges:
 
         What can't be rebuilt with its relation, such as a sink, is dropped before and created after it.
         """
-        changed = {key: (list(old.attached.values()), []) for key, old in self.deleted.items()}
+        changed: dict[Key, tuple[list[Definition], list[Definition]]] = {
+            key: (list(old.attached.values()), []) for key, old in self.deleted.items()
+        }
         for key, new in self._declared.items():
             before = following(self.kept[key][0], table_of(new)).attached if key in self.kept else {}
             changed[key] = _changed(before, new.attached, rebuilt=key in self.rebuilt)
