@@ -89,11 +89,13 @@ def in_background(connection: DatabaseWrapper) -> Iterator[None]:
             cursor.execute("SET background_ddl = false")
 
 
-def wait_until_built(connection: DatabaseWrapper, name: str) -> None:
+def wait_until_built(connection: DatabaseWrapper, name: str, *, shown_name: str | None = None) -> None:
     """Return when a materialized view can be read, and log the progress of its build.
 
-    Raises OperationalError if its build was cancelled or has failed.
+    What is logged has another name for it, if one is given. Raises OperationalError if its build was
+    cancelled or has failed.
     """
+    shown_name = shown_name or name
     seconds, started = _FIRST_POLL_SECONDS, time.monotonic()
     listed = reported = started
     try:
@@ -106,15 +108,15 @@ def wait_until_built(connection: DatabaseWrapper, name: str) -> None:
                 listed = now
             elif now - listed > MISSING_SECONDS:
                 raise OperationalError(
-                    f'Materialized view "{name}" is neither there nor being built: its build was cancelled '
-                    "or has failed. Look for the cause in the log of RisingWave's meta node, and run the "
-                    "migration again."
+                    f'Materialized view "{shown_name}" is neither there nor being built: its build was '
+                    "cancelled or has failed. Look for the cause in the log of RisingWave's meta node, and "
+                    "run the migration again."
                 )
             if progress is not None and now - reported >= REPORT_SECONDS:
                 reported = now
                 logger.info(
                     "materialized view %s: %s after %d s. Ctrl-C leaves the build running in the background.",
-                    name,
+                    shown_name,
                     progress,
                     now - started,
                 )
@@ -124,7 +126,7 @@ def wait_until_built(connection: DatabaseWrapper, name: str) -> None:
         logger.warning(
             "materialized view %s: the build goes on in the background. Run the migration again to wait for "
             "it and finish. SHOW JOBS lists it, and CANCEL JOBS ends it.",
-            name,
+            shown_name,
         )
         raise
 

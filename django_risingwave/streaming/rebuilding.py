@@ -137,7 +137,7 @@ class Rebuild:
                 logger.info("%s %s: building the new one", view.kind, view.name)
                 self._create(view, renamed(view.definition, temporary))
             elif view.kind == "materialized view":
-                wait_until_built(self.connection, view.temporary_name)
+                wait_until_built(self.connection, view.temporary_name, shown_name=view.name)
             for index in view.indexes:
                 self._create_index(view, index, plan)
             self._grant(view.kind, temporary, view.current, plan.existing.superusers)
@@ -151,7 +151,7 @@ class Rebuild:
             return
         with in_background(self.connection):
             self.execute(sql)
-        wait_until_built(self.connection, view.temporary_name)
+        wait_until_built(self.connection, view.temporary_name, shown_name=view.name)
 
     def _create_index(self, view: View, index: ExistingObject, plan: Plan) -> None:
         """Create an index of the current view on the new one, under a temporary name."""
