@@ -24,6 +24,7 @@ from django.db import models
 from django_risingwave.base import DatabaseWrapper
 from django_risingwave.connections import get_connection
 from django_risingwave.fields import FiniteFloatField, NaiveDateTimeField, RowIdField
+from django_risingwave.streaming.declarations import Subscription
 from django_risingwave.models import MaterializedView, ReadOnlyManager, ReadOnlyQuerySet, RisingWaveModel
 from django_risingwave.visibility import Flushed, flushed
 
@@ -54,6 +55,29 @@ class Popular(MaterializedView):
 
     def next(self) -> "Popular | None":
         return assert_type(Popular.objects.often().first(), Popular | None)
+
+
+class Tall(MaterializedView):
+    height = models.FloatField(primary_key=True)
+
+    class Meta(MaterializedView.Meta):
+        app_label = "library"
+
+    class Stream:
+        query = staticmethod(lambda: Visit.objects.values("height").distinct())
+        standin = "SELECT DISTINCT height FROM library_visit"
+        subscription = Subscription("2 days")
+
+
+class Taller(MaterializedView):
+    height = models.FloatField(primary_key=True)
+
+    class Meta(MaterializedView.Meta):
+        app_label = "library"
+
+    class Stream:
+        query = "SELECT height FROM library_tall WHERE height > 2"
+        subscription = "1 day"
 
 
 def fields(visit: Visit) -> None:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.apps import apps
-from django.core.management import get_commands
+from django.core.management import CommandError, call_command, get_commands
 from django.core.management.commands.makemigrations import Command as DjangoMakemigrations
 from django.db import NotSupportedError, models
 from django.test.utils import isolate_apps
 
+from demo.shop.models import StateTurnover
 from django_risingwave.models import MaterializedView
 from django_risingwave.streaming import stream_checks
 from django_risingwave.streaming.autodetector import RisingWaveAutodetector
@@ -175,3 +176,25 @@ def test_a_query_that_the_backend_refuses_is_an_error_at_check(monkeypatch: pyte
         ((number, text, _),) = check(monkeypatch, view("A", query))
         assert number == "django_risingwave.E010"
         assert "the query raises NotSupportedError: " in text
+
+
+@pytest.mark.django_db(databases=["default", "risingwave"])
+@pytest.mark.parametrize("command", ["makemigrations", "migrate"])
+def test_a_command_without_checks_says_what_is_wrong_with_a_stream(
+    monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(StateTurnover.Stream, "query", "SELECT FROM")
+    options = {"dry_run": True} if command == "makemigrations" else {"database": "risingwave"}
+    with pytest.raises(CommandError, match=r"^demo_shop.StateTurnover.Stream: the query can't be read\."):
+        call_command(command, skip_checks=True, verbosity=0, **options)
+
+
+@pytest.mark.django_db(databases=["default", "risingwave"])
+def test_migrate_tells_of_a_changed_query_without_a_migration(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        StateTurnover.Stream, "query", "SELECT state, sum(qty) AS turnover FROM orders GROUP BY 1"
+    )
+    call_command("migrate", database="risingwave")
+    assert "Your models in app(s): 'demo_shop' have changes" in capsys.readouterr().out
