@@ -186,7 +186,7 @@ def test_a_command_without_checks_says_what_is_wrong_with_a_stream(
     monkeypatch.setattr(StateTurnover.Stream, "query", "SELECT FROM")
     options = {"dry_run": True} if command == "makemigrations" else {"database": "risingwave"}
     with pytest.raises(CommandError, match=r"^demo_shop.StateTurnover.Stream: the query can't be read\."):
-        call_command(command, skip_checks=True, verbosity=0, **options)
+        call_command(command, skip_checks=True, **options)
 
 
 @pytest.mark.django_db(databases=["default", "risingwave"])
