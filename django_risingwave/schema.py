@@ -201,7 +201,15 @@ class DatabaseSchemaEditor(TableCopyEditor):
             rebuild(self, [new for _, new in changes], cascade=cascade)
 
     def rename_streaming_object(self, definition: Definition, new_name: str) -> None:
-        """Rename an object. What reads it goes on with it: RisingWave 2.8.0 changes their definitions."""
+        """Rename an object, unless an interrupted migration has done so.
+
+        What reads it goes on with it: RisingWave 2.8.0 changes their definitions.
+        """
+        if not self.collect_sql:
+            with self.connection.cursor() as cursor:
+                kinds = self.connection.introspection.get_object_kinds(cursor)
+            if definition.name not in kinds and kinds.get(new_name) == definition.kind.lower():
+                return
         if standin := self.connection.standin:
             standin.rename(definition, new_name, self)
         else:

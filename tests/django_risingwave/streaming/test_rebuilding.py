@@ -5,13 +5,16 @@ The double plays RisingWave: its SWAP exchanges names only, and a view with othe
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import NotSupportedError, ProgrammingError
 
+from django_risingwave.streaming.changes import ChangeListener
 from django_risingwave.streaming.definitions import SubscriptionDefinition
 from django_risingwave.streaming.rebuilding import is_temporary_name
+from django_risingwave.streaming.selectable_event import SelectableEvent
 from django_risingwave.streaming.views import ViewDefinition
 from tests.django_risingwave.streaming.rebuilt import (
     DEPENDENTS,
@@ -23,6 +26,7 @@ from tests.django_risingwave.streaming.rebuilt import (
     replace,
     run,
 )
+from tests.processes import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -232,11 +236,25 @@ def test_another_kind_of_object_can_not_be_changed(views: DatabaseWrapper) -> No
         replace(views, (subscription, SubscriptionDefinition("s", "totals", "2 days")))  # type: ignore[arg-type]
 
 
-def test_a_view_is_renamed_and_what_reads_it_goes_on(views: DatabaseWrapper, double: Double) -> None:
-    with views.schema_editor() as editor:
-        editor.rename_streaming_object(OLD, "sums")
+def test_a_view_is_renamed_once_and_what_reads_it_goes_on(views: DatabaseWrapper, double: Double) -> None:
+    for _ in "run", "run again":
+        with views.schema_editor() as editor:
+            editor.rename_streaming_object(OLD, "sums")
     assert run(views, "SELECT * FROM sums") == run(views, "SELECT * FROM leaders")
     assert double.subscriptions["totals_changes"] == "sums"
+
+
+def test_processes_that_follow_a_view_are_told_to_read_it_again(views: DatabaseWrapper) -> None:
+    with (
+        closing(ChangeListener("risingwave", ["leaders"])) as listener,
+        closing(SelectableEvent()) as wake,
+    ):
+        assert listener.start()
+        assert listener.wait(0, wake) == set()
+        replace(views)
+        assert listener.wait(DEADLINE_SECONDS, wake) == {"leaders"}
+        run(views, "INSERT INTO t VALUES (1, 1)")
+        assert listener.wait(DEADLINE_SECONDS, wake) == {"leaders"}
 
 
 def test_a_view_in_use_is_not_dropped_and_its_users_are_named(views: DatabaseWrapper, double: Double) -> None:
