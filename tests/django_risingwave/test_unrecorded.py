@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import closing
 from io import StringIO
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.apps import apps
@@ -14,11 +15,16 @@ from django.core.management import call_command
 from demo.shop.generator.orders import generate, insert_statement
 from demo.shop.models import Order
 from django_risingwave.streaming.changes import ChangeListener
+from django_risingwave.streaming.declarations import declared
+from django_risingwave.streaming.migration_operations import create_missing, drop_existing
+from django_risingwave.streaming.secrets import Environment, SecretDefinition
 from django_risingwave.streaming.selectable_event import SelectableEvent
+from django_risingwave.streaming.sinks import SinkDefinition
 from django_risingwave.streaming.subscriptions import SubscriptionCursor
 from django_risingwave.streaming.views import ViewDefinition
 from django_risingwave.testing.transcripts import Transcript, Transcripts, load, recorded, shape
 from tests.django_risingwave.data_files import unrecorded
+from tests.django_risingwave.streaming.connected import Click, Payment, Reading, definition_of
 from tests.django_risingwave.streaming.rebuilt import replace, run
 from tests.processes import DEADLINE_SECONDS
 
@@ -113,6 +119,31 @@ def test_the_statements_of_a_changed_view_are_known(double: Double, connection: 
     replace(connection, change)
     with connection.schema_editor() as editor:
         editor.rename_streaming_object(change[1], "w4")
+    assert_known(double)
+
+
+def test_the_statements_of_connectors_are_known(
+    double: Double, connection: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_SERVERS", "127.0.0.1:42685")
+    monkeypatch.setenv("KAFKA_PASSWORD", "x")
+    double.is_licensed = True
+    secret = SecretDefinition("kafka_password", Environment("KAFKA_PASSWORD"))
+    relations = map(definition_of, (Click, Payment, Reading))
+    definitions = [secret, *relations, *declared(Payment).attached.values()]
+    for definition in [*definitions, SinkDefinition("s", "clicks", into="payments")]:
+        with connection.schema_editor() as editor:
+            assert create_missing(editor, definition)
+    for model in (Click, Payment):
+        old: Any = definition_of(model)
+        new: Any = dataclasses.replace(old, columns={**old.columns, "note": "text"})
+        with connection.schema_editor() as editor:
+            editor.replace_streaming_objects([(old, new)])
+    with connection.schema_editor() as editor:
+        editor.replace_streaming_objects([(new, old)])
+    for definition in reversed(definitions):
+        with connection.schema_editor() as editor:
+            drop_existing(editor, definition)
     assert_known(double)
 
 

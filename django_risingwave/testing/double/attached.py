@@ -16,7 +16,7 @@ _STATEMENTS = {
     "create_view": rf"CREATE MATERIALIZED VIEW (?:IF NOT EXISTS )?{_NAME} .*",
     "create_index": rf"CREATE INDEX (?:IF NOT EXISTS )?{_NAME} ON {_NAME} ?(\(.*)",
     "drop_index": rf"DROP INDEX (?:IF EXISTS )?{_NAME}",
-    "create_sink": rf"CREATE SINK (?:IF NOT EXISTS )?{_NAME} FROM {_NAME} (.*)",
+    "create_sink": rf"CREATE SINK (?:IF NOT EXISTS )?{_NAME}(?: INTO \S+)? FROM {_NAME} ?(.*)",
     "drop_sink": rf"DROP SINK (?:IF EXISTS )?{_NAME}",
     "drop_view": rf"DROP MATERIALIZED VIEW (?:IF EXISTS )?{_NAME}( CASCADE)?",
     "swap": rf"ALTER (MATERIALIZED VIEW|VIEW|TABLE|SUBSCRIPTION) {_NAME} SWAP WITH {_NAME}",
