@@ -7,6 +7,8 @@ import time
 import tomllib
 from typing import TYPE_CHECKING
 
+import pytest
+
 from django_risingwave.testing.double.client import Client
 from django_risingwave.testing.transcripts import Transcript, load
 from tests.django_risingwave.data_files import DATA
@@ -27,6 +29,8 @@ BEFORE = {
 }
 # What is missing, or in the way, by the error that says so. The statement was recorded in another database or
 # session, or what it needs was left out.
+pytestmark = pytest.mark.unversioned
+
 MISSING = re.compile(r"(?:[a-z ]+ not found: |Item not found: subscription |Cannot find cursor `)(\w+)")
 EXISTING = re.compile(r"([a-z ]+?) with name (\w+) exists|cursor `(\w+)` already exists")
 

@@ -14,6 +14,8 @@ from django_risingwave.testing.statements import DIFFERENT, SYNTAX, UNSUPPORTED,
 from django_risingwave.testing.transcripts import load
 from tests.django_risingwave.statements.examples import EXAMPLES
 
+pytestmark = pytest.mark.unversioned
+
 VERDICTS = Path(__file__).parent / "data" / "parser_verdicts.jsonl.gz"
 
 

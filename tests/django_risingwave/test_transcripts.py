@@ -8,6 +8,8 @@ import pytest
 
 from django_risingwave.testing.transcripts import FOLDER, VERSION, Transcript, Transcripts, form, load, shape
 
+pytestmark = pytest.mark.unversioned
+
 
 def test_a_transcript_is_written_as_it_was_read() -> None:
     lines = (FOLDER / f"{VERSION}.jsonl").read_text(encoding="utf-8").splitlines()

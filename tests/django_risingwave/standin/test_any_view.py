@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -117,6 +118,7 @@ def plain(views: Views, name: str) -> str:
     return f"WITH {below} {SELECT_ALL.format(views[name])}" if below else views[name]
 
 
+@pytest.mark.unversioned
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(views=definitions(), writes=transactions)
 def test_any_view_has_the_rows_of_its_select_at_each_commit_and_tells_of_each_change(

@@ -56,6 +56,7 @@ def assert_all_are_right(cursor: Any) -> None:
     assert keys == count
 
 
+@pytest.mark.unversioned
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(writes)
 def test_any_sequence_of_writes_leaves_leading_rows_and_totals_right(

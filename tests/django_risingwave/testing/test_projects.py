@@ -79,6 +79,7 @@ def test_one_line_of_a_conftest_gives_a_stand_in_freshness_and_the_double(
     assert "6 passed" in tested.run(*PYTEST)
 
 
+@pytest.mark.unversioned
 def test_the_servers_of_the_settings_are_used_where_the_command_line_says_so(tested: TestedProject) -> None:
     tested.write("conftest.py", CONFTEST)
     tested.write("shop/test_quantities.py", PAGE_TESTS)
@@ -92,6 +93,7 @@ def test_the_test_runner_gives_manage_py_test_a_stand_in(tested: TestedProject) 
     assert "Ran 1 test" in tested.run("manage.py", "test", "shop")
 
 
+@pytest.mark.unversioned
 def test_an_alias_of_another_kind_of_database_is_refused_in_words(tested: TestedProject) -> None:
     tested.write("conftest.py", f"import pytest\n{CONFTEST}\n{ALIASES}")
     tested.write("shop/test_quantities.py", PAGE_TESTS)
