@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
+from django.db.migrations.state import ModelState, ProjectState
 from django.test.utils import isolate_apps
 
 from django_risingwave.fields import RowIdField
 from django_risingwave.models import ConnectorTable, ReadOnlyManager, Source
 from django_risingwave.streaming.declarations import declared
+from django_risingwave.streaming.model_operations import CreateStreamingModel
 from django_risingwave.streaming.secrets import Environment, Secret
 from django_risingwave.streaming.sinks import Sink
+from tests.django_risingwave.streaming.migrating import LABEL
 
 if TYPE_CHECKING:
     from django_risingwave.streaming.definitions import Definition
@@ -88,3 +91,30 @@ def definition_of(model: Any) -> Definition:
 
 def create_sql(definition: Definition) -> str:
     return definition.create_sql('"{}"'.format)
+
+
+def creating(model: Any) -> CreateStreamingModel:
+    """Return the operation that makemigrations writes for a model."""
+    state = ModelState.from_model(model)
+    return CreateStreamingModel(
+        state.name, list(state.fields.items()), state.options, state.bases, definition=definition_of(model)
+    )
+
+
+def migrate(connection: Any, *operations: Any, state: ProjectState | None = None) -> ProjectState:
+    """Run the operations, and return the state after them."""
+    state = state or ProjectState()
+    for operation in operations:
+        before = state.clone()
+        operation.state_forwards(LABEL, state)
+        with connection.schema_editor() as editor:
+            operation.database_forwards(LABEL, editor, before, state)
+    return state
+
+
+def reverse(connection: Any, operation: Any) -> None:
+    """Run an operation, the first of its app, backwards."""
+    state = ProjectState()
+    operation.state_forwards(LABEL, state)
+    with connection.schema_editor() as editor:
+        operation.database_backwards(LABEL, editor, state, ProjectState())

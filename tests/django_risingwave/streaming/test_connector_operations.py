@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, NotSupportedError, ProgrammingError
-from django.db.migrations.state import ModelState, ProjectState
+from django.db.migrations.state import ProjectState
 from django.db.migrations.writer import OperationWriter
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -21,7 +21,6 @@ from django_risingwave.streaming.connector_operations import CreateSecret, Creat
 from django_risingwave.streaming.model_operations import (
     AlterStreamingModels,
     AlterStreamingModelTable,
-    CreateStreamingModel,
     StreamingModelChange,
 )
 from django_risingwave.streaming.secrets import Environment, Secret, SecretDefinition
@@ -29,7 +28,16 @@ from django_risingwave.streaming.selectable_event import SelectableEvent
 from django_risingwave.streaming.views import ViewDefinition
 from django_risingwave.testing.messages import deliver
 from django_risingwave.testing.servers import doubled
-from tests.django_risingwave.streaming.connected import Click, Payment, Reading, create_sql, definition_of
+from tests.django_risingwave.streaming.connected import (
+    Click,
+    Payment,
+    Reading,
+    create_sql,
+    creating,
+    definition_of,
+    migrate,
+    reverse,
+)
 from tests.django_risingwave.streaming.migrating import LABEL
 from tests.processes import DEADLINE_SECONDS
 
@@ -62,33 +70,6 @@ def server(request: pytest.FixtureRequest, standin: DatabaseWrapper) -> Iterator
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_SERVERS", "127.0.0.1:9092")
     monkeypatch.setenv("KAFKA_PASSWORD", PASSWORD)
-
-
-def creating(model: Any) -> CreateStreamingModel:
-    """Return the operation that makemigrations writes for a model."""
-    state = ModelState.from_model(model)
-    return CreateStreamingModel(
-        state.name, list(state.fields.items()), state.options, state.bases, definition=definition_of(model)
-    )
-
-
-def migrate(connection: Any, *operations: Any, state: ProjectState | None = None) -> ProjectState:
-    """Run the operations, and return the state after them."""
-    state = state or ProjectState()
-    for operation in operations:
-        before = state.clone()
-        operation.state_forwards(LABEL, state)
-        with connection.schema_editor() as editor:
-            operation.database_forwards(LABEL, editor, before, state)
-    return state
-
-
-def reverse(connection: Any, operation: Any) -> None:
-    """Run an operation, the first of its app, backwards."""
-    state = ProjectState()
-    operation.state_forwards(LABEL, state)
-    with connection.schema_editor() as editor:
-        operation.database_backwards(LABEL, editor, state, ProjectState())
 
 
 class Unreadable(SecretDefinition):
