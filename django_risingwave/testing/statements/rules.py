@@ -243,6 +243,13 @@ UNSUPPORTED: tuple[Rule, ...] = (
         "CREATE OR REPLACE VIEW, TABLE are not implemented",
         r"^CREATE OR REPLACE (?:TEMP |TEMPORARY )?(?:VIEW|TABLE|MATERIALIZED)",
     ),
+    # src/frontend/src/handler/create_source.rs and create_table.rs.
+    _text("NOT NULL constraint is not supported in source schema", r"^CREATE SOURCE .* NOT NULL\b.* WITH \("),
+    _text(
+        "a watermark requires the table to be append only",
+        r"^CREATE TABLE (?!.* APPEND ONLY ).* WATERMARK FOR ",
+    ),
+    _text("INCLUDE should be used with a connector", r"^CREATE TABLE (?!.* CONNECTOR = ).* \) INCLUDE "),
     # src/frontend/src/handler/create_index.rs.
     _text("CREATE UNIQUE INDEX is not implemented", r"^CREATE UNIQUE INDEX "),
     _text("invalid index method", r"^CREATE INDEX .*? USING (?:BTREE|HASH|GIN|GIST|SPGIST|BRIN) "),

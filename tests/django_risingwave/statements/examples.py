@@ -221,6 +221,18 @@ EXAMPLES = {
         "CREATE OR REPLACE VIEW v AS SELECT 1",
         "CREATE VIEW v AS SELECT 1",
     ),
+    "NOT NULL constraint is not supported in source schema": (
+        "CREATE SOURCE s (a int NOT NULL) WITH (connector = 'kafka') FORMAT PLAIN ENCODE JSON",
+        "CREATE SOURCE s (a int) WITH (connector = 'kafka') FORMAT PLAIN ENCODE JSON",
+    ),
+    "a watermark requires the table to be append only": (
+        "CREATE TABLE t (a timestamptz, WATERMARK FOR a AS a)",
+        "CREATE TABLE t (a timestamptz, WATERMARK FOR a AS a) APPEND ONLY WITH (connector = 'kafka')",
+    ),
+    "INCLUDE should be used with a connector": (
+        "CREATE TABLE t (a int) INCLUDE key AS k",
+        "CREATE TABLE t (a int) INCLUDE key AS k WITH (connector = 'kafka') FORMAT PLAIN ENCODE JSON",
+    ),
     "CREATE UNIQUE INDEX is not implemented": (
         "CREATE UNIQUE INDEX i ON t (a)",
         'CREATE INDEX "unique" ON t (a)',

@@ -38,7 +38,9 @@ def changed(model: type[models.Model], **attributes: Any) -> type[models.Model]:
     fields |= {name: value for name, value in attributes.items() if isinstance(value, models.Field)}
     stream = {name: value for name, value in attributes.items() if name not in fields}
     options = {"app_label": "django_risingwave", "db_table": model._meta.db_table}
-    (base,) = model.__bases__
+    base: Any = model.__base__
+    parent = stream_of(model)
+    assert parent
     with isolate_apps():
         return type(
             model.__name__,
@@ -47,7 +49,7 @@ def changed(model: type[models.Model], **attributes: Any) -> type[models.Model]:
                 "__module__": __name__,
                 **{name: field for name, field in fields.items() if field is not None},
                 "Meta": type("Meta", (base.Meta,), options),
-                "Stream": type("Stream", (stream_of(model),), stream),
+                "Stream": type("Stream", (parent,), stream),
             },
         )
 
