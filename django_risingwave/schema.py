@@ -176,14 +176,23 @@ class DatabaseSchemaEditor(TableCopyEditor):
     ) -> None:
         """Change the definitions of streaming objects, each from the first to the second of its pair.
 
-        Relations with a connector are altered in place: see streaming/altering_connectors.py. What stands on
-        materialized views is built again: see streaming/rebuilding.py. With `cascade`, what can't be built
-        again is dropped. Raises NotSupportedError before any change if that would be needed without it.
+        Relations with a connector and mirrors are altered in place: see streaming/altering_connectors.py and
+        streaming/mirrors.py. What stands on materialized views is built again: see streaming/rebuilding.py.
+        With `cascade`, what can't be built again is dropped. Raises NotSupportedError before any change if
+        that would be needed without it.
         """
         connectors = ConnectorChanges(self, changes)
+        altered = [(old, new) for old, new in connectors.others if new.alters_in_place]
+        replaced = [(old, new) for old, new in connectors.others if not new.alters_in_place]
+        for old, new in altered:
+            new.check_alteration(old)
         connectors.add_columns()
-        if connectors.others:
-            self._replace_views(connectors.others, cascade=cascade)
+        for old, new in altered:
+            new.alter_first(old, self)
+        if replaced:
+            self._replace_views(replaced, cascade=cascade)
+        for old, new in altered:
+            new.alter_last(old, self)
         connectors.drop_columns()
 
     def _replace_views(self, changes: Sequence[tuple[Definition, Definition]], *, cascade: bool) -> None:
@@ -204,7 +213,15 @@ class DatabaseSchemaEditor(TableCopyEditor):
         """Rename an object, unless an interrupted migration has done so.
 
         What reads it goes on with it: RisingWave 2.8.0 changes their definitions.
+
+        Raises NotSupportedError for a mirror, which follows a table by its name.
         """
+        if definition.tables_followed():
+            raise NotSupportedError(
+                f"Table {definition.name!r} mirrors a table of the same name, so it can't be renamed. Delete "
+                "the mirror's model in one migration. Create it again in another one, after its source has "
+                "been renamed."
+            )
         if not self.collect_sql:
             with self.connection.cursor() as cursor:
                 kinds = self.connection.introspection.get_object_kinds(cursor)

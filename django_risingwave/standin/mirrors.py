@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: What stands for the address of the other database, which may have a password.
 _ADDRESS = "${ADDRESS}"
+#: Seconds until what is committed must be applied.
+APPLIED_SECONDS = 30
 #: Seconds between two looks at how far the replication is.
 _POLL_SECONDS = 0.01
 
@@ -100,11 +102,23 @@ class Mirrors:
             if is_last:
                 self._unsubscribe(publisher.name)
             else:
-                self._wait_until_applied(publisher, time.monotonic() + 30)
+                self._wait_until_applied(publisher, time.monotonic() + APPLIED_SECONDS)
                 self._execute(f"ALTER SUBSCRIPTION {quote(publisher.name)} REFRESH PUBLICATION")
         if is_last:
             publisher.drop()
         editor.execute("\n".join([SETUP, f"{drop_table};", forget_sql(mirror.name), CLEANUP]), None)
+
+    def copy_again(self, mirror: MirrorDefinition, editor: DatabaseSchemaEditor) -> None:
+        """Publish the mirror's present columns, and copy the rows anew. Meanwhile it has few rows."""
+        publisher = Publisher(mirror.using, self.connection)
+        publisher.withdraw(mirror)
+        self._wait_until_applied(publisher, time.monotonic() + APPLIED_SECONDS)
+        self._subscribe(publisher)
+        empty = f"TRUNCATE {quote(mirror.name)};"
+        editor.execute("\n".join([SETUP, empty, forget_sql(mirror.name), record_sql(mirror)]), None)
+        publisher.publish(mirror, only_columns=True)
+        self._subscribe(publisher)
+        self._wait_for_copy(mirror)
 
     def drop_subscriptions(self) -> None:
         """Drop all subscriptions and their slots, so that the databases can be dropped."""

@@ -157,6 +157,10 @@ class StandIn:
     def _mirrors(self) -> Mirrors:
         return Mirrors(self.connection, self._schema())
 
+    def copy_mirror_again(self, mirror: MirrorDefinition, editor: DatabaseSchemaEditor) -> None:
+        """Give an altered mirror its rows again, and record its definition."""
+        self._mirrors().copy_again(mirror, editor)
+
     def drop_replication(self) -> None:
         """End the replication of mirrors, which keeps both databases from being dropped."""
         self._mirrors().drop_subscriptions()

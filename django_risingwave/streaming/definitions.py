@@ -30,6 +30,8 @@ class Definition(ABC):
 
     #: The object's kind as SQL writes it, after CREATE and DROP.
     kind: ClassVar[str]
+    #: Whether a change alters the object, by the methods below, instead of building another one.
+    alters_in_place: ClassVar[bool] = False
     #: Whether the object can be rebuilt with a relation that is replaced. A sink would send all rows again.
     can_be_rebuilt: ClassVar[bool] = True
     #: Whether a change alters the object and leaves what stands on it as it is.
@@ -67,6 +69,15 @@ class Definition(ABC):
     def tables_followed(self) -> frozenset[str]:
         """Return the names of the tables in PostgreSQL whose changes the object follows."""
         return frozenset()
+
+    def check_alteration(self, old: Definition) -> None:  # noqa: B027 - most don't alter
+        """Raise NotSupportedError if the object can't be altered in place to what this definition says."""
+
+    def alter_first(self, old: Definition, editor: DatabaseSchemaEditor) -> None:  # noqa: B027 - as above
+        """Alter what views may need that change in the same migration. Can be run again."""
+
+    def alter_last(self, old: Definition, editor: DatabaseSchemaEditor) -> None:  # noqa: B027 - as above
+        """Alter the rest, after those views have changed. Can be run again."""
 
     def before_create(self, editor: DatabaseSchemaEditor) -> None:  # noqa: B027 - most need nothing
         """Prepare what the object needs on RisingWave besides create_sql(). Nothing by default."""

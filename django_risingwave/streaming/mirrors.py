@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DEFAULT_DB_ALIAS, connections, models, router
+from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connections, models, router
 from django.db.models.fields.related import lazy_related_operation
 
 from django_risingwave.connections import get_connection
@@ -45,6 +45,7 @@ class MirrorDefinition(Definition):
     """
 
     kind = "TABLE"
+    alters_in_place = True
 
     columns: Mapping[str, str]
     key: Sequence[str]
@@ -79,6 +80,57 @@ class MirrorDefinition(Definition):
             f"CREATE TABLE {quote_name(self.name)} ({self.columns_sql(quote_name)}) "
             f"FROM {quote_name(self.source_name)} TABLE '{table}'"
         )
+
+    def check_alteration(self, old: Definition) -> None:
+        """Raise NotSupportedError unless only columns are added and dropped."""
+        if not isinstance(old, MirrorDefinition):
+            raise NotSupportedError(
+                f"{old.kind.capitalize()} {old.name!r} can't become a mirror. Delete its model in one "
+                "migration, and create it again in another one."
+            )
+        changed = [
+            f"column {name!r} from {old.columns[name]} to {kind}"
+            for name, kind in self.columns.items()
+            if old.columns.get(name, kind) != kind
+        ]
+        if list(old.key) != list(self.key):
+            changed.append("the primary key")
+        if (old.using, old.schema) != (self.using, self.schema):
+            changed.append("the database or the schema")
+        if changed:
+            raise NotSupportedError(
+                f"The mirror of {self.source_table} can't change {', '.join(changed)}. Delete the mirror's "
+                "model, and the views that read it, in one migration. Create them again in another one."
+            )
+
+    def alter_first(self, old: Definition, editor: DatabaseSchemaEditor) -> None:
+        """Add the new columns."""
+        table, existing = editor.quote_name(self.name), self._existing_columns(old, editor)
+        for name, kind in self.columns.items():
+            if name not in existing:
+                editor.execute(f"ALTER TABLE {table} ADD COLUMN {editor.quote_name(name)} {kind}", None)
+
+    def alter_last(self, old: Definition, editor: DatabaseSchemaEditor) -> None:
+        """Drop columns, and let PostgreSQL send the values of the new ones, which it had before."""
+        before = cast("MirrorDefinition", old).columns
+        table, existing = editor.quote_name(self.name), self._existing_columns(old, editor)
+        for name in before:
+            if name in existing and name not in self.columns:
+                editor.execute(f"ALTER TABLE {table} DROP COLUMN {editor.quote_name(name)}", None)
+        if editor.collect_sql:
+            return
+        if standin := editor.connection.standin:
+            standin.copy_mirror_again(self, editor)
+        elif added := [name for name in self.columns if name not in before]:
+            Publisher(self.using, editor.connection).send_again(self, added)
+
+    def _existing_columns(self, old: Definition, editor: DatabaseSchemaEditor) -> set[str]:
+        """Return the columns that the table has: after an interruption, some have been altered already."""
+        if editor.collect_sql:
+            return set(cast("MirrorDefinition", old).columns)
+        with editor.connection.cursor() as cursor:
+            columns = editor.connection.introspection.get_table_description(cursor, self.name)
+        return {column.name for column in columns}
 
     def before_create(self, editor: DatabaseSchemaEditor) -> None:
         """Publish the table in PostgreSQL, and create the source if there is none. Raises MirrorError."""

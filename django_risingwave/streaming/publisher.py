@@ -14,7 +14,7 @@ from django_risingwave.streaming.hidden_values import execute
 from django_risingwave.streaming.sessions import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from django_risingwave.base import DatabaseWrapper
     from django_risingwave.streaming.mirrors import MirrorDefinition
@@ -179,6 +179,16 @@ class Publisher:
                 f"Role {role!r} may not follow table {mirror.source_table}, and Django's role may not grant "
                 f"it. Run as a superuser of database {self.using!r}: {' '.join(refused)}"
             )
+
+    def send_again(self, mirror: MirrorDefinition, columns: Sequence[str]) -> None:
+        """Let PostgreSQL send the rows that have values in these columns, which it had before the mirror.
+
+        RisingWave has NULL there: ADD COLUMN of such a table reads no existing rows.
+        """
+        same = ", ".join(f"{_quote(name)} = {_quote(name)}" for name in columns)
+        filled = " OR ".join(f"{_quote(name)} IS NOT NULL" for name in columns)
+        with self.cursor() as cursor:
+            cursor.execute(f"UPDATE {_table(mirror)} SET {same} WHERE {filled}")  # noqa: S608 - quoted
 
     def withdraw(self, mirror: MirrorDefinition) -> bool:
         """Take the table out of the publication. Returns whether it was the last one."""

@@ -9,11 +9,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, NotSupportedError, connections, transaction
 
 from django_risingwave.streaming.declarations import declared
-from django_risingwave.streaming.mirrors import wait_until_mirrored
+from django_risingwave.streaming.mirrors import MirrorDefinition, wait_until_mirrored
 from django_risingwave.streaming.publisher import MirrorError, Publisher
+from django_risingwave.streaming.views import ViewDefinition
 from tests.django_risingwave.mirrored import Customer, CustomerMirror, ItemQuantity, Order, OrderMirror
 from tests.processes import DEADLINE_SECONDS
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django_risingwave.base import DatabaseWrapper
+    from django_risingwave.streaming.definitions import Definition
 
 MOMENT = datetime(2026, 11, 27, 3, 4, 5, 678901, tzinfo=UTC)
 
@@ -231,3 +233,64 @@ def test_views_of_a_mirror_follow_it_and_notify(shop: Any) -> None:
     assert heard() == {}
     drop(shop, ItemQuantity, OrderMirror)
     assert left_behind(shop) == []
+
+
+def with_columns(**columns: str) -> MirrorDefinition:
+    return MirrorDefinition(name="mirrored_order", columns={"id": "integer", **columns}, key=["id"])
+
+
+def replace(connection: DatabaseWrapper, *changes: tuple[Definition, Definition]) -> None:
+    with connection.schema_editor() as editor:
+        editor.replace_streaming_objects(changes)
+
+
+def test_a_mirror_gets_and_loses_columns_with_the_views_that_read_them(shop: Any) -> None:
+    Order.objects.create(item="tea", quantity=2)
+    before, after = with_columns(itemname="varchar"), with_columns(quantity="integer")
+    views = (
+        ViewDefinition("ordered", "SELECT itemname AS what FROM mirrored_order"),
+        ViewDefinition("ordered", "SELECT quantity AS what FROM mirrored_order"),
+    )
+    for definition in (before, views[0]):
+        with shop.schema_editor() as editor:
+            editor.create_streaming_object(definition)
+
+    def what() -> list[Any]:
+        wait_until_mirrored()
+        with shop.cursor() as cursor:
+            cursor.execute("SELECT what FROM ordered ORDER BY 1")
+            return [row[0] for row in cursor.fetchall()]
+
+    assert what() == ["tea"]
+    replace(shop, (before, after), views)
+    assert what() == [2]
+    Order.objects.create(item="milk", quantity=3)
+    assert what() == [2, 3]
+    # The column is dropped in PostgreSQL first, and comes back.
+    with connections["default"].cursor() as cursor:
+        cursor.execute("ALTER TABLE mirrored_order DROP COLUMN quantity CASCADE")
+        cursor.execute("DELETE FROM mirrored_order WHERE itemname = 'tea'")
+    replace(shop, views[::-1], (after, before))
+    assert what() == ["milk"]
+    with connections["default"].cursor() as cursor:
+        cursor.execute("ALTER TABLE mirrored_order ADD COLUMN quantity integer NOT NULL DEFAULT 7")
+    replace(shop, (before, after), views)
+    assert what() == [7]
+
+
+@pytest.mark.parametrize(
+    ("after", "message"),
+    [
+        (with_columns(quantity="bigint"), r"can't change column 'quantity' from integer to bigint"),
+        (MirrorDefinition("mirrored_order", {"quantity": "integer"}, ["quantity"]), "change the primary key"),
+        (MirrorDefinition("mirrored_order", {"quantity": "integer"}, ["id"], "other"), "change the database"),
+    ],
+)
+def test_other_changes_of_a_mirror_are_refused_in_words(standin: Any, after: Any, message: str) -> None:
+    with pytest.raises(NotSupportedError, match=f"{message}.*Delete the mirror's model"):
+        replace(standin, (with_columns(quantity="integer"), after))
+    with (
+        pytest.raises(NotSupportedError, match="a table of the same name"),
+        standin.schema_editor() as editor,
+    ):
+        editor.rename_streaming_object(after, "orders")

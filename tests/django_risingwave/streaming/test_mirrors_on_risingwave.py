@@ -5,6 +5,7 @@ The statements for RisingWave are recorded instead of sent: no server here has i
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from django_risingwave.streaming.declarations import declared
-from django_risingwave.streaming.mirrors import end_mirrors
+from django_risingwave.streaming.mirrors import MirrorDefinition, end_mirrors
 from django_risingwave.streaming.publisher import MirrorError, Publisher
 from django_risingwave.testing.statements import violations
 from tests.django_risingwave.mirrored import Customer, CustomerMirror, Order, OrderMirror
@@ -46,7 +47,7 @@ class Recorder:
         self.statements: list[str] = []
 
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if sql.startswith(("CREATE SOURCE", "DROP SOURCE", "CREATE TABLE", "DROP TABLE")):
+        if sql.startswith(("CREATE SOURCE", "DROP SOURCE", "CREATE TABLE", "DROP TABLE", "ALTER TABLE")):
             self.statements.append(sql)
             with context["connection"].connection.cursor() as cursor:
                 if sql.startswith("CREATE SOURCE"):
@@ -124,9 +125,35 @@ def test_mirrors_share_a_source_and_its_slot_is_dropped_with_the_last(recorder: 
     assert [violations(statement) for statement in recorder.statements] == [[]] * 6
 
 
+def test_rows_are_sent_again_for_a_new_column(recorder: Any, disguise: Any, monkeypatch: Any) -> None:
+    """ADD COLUMN reads no rows that RisingWave has already. A second run finds the column."""
+    before = MirrorDefinition("mirrored_order", {"id": "integer", "itemname": "varchar"}, ["id"])
+    after = MirrorDefinition("mirrored_order", {"id": "integer", "note": "jsonb"}, ["id"])
+    Order.objects.create(item="tea", note={})
+    run(disguise.connection, OrderMirror)
+    version = "SELECT xmin::text FROM mirrored_order"
+    versions = [in_postgresql(version)]
+    description = "get_table_description"
+    for columns in (["id", "itemname"], ["id", "note"]):
+        existing = [SimpleNamespace(name=name) for name in columns]
+        monkeypatch.setattr(
+            disguise.connection.introspection, description, lambda *_, existing=existing: existing
+        )
+        with disguise.connection.schema_editor() as editor:
+            editor.replace_streaming_objects([(before, after)])
+        versions.append(in_postgresql(version))
+    assert recorder.statements[2:] == [
+        'ALTER TABLE "mirrored_order" ADD COLUMN "note" jsonb',
+        'ALTER TABLE "mirrored_order" DROP COLUMN "itemname"',
+    ]
+    assert versions[0] != versions[1] != versions[2]
+
+
 def test_sqlmigrate_shows_no_address(recorder: Any, disguise: Any) -> None:
     with disguise.connection.schema_editor(collect_sql=True) as editor:
         editor.create_streaming_object(declared(OrderMirror).definition)
+        before = MirrorDefinition("mirrored_order", {"id": "integer", "itemname": "varchar"}, ["id"])
+        editor.replace_streaming_objects([(before, declared(OrderMirror).definition)])
         editor.delete_streaming_object(declared(OrderMirror).definition)
     text = "\n".join(editor.collected_sql)
     assert "hostname = '${HOST}'" in text
