@@ -27,7 +27,7 @@ _OBJECTS = """
     ORDER BY relation.relation_type, relation.name
 """
 _COLUMNS = """
-    SELECT relation.name, col.name, col.type_oid, col.is_nullable, col.is_primary_key, col.is_hidden
+    SELECT relation.name, col.name, col.type_oid, col.is_primary_key, col.is_hidden
     FROM rw_catalog.rw_columns AS col
     JOIN rw_catalog.rw_relations AS relation ON relation.id = col.relation_id
     JOIN rw_catalog.rw_schemas AS schema ON schema.id = relation.schema_id
@@ -40,8 +40,8 @@ _DEPENDENCIES = """
 """
 # `_row_id` plays the column that RisingWave hides.
 _STANDIN_COLUMNS = """
-    SELECT c.relname, a.attname, a.atttypid::int, NOT a.attnotnull,
-        coalesce(a.attnum = ANY (i.indkey), FALSE), a.attname = '_row_id'
+    SELECT c.relname, a.attname, a.atttypid::int, coalesce(a.attnum = ANY (i.indkey), FALSE),
+        a.attname = '_row_id'
     FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_index AS i ON i.indrelid = c.oid AND i.indisprimary
@@ -66,7 +66,6 @@ class CatalogColumn:
     name: str
     #: The oid of its type.
     oid: int
-    is_nullable: bool
     is_key: bool
     #: Whether `SELECT *` leaves it out, as _row_id.
     is_hidden: bool

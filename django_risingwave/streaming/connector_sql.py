@@ -59,7 +59,8 @@ def read_connector(sql: str) -> Connector | None:
     except (IndexError, ValueError):
         # A form that no server has shown yet.
         return None
-    return found if found.options or found.into else None
+    # An ordinary table may have other options after WITH.
+    return found if "connector" in found.options or found.into else None
 
 
 def variable(value: str | SecretName) -> str | None:

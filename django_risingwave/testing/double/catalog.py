@@ -57,7 +57,7 @@ CREATE VIEW rw_catalog.rw_columns AS
         -- A materialized view is keyed by its grouping columns: here by the first column.
         SELECT FROM rw_catalog.rw_relations
         WHERE id = attrelid AND relation_type = 'materialized view' AND attnum = 1
-    ) AS is_primary_key, attname = '_row_id' AS is_hidden, NOT attnotnull AS is_nullable,
+    ) AS is_primary_key, attname = '_row_id' AS is_hidden,
         -- Types that RisingWave doesn't have: text, text[].
         CASE atttypid WHEN 25 THEN 1043 WHEN 1009 THEN 1015 ELSE atttypid END::int AS type_oid
     FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped;

@@ -144,6 +144,7 @@ def test_each_form_of_a_sink_is_read() -> None:
 
 def test_a_table_without_a_connector_has_none() -> None:
     assert read_connector('CREATE TABLE "with" ("a" INT, PRIMARY KEY ("a"))') is None
+    assert read_connector("CREATE TABLE t (a INT) APPEND ONLY WITH (retention_seconds = 300)") is None
     mirror = "CREATE TABLE shop_order (id BIGINT, PRIMARY KEY (id)) FROM cdc TABLE 'public.shop_order'"
     assert read_connector(mirror) is None
     assert created_sql.is_mirror(mirror)
