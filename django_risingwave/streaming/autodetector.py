@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, auto
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -119,6 +120,7 @@ class RisingWaveAutodetector(MigrationAutodetector):
         new_unmanaged_keys: set[Key]
         old_model_keys: set[Key]
         old_unmanaged_keys: set[Key]
+        generated_operations: dict[str, list[Operation]]
 
     def __init__(self, from_state: ProjectState, to_state: ProjectState, questioner: Any = None) -> None:
         super().__init__(from_state, to_state, questioner)
@@ -178,7 +180,7 @@ class RisingWaveAutodetector(MigrationAutodetector):
     def _waits(self, app_label: str, operation: Any) -> Iterable[OperationDependency]:
         match operation:
             case operations.CreateModel() if state := self._new.get((app_label, operation.name_lower)):
-                yield from self._needs(app_label, _definition(state))
+                yield from self._needs(_definition(state))
                 for field in state.fields.values():
                     if field.remote_field and field.remote_field.model:
                         yield from self._get_dependencies_for_foreign_key(  # type: ignore[attr-defined]  # not in the stubs
@@ -193,15 +195,14 @@ class RisingWaveAutodetector(MigrationAutodetector):
             case operations.RemoveField():
                 yield from self._released((app_label, operation.model_name_lower))
 
-    def _needs(self, app_label: str, definition: Definition) -> Iterable[OperationDependency]:
+    def _needs(self, definition: Definition) -> Iterable[OperationDependency]:
         """Yield what must be there before a definition's object is created.
 
-        Django orders the operations of each app by themselves, so what is read through other apps counts.
+        A view that is read has its final form when those that it reads are altered too.
         """
         read = self._changes.new.owners(definition)
-        for key in self._changes.new.all_read(read):
-            if key in read or key[0] == app_label or key in self._changes.altered:
-                yield _after(Step.READY, key)
+        for key in read | (self._changes.new.all_read(read) & self._changes.altered.keys()):
+            yield _after(Step.READY, key)
         for key, state in self.to_state.models.items():
             if table_of(state) in definition.tables_followed() and key not in self._new:
                 yield _after(Step.READY, key)
@@ -212,15 +213,37 @@ class RisingWaveAutodetector(MigrationAutodetector):
     def _released(self, key: Key) -> Iterable[OperationDependency]:
         """Yield what must be gone, or must have changed, before a relation loses what it reads."""
         changes = self._changes
-        for reader in changes.old.readers(key):
-            if (reader in changes.deleted or reader in changes.altered) and (
-                reader[0] == key[0] or key in changes.old.read[reader]
-            ):
+        for reader, reads in changes.old.read.items():
+            if key in reads and (reader in changes.deleted or reader in changes.altered):
                 yield _after(Step.RELEASED, reader)
 
     def _cleared(self, key: Key) -> Iterable[Key]:
         """Return the models that read a relation, and lose something that stands on them."""
         return {reader for reader in self._changes.old.readers(key) if self._attached.get(reader, ((),))[0]}
+
+    def _sort_migrations(self) -> None:
+        """Order the operations of all apps together where streaming models of several apps change.
+
+        Django orders those of each app by themselves. But a view may have to wait for another one of its app
+        by way of one in another app.
+        """
+        super()._sort_migrations()  # type: ignore[misc]  # not in the stubs
+        changed = self._changes
+        if len({app_label for app_label, _ in {**changed.new.read, **changed.old.read}}) < 2:
+            return
+        graph: dict[Operation, list[Operation]] = {}
+        for found in self.generated_operations.values():
+            for operation in found:
+                waits: Any = operation._auto_deps  # type: ignore[attr-defined]
+                graph[operation] = [
+                    other
+                    for wait, _ in map(self._resolve_dependency, waits)  # type: ignore[attr-defined]
+                    for other in self.generated_operations.get(wait.app_label, ())
+                    if self.check_dependency(other, wait)
+                ]
+        position = {operation: i for i, operation in enumerate(TopologicalSorter(graph).static_order())}
+        for found in self.generated_operations.values():
+            found.sort(key=position.__getitem__)
 
     # Operations -----------------------------------------------------------------------------------------
 
@@ -287,7 +310,7 @@ class RisingWaveAutodetector(MigrationAutodetector):
                 definition = _definition(change.new)
                 waits |= {_after(Step.CLEARED, change.key), _after(Step.RENAMED, change.key)}
                 waits |= {_after(Step.CLEARED, key) for key in self._cleared(change.key)}
-                waits |= {wait for wait in self._needs(change.key[0], definition) if wait[:2] not in members}
+                waits |= {wait for wait in self._needs(definition) if wait[:2] not in members}
             changes = [
                 StreamingModelChange(
                     change.new.name,
@@ -308,7 +331,7 @@ class RisingWaveAutodetector(MigrationAutodetector):
                 self.add_operation(key[0], operation)
             for definition in created:
                 create, _ = ATTACHED_OPERATIONS[type(definition)]
-                waits = {_after(Step.READY, key), _after(Step.CLEARED, key), *self._needs(key[0], definition)}
+                waits = {_after(Step.READY, key), _after(Step.CLEARED, key), *self._needs(definition)}
                 self.add_operation(key[0], create(**definition.deconstruct()[2]), waits)
 
     def generate_secrets(self) -> None:
