@@ -4,7 +4,7 @@ import re
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from django.db import NotSupportedError, ProgrammingError
+from django.db import InternalError, NotSupportedError, ProgrammingError
 
 from django_risingwave.fields import has_generated_columns
 from django_risingwave.streaming.altering_connectors import ConnectorChanges
@@ -238,15 +238,16 @@ class DatabaseSchemaEditor(TableCopyEditor):
 
         Raises NotSupportedError, naming them, if other objects use it: CASCADE would drop them silently.
         """
-        if standin := self.connection.standin:
-            standin.drop(definition, self)
-            return
         try:
+            if standin := self.connection.standin:
+                standin.drop(definition, self)
+                return
             self.execute(definition.drop_sql(self.quote_name), None)
-        except ProgrammingError as error:
+        except (InternalError, ProgrammingError) as error:
             # RisingWave 2.8.0: "Permission denied: PermissionDenied: table used by 2 other objects. \nDETAIL:
-            # materialized view public.w2 depends on it\nsubscription public.w1_sub depends on it\nHINT: …"
-            users = re.findall(r"^(?:DETAIL: +)?(\S.*) depends on it$", str(error), re.MULTILINE)
+            # materialized view public.w2 depends on it\nsubscription public.w1_sub depends on it\nHINT: …".
+            # PostgreSQL: "cannot drop view w1 … \nDETAIL:  view w2 depends on view w1\nHINT: …".
+            users = re.findall(r"^(?:DETAIL: +)?(\S.*) depends on .+$", str(error), re.MULTILINE)
             if not users:
                 raise
             raise NotSupportedError(

@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from django_risingwave.streaming.building import unquoted
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -141,9 +139,3 @@ def select_of(definition: str) -> tuple[str, str]:
     if parts is None:
         raise ValueError(f"This isn't the definition of a view: {definition!r}.")
     return parts[1] or "", parts[2]
-
-
-def name_of(definition: str) -> str:
-    """Return the name of what a CREATE statement creates."""
-    match = _HEAD.match(definition)
-    return unquoted(match[2]) if match else ""

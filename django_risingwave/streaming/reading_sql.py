@@ -115,7 +115,8 @@ def canonical(sql: str) -> str:
     """Return a text that is equal for two SELECTs that differ only in form.
 
     The form is white space, comments, parentheses that change nothing, the case of keywords and unquoted
-    names, quotes around names, and `x::type` for `CAST(x AS type)`. Raises UnreadableSQLError.
+    names, quotes around names, `x::type` for `CAST(x AS type)`, and `t AS t` for `t`, which RisingWave 2.8.0
+    writes after a relation was renamed twice. Raises UnreadableSQLError.
     """
     tree = parse(sql)
     for node in tree.walk():
@@ -126,10 +127,21 @@ def canonical(sql: str) -> str:
             node.set("quoted", True)
         elif isinstance(node, exp.Anonymous):
             node.set("this", node.name.lower())
+        elif isinstance(node, exp.Table) and _has_its_own_name(node):
+            node.set("alias", None)
     tree = cast("exp.Query", tree.transform(_without_parentheses))
     # The tree keeps what parentheses mean; SQL without them wouldn't.
     return " ".join(
         [repr(tree), *(" ".join(match.split()).lower() for match in _UNREAD.findall(sql.rstrip(" \n;")))]
+    )
+
+
+def _has_its_own_name(table: exp.Table) -> bool:
+    """Return whether the table has an alias that is its name."""
+    alias = table.args.get("alias")
+    names = [alias.this, table.this] if alias and not alias.columns else []
+    return all(isinstance(name, exp.Identifier) for name in names) and (
+        len({identifier_name(name) for name in names}) == 1
     )
 
 

@@ -15,7 +15,6 @@ RisingWave rolls nothing back. So each run reads from the catalog how far the on
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from django.db import Error, OperationalError, ProgrammingError
@@ -78,23 +77,25 @@ class Rebuild:
             existing = Existing(self.connection)
         plan = Plan(existing, self.definitions, self.quote, cascade=self.cascade)
         self._check_dependents(plan)
-        view: View | None = None
+        for view in plan.views:
+            self._replace_or_undo(view, plan)
+        self._drop(plan)
+        self._rename_indexes(Existing(self.connection))
+
+    def _replace_or_undo(self, view: View, plan: Plan) -> None:
+        """Replace a view. If it is refused, undo what was done for the others too."""
         try:
-            for view in plan.views:
-                self._replace(view, plan)
+            self._replace(view, plan)
         except OperationalError:
             logger.warning("The change isn't finished. Run the migration again: it goes on where it stopped.")
             raise
         except Error as error:
-            self._undo(plan)
-            reads = "" if view is None or view.is_changed else f", which reads {plan.changed_names()},"
-            name = "" if view is None else view.name
+            left = "All views are as they were." if self._undo(plan) else "The change is half done."
+            reads = "" if view.is_changed else f", which reads {plan.changed_names()},"
             raise type(error)(
-                f'Materialized view "{name}"{reads} can\'t be built: {error}\nAll views are as they were. '
-                "Change the definition, and run the migration again."
+                f'{view.kind.capitalize()} "{view.name}"{reads} can\'t be built: {error}\n{left} Change the '
+                "definition, and run the migration again."
             ) from error
-        self._drop(plan)
-        self._rename_indexes(Existing(self.connection))
 
     def execute(self, sql: str) -> None:
         """Send a statement without parameters."""
@@ -184,26 +185,24 @@ class Rebuild:
 
     # All views -------------------------------------------------------------------------------------------
 
-    def _undo(self, plan: Plan) -> None:
-        """Give the old views their names back, and drop the new ones."""
-        names = {view.name for view in plan.views}
-        names |= {item.name for view in plan.views for item in view.subscriptions}
-        # Another error, such as a lost connection, must not hide the first.
-        with suppress(Error):
+    def _undo(self, plan: Plan) -> bool:
+        """Give the old views their names back, and drop the new ones. Return whether that was possible."""
+        try:
             existing = Existing(self.connection)
             dropped = {}
             for item in existing.objects.values():
-                if item.kind == "index" or not is_temporary_name(item.name):
-                    continue
-                name = base_name(item.name)
-                current = existing.named(name)
-                if name not in names or current is None:
+                current = existing.named(item.name.removeprefix(plan.prefix))
+                if item.kind == "index" or not item.name.startswith(plan.prefix) or current is None:
                     continue
                 if current.id > item.id:
-                    kind = item.kind.upper()
-                    self.execute(f"ALTER {kind} {self.quote(name)} SWAP WITH {self.quote(item.name)}")
+                    names = self.quote(current.name), self.quote(item.name)
+                    self.execute(f"ALTER {item.kind.upper()} {names[0]} SWAP WITH {names[1]}")
                 dropped[max(current.id, item.id)] = item.name
             self._drop_all(existing, dropped)
+        except Error:
+            # It must not hide the first error.
+            return False
+        return True
 
     def _drop(self, plan: Plan) -> None:
         """Drop the old views and what stands on them."""

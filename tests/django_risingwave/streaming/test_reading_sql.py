@@ -46,6 +46,7 @@ def test_the_relations_that_a_select_reads(sql: str, relations: set[str]) -> Non
         ("SELECT sum((a * b)::numeric) AS s FROM t", "SELECT SUM(CAST(a * b AS numeric)) s FROM t"),
         ("SELECT a FROM t WHERE (a > 1) AND b", "SELECT a FROM t WHERE a > 1 AND (b)"),
         ("SELECT my_function(a) FROM t", "SELECT MY_FUNCTION(a) FROM t"),
+        ("SELECT t.a FROM t JOIN u ON true", 'SELECT t.a FROM T AS t JOIN "u" u ON true'),
         ("SELECT a FROM t EMIT ON WINDOW CLOSE", "SELECT a FROM t emit on  window close;"),
     ],
 )
@@ -64,6 +65,8 @@ def test_form_makes_no_difference(sql: str, same: str) -> None:
         ("SELECT a FROM t", "SELECT DISTINCT a FROM t"),
         ("SELECT count(a) FROM t", "SELECT count(DISTINCT a) FROM t"),
         ("SELECT a FROM t, u", "SELECT a FROM u, t"),
+        ("SELECT a FROM t", "SELECT a FROM u AS t"),
+        ("SELECT a FROM t", "SELECT a FROM t AS t (a)"),
         ("SELECT a::numeric FROM t", "SELECT a::float8 FROM t"),
         (
             "SELECT a FROM t WHERE d > now() - INTERVAL '1 day'",
