@@ -18,6 +18,7 @@ from confluent_kafka import Consumer, Producer
 from django.db.backends.postgresql.base import Database  # type: ignore[attr-defined]  # psycopg2 or psycopg
 
 from django_risingwave import embedded
+from django_risingwave.connections import get_connection
 from django_risingwave.testing.statements import violations
 from tests.environments import environ, read
 from tests.processes import DEADLINE_SECONDS, ROOT, free_port, wait_until
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PAGE = (ROOT / "docs" / "streaming.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+BLOCK = r"^```(\w+)\n(.*?)^```$"
 #: What a block of Python is: `# shop/models.py: at the end`.
 HEADER = re.compile(r"# (\S+\.py)(?:: (at the end|instead of the class))?\n")
 
@@ -51,7 +52,10 @@ class Tutorial:
         self.environment = environ() | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
         #: Commands that don't end by themselves or that need the network, with what the test does instead.
         self.instead: dict[str, Callable[[], object]] = {}
-        self._sales = 100
+        #: Parts of the page's code that are replaced.
+        self.replaced: dict[str, str] = {}
+        self.sell: Callable[[], object] = self.insert
+        self.sales = 100
 
     def follow(self, language: str, code: str) -> None:
         """Do what a block says."""
@@ -71,12 +75,14 @@ class Tutorial:
         match = HEADER.match(code)
         assert match, code
         file, place, code = self.folder / match[1], match[2], code[match.end() :]
+        for old, new in self.replaced.items():
+            code = code.replace(old, new)
         if place == "at the end":
             code = f"{file.read_text()}\n\n{code}"
         elif place == "instead of the class":
             name, _, _ = code.partition("\n")
-            old = re.compile(rf"^{re.escape(name)}\n(?:(?: .*)?\n)*", re.MULTILINE)
-            code, count = old.subn(lambda _: code, file.read_text())
+            earlier = re.compile(rf"^{re.escape(name)}\n(?:(?: .*)?\n)*", re.MULTILINE)
+            code, count = earlier.subn(lambda _: code, file.read_text())
             assert count == 1, name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(code)
@@ -143,13 +149,13 @@ class Tutorial:
 
     # What the test does itself -------------------------------------------------------------------------
 
-    def sell(self) -> None:
-        """Insert another sale of tea."""
-        self._sales += 1
+    def insert(self) -> None:
+        """Insert another sale of tea into the stand-in."""
+        self.sales += 1
         with closing(Database.connect(embedded.url("risingwave", self.folder / "postgres"))) as connection:
             connection.autocommit = True
             connection.cursor().execute(
-                f"INSERT INTO sales (id, product, quantity, price) VALUES ({self._sales}, 'tea', 1, 1)"
+                f"INSERT INTO sales (id, product, quantity, price) VALUES ({self.sales}, 'tea', 1, 1)"
             )
 
     def watch(self, command: str, told: Callable[[str], object]) -> None:
@@ -179,7 +185,13 @@ class Tutorial:
 
 
 @pytest.fixture
-def tutorial() -> Iterator[Tutorial]:
+def broker() -> Producer:
+    """A broker of Kafka in this process."""
+    return Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "mock"})
+
+
+@pytest.fixture
+def tutorial(broker: Producer) -> Iterator[Tutorial]:
     # A path that is short enough for a socket.
     with tempfile.TemporaryDirectory(prefix="tutorial-") as name, ExitStack() as servers:
         folder = Path(name)
@@ -190,6 +202,8 @@ def tutorial() -> Iterator[Tutorial]:
             wait_until(lambda: "is ready" in log.read_text(), log.read_text)
             log.rename(folder / "postgres.log")
 
+        (address,) = broker.list_topics().brokers.values()
+        tutorial.environment["KAFKA_SERVERS"] = f"{address.host}:{address.port}"
         server = "python -m django_risingwave.embedded postgres default risingwave"
         follow, announce = "python manage.py follow product_turnover", "python manage.py announce"
         tutorial.instead = {
@@ -201,16 +215,12 @@ def tutorial() -> Iterator[Tutorial]:
             follow: lambda: tutorial.watch(follow, lambda line: '"op": "update"' in line),
             announce: lambda: tutorial.watch(announce, lambda line: re.match("update: tea has ", line)),
         }
-        # A broker in this process.
-        broker = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "mock"})
-        (address,) = broker.list_topics().brokers.values()
-        tutorial.environment["KAFKA_SERVERS"] = f"{address.host}:{address.port}"
         yield tutorial
     assert not embedded.is_running(folder / "postgres")
 
 
 def test_the_tutorial_leads_from_an_empty_folder_to_two_live_rankings(tutorial: Tutorial) -> None:
-    for language, code in BLOCKS:
+    for language, code in re.findall(BLOCK, PAGE, re.MULTILINE | re.DOTALL):
         tutorial.follow(language, code)
     tutorial.rank("top-customers", "Ada")
     assert received(tutorial.environment["KAFKA_SERVERS"]) == ["coffee", "tea", "tea"]
@@ -228,3 +238,39 @@ def received(servers: str) -> list[str]:
     finally:
         consumer.close()
     return sorted(json.loads(message.value() or b"")["product"] for message in messages)
+
+
+ALIAS = '"risingwave": {"ENGINE": "django_risingwave", "NAME": "risingwave", **SERVER}'
+
+
+@pytest.fixture
+def on_risingwave(tutorial: Tutorial, broker: Producer, django_db_blocker: Any) -> Iterator[Tutorial]:
+    """The tutorial on a database of the RisingWave at RISINGWAVE_URL, which reads the topic."""
+    connection = get_connection("risingwave")
+    settings, name = connection.settings_dict, "tutorial"
+    with django_db_blocker.unblock():
+        if not connection.is_risingwave:
+            pytest.skip("needs a RisingWave server at RISINGWAVE_URL")
+        with connection._nodb_cursor() as cursor:
+            cursor.execute(f'CREATE DATABASE "{name}"')
+    server = {key: settings[key] for key in ("ENGINE", "HOST", "PORT", "USER", "PASSWORD")} | {"NAME": name}
+
+    def send() -> None:
+        tutorial.sales += 1
+        sale = {"id": tutorial.sales, "product": "tea", "quantity": 1, "price": "1"}
+        broker.produce("sales", json.dumps(sale))
+        broker.flush()
+
+    tutorial.sell = send
+    tutorial.replaced[ALIAS] = f'"risingwave": {server!r}'
+    tutorial.instead["python manage.py shell < produce_without_kafka.py"] = lambda: None
+    yield tutorial
+    with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
+        cursor.execute(f'DROP DATABASE "{name}"')
+
+
+@pytest.mark.risingwave
+def test_risingwave_reads_the_topic_of_the_tutorial(on_risingwave: Tutorial) -> None:
+    # No server has confirmed the mirrors of the sections after it.
+    for language, code in re.findall(BLOCK, PAGE.partition("\n## 7.")[0], re.MULTILINE | re.DOTALL):
+        on_risingwave.follow(language, code)
