@@ -30,7 +30,7 @@ _TABLES = """
     SELECT oid::regclass FROM relations JOIN pg_class USING (oid) WHERE relkind IN ('r', 'p') ORDER BY oid
 """
 
-SETUP = f"""
+SETUP = rf"""
 CREATE SCHEMA IF NOT EXISTS standin_changes;
 
 CREATE TABLE IF NOT EXISTS standin_changes.subscriptions (
@@ -43,6 +43,8 @@ CREATE TABLE IF NOT EXISTS standin_changes.subscriptions (
     -- The columns that identify a row. NULL: an update is logged as Delete and Insert.
     key text[],
     is_logged boolean NOT NULL DEFAULT false,
+    -- Whether triggers note the rows that change. Otherwise the whole view is compared with its copy.
+    notes_rows boolean NOT NULL DEFAULT false,
     -- The last entry of the log that is no longer kept.
     pruned_to bigint NOT NULL DEFAULT 0
 );
@@ -60,7 +62,12 @@ CREATE TABLE IF NOT EXISTS standin_changes.copies (
     subscription text NOT NULL, "row" jsonb NOT NULL, count bigint NOT NULL
 );
 CREATE INDEX IF NOT EXISTS copies_by_subscription ON standin_changes.copies (subscription);
--- Subscriptions whose view may have changed in the current transaction.
+-- The rows that the current transaction has changed, by their key: before it and now.
+CREATE TABLE IF NOT EXISTS standin_changes.noted (
+    subscription text NOT NULL, key_hash bigint NOT NULL, key jsonb NOT NULL, before jsonb, after jsonb,
+    PRIMARY KEY (subscription, key_hash)
+);
+-- Subscriptions whose relation may have changed in the current transaction.
 CREATE TABLE IF NOT EXISTS standin_changes.pending (subscription text PRIMARY KEY);
 -- One row: the last epoch.
 CREATE TABLE IF NOT EXISTS standin_changes.epochs (transaction xid8, rw_timestamp bigint NOT NULL);
@@ -128,7 +135,32 @@ BEGIN
 END
 $function$;
 
--- Logs that a table is emptied.
+-- Notes the rows that a statement changes, of a relation that is the SELECT in the second argument over the
+-- table. The third one is the key of its row r. What has changed is logged when the transaction is committed.
+CREATE OR REPLACE FUNCTION standin_changes.note_rows() RETURNS trigger LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $function$
+DECLARE
+    note text := $query$
+        INSERT INTO standin_changes.noted (subscription, key_hash, key, before, after)
+        SELECT %L, hashtextextended(key::text, 0), key, %s, %s
+        FROM (SELECT %s AS key, to_jsonb(r) AS "row" FROM (%s FROM %s) AS r) AS rows
+        ON CONFLICT (subscription, key_hash) DO UPDATE SET after = excluded.after
+    $query$;
+    old_rows text := CASE TG_OP WHEN 'TRUNCATE' THEN TG_RELID::regclass::text ELSE 'old_rows' END;
+BEGIN
+    PERFORM pg_advisory_xact_lock({WRITERS_LOCK_KEY});
+    IF TG_OP <> 'INSERT' THEN
+        EXECUTE format(note, TG_ARGV[0], '"row"', 'NULL', TG_ARGV[2], TG_ARGV[1], old_rows);
+    END IF;
+    IF TG_OP IN ('INSERT', 'UPDATE') THEN
+        EXECUTE format(note, TG_ARGV[0], 'NULL', '"row"', TG_ARGV[2], TG_ARGV[1], 'new_rows');
+    END IF;
+    INSERT INTO standin_changes.pending VALUES (TG_ARGV[0]) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$function$;
+
+-- Logs that a table without a key is emptied.
 CREATE OR REPLACE FUNCTION standin_changes.log_truncate() RETURNS trigger LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
@@ -201,7 +233,19 @@ $function$;
 CREATE OR REPLACE FUNCTION standin_changes.log_pending() RETURNS trigger LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
-    PERFORM standin_changes.log_view(NEW.subscription);
+    IF (SELECT NOT notes_rows FROM standin_changes.subscriptions WHERE name = NEW.subscription) THEN
+        PERFORM standin_changes.log_view(NEW.subscription);
+    ELSE
+        WITH noted AS (
+            DELETE FROM standin_changes.noted WHERE subscription = NEW.subscription RETURNING *
+        )
+        INSERT INTO standin_changes.log (subscription, rw_timestamp, op, "row")
+        SELECT subscription, (SELECT standin_changes.epoch()),
+            CASE WHEN before IS NULL OR after IS NULL THEN '' ELSE 'Update' END || action, "row"
+        FROM noted CROSS JOIN LATERAL (VALUES ('Delete', before), ('Insert', after)) AS part (action, "row")
+        WHERE before IS DISTINCT FROM after AND "row" IS NOT NULL
+        ORDER BY key, action;
+    END IF;
     DELETE FROM standin_changes.pending WHERE subscription = NEW.subscription;
     RETURN NULL;
 END
@@ -239,17 +283,20 @@ CREATE OR REPLACE FUNCTION standin_changes.begin_log(subscription text, key_colu
 DECLARE
     found_row standin_changes.subscriptions;
     source regclass;
-    source_kind "char";
+    is_view boolean;
+    summary regclass;
+    keyed regclass;
+    selected text := 'SELECT *';
+    key_sql text;
     read_table regclass;
-    name text;
     place text;
+    transition record;
 BEGIN
     SELECT * INTO found_row FROM standin_changes.subscriptions AS s WHERE s.name = begin_log.subscription;
     source := format('%I.%I', found_row.source_schema, found_row.source_name)::regclass;
     IF found_row.is_logged THEN
         RETURN;
     END IF;
-    SELECT relkind INTO source_kind FROM pg_class WHERE oid = source;
     -- In the order of writers: their table, the lock, and then the tables of summaries.
     FOR read_table IN {_TABLES} LOOP
         IF read_table::text NOT LIKE 'standin.%' THEN
@@ -262,62 +309,91 @@ BEGIN
     IF found_row.is_logged THEN
         RETURN;
     END IF;
-    name := format('standin_changes_%s_', found_row.id);
+
+    -- A table has a primary key. A summary has the view's name, and a unique index on the grouping columns.
+    SELECT relkind IN ('v', 'm') INTO is_view FROM pg_class WHERE oid = source;
+    summary := to_regclass(format('standin.%I', found_row.source_name));
+    keyed := CASE WHEN is_view THEN summary ELSE source END;
     key_columns := coalesce(
         (SELECT array_agg(attname::text ORDER BY array_position(indkey::int2[], attnum))
         FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
-        WHERE indrelid = source AND indisprimary),
-        -- A summary has the view's name. Its unique index is that of the grouping columns.
-        (SELECT array_agg(attname::text)
-        FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
-        WHERE indrelid = to_regclass(format('standin.%I', found_row.source_name)) AND indisunique),
-        key_columns
+        WHERE indrelid = keyed AND CASE WHEN is_view THEN indisunique ELSE indisprimary END),
+        CASE WHEN is_view THEN key_columns END
     );
-    IF source_kind IN ('v', 'm') AND pg_get_viewdef(source) ~ '\\mLIMIT\\M[^()]*$' THEN
+    IF is_view AND pg_get_viewdef(source) ~ '\mLIMIT\M[^()]*$' THEN
         -- RisingWave 2.8.0 tells no updates of a view with ORDER BY ... LIMIT.
         key_columns := NULL;
     END IF;
+    IF is_view THEN
+        -- Columns over the summary, if the view is no more than that.
+        selected := substring(pg_get_viewdef(source) FROM
+            '^(.*)\s+FROM ' || regexp_replace(summary::text, '(\W)', '\\\1', 'g') || ';$');
+        IF selected ~ '\mFROM\M' THEN
+            selected := NULL;
+        END IF;
+    END IF;
+    SELECT 'jsonb_build_array(' || string_agg(format('r.%I', key_column), ', ') || ')'
+    INTO key_sql FROM unnest(key_columns) AS key_column;
+
+    place := format('standin_changes_%s_', found_row.id);
     FOR read_table IN {_TABLES} LOOP
         EXECUTE format(
             'CREATE TRIGGER %I BEFORE INSERT OR UPDATE OR DELETE ON %s '
-            'FOR EACH STATEMENT EXECUTE FUNCTION standin_changes.lock_writers()', name || 'lock', read_table
+            'FOR EACH STATEMENT EXECUTE FUNCTION standin_changes.lock_writers()', place || 'lock', read_table
         );
-        IF source_kind IN ('v', 'm') THEN
+        IF key_sql IS NOT NULL AND selected IS NOT NULL THEN
+            FOR transition IN
+                SELECT * FROM (VALUES
+                    ('insert', 'AFTER INSERT', 'REFERENCING NEW TABLE AS new_rows'),
+                    ('update', 'AFTER UPDATE', 'REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows'),
+                    ('delete', 'AFTER DELETE', 'REFERENCING OLD TABLE AS old_rows'),
+                    ('truncate', 'BEFORE TRUNCATE', '')
+                ) AS transitions (event, timing, tables)
+            LOOP
+                EXECUTE format(
+                    'CREATE TRIGGER %I %s ON %s %s FOR EACH STATEMENT '
+                    'EXECUTE FUNCTION standin_changes.note_rows(%L, %L, %L)',
+                    place || transition.event, transition.timing, read_table, transition.tables,
+                    subscription, selected, key_sql
+                );
+                IF transition.event = 'truncate' OR read_table = summary THEN
+                    EXECUTE format(
+                        'ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', read_table, place || transition.event
+                    );
+                END IF;
+            END LOOP;
+        ELSIF is_view THEN
             EXECUTE format(
                 'CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s '
                 'FOR EACH STATEMENT EXECUTE FUNCTION standin_changes.mark(%L)',
-                name || 'mark', read_table, subscription
+                place || 'mark', read_table, subscription
             );
-            -- Rows that are replicated fire only row triggers, and TRUNCATE.
-            EXECUTE format(
-                'CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s '
-                'FOR EACH ROW EXECUTE FUNCTION standin_changes.mark(%L)',
-                name || 'replica', read_table, subscription
-            );
-            EXECUTE format(
-                'ALTER TABLE %s ENABLE ALWAYS TRIGGER %I, ENABLE REPLICA TRIGGER %I',
-                read_table, name || 'mark', name || 'replica'
-            );
+            EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', read_table, place || 'mark');
+        END IF;
+        -- Rows that are replicated fire row triggers and TRUNCATE's, and statements' on their summaries.
+        EXECUTE format(
+            'CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s '
+            'FOR EACH ROW EXECUTE FUNCTION standin_changes.%I(%L, %L)',
+            place || 'row', read_table, CASE WHEN is_view THEN 'mark' ELSE 'log_row' END, subscription,
+            key_columns IS NOT NULL
+        );
+        IF is_view OR key_sql IS NOT NULL THEN
+            EXECUTE format('ALTER TABLE %s ENABLE REPLICA TRIGGER %I', read_table, place || 'row');
         ELSE
-            EXECUTE format(
-                'CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s '
-                'FOR EACH ROW EXECUTE FUNCTION standin_changes.log_row(%L, %L)',
-                name || 'row', read_table, subscription, key_columns IS NOT NULL
-            );
+            EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', read_table, place || 'row');
             EXECUTE format(
                 'CREATE TRIGGER %I BEFORE TRUNCATE ON %s '
                 'FOR EACH STATEMENT EXECUTE FUNCTION standin_changes.log_truncate(%L)',
-                name || 'truncate', read_table, subscription
+                place || 'truncate', read_table, subscription
             );
-            EXECUTE format(
-                'ALTER TABLE %s ENABLE ALWAYS TRIGGER %I, ENABLE ALWAYS TRIGGER %I',
-                read_table, name || 'row', name || 'truncate'
-            );
+            EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', read_table, place || 'truncate');
         END IF;
     END LOOP;
-    UPDATE standin_changes.subscriptions AS s SET is_logged = true, key = key_columns
-    WHERE s.name = begin_log.subscription;
-    IF source_kind IN ('v', 'm') THEN
+    UPDATE standin_changes.subscriptions AS s
+    SET is_logged = true, key = key_columns,
+        notes_rows = key_sql IS NOT NULL AND selected IS NOT NULL
+    WHERE s.name = begin_log.subscription RETURNING * INTO found_row;
+    IF is_view AND NOT found_row.notes_rows THEN
         -- The copy is filled by a first comparison, which is not logged.
         PERFORM standin_changes.log_view(subscription);
         DELETE FROM standin_changes.log

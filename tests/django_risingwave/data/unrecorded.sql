@@ -47,3 +47,4 @@ ALTER TABLE "payments" ADD COLUMN "note" text;
 DROP SINK "payments_to_nowhere";
 DROP SOURCE "clicks";
 DROP SECRET "kafka_password";
+SELECT extract(epoch FROM now());

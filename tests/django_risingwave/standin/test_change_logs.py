@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 
 from django_risingwave.streaming.definitions import LeadingRowsDefinition, SubscriptionDefinition
 from django_risingwave.streaming.subscriptions import Change, SubscriptionCursor
+from django_risingwave.streaming.views import ViewDefinition
 from tests.django_risingwave.standin.sales import BY_STATE, create_sales, writes
 from tests.processes import DEADLINE_SECONDS
 
@@ -266,6 +267,43 @@ def test_writers_go_on_when_a_followed_view_is_gone(sales: DatabaseWrapper) -> N
     with SubscriptionCursor("by_item_changes", using="risingwave"):
         execute(sales, "DROP VIEW by_item")
         execute(sales, "INSERT INTO sales (state) VALUES ('CA')")
+
+
+def test_rows_that_are_replicated_into_a_table_are_told(sales: DatabaseWrapper) -> None:
+    """The apply worker of a subscription of PostgreSQL fires no other triggers."""
+    execute(sales, "CREATE TABLE things (id int PRIMARY KEY, name varchar)")
+    execute(sales, "CREATE VIEW names AS SELECT DISTINCT name FROM things")
+    subscribe(sales, "things", "names")
+    with (
+        SubscriptionCursor("things_changes", using="risingwave") as things,
+        SubscriptionCursor("names_changes", using="risingwave") as names,
+    ):
+        execute(sales, "SET session_replication_role = replica")
+        execute(sales, "INSERT INTO things VALUES (1, 'a'), (2, 'a')")
+        execute(sales, "UPDATE things SET name = 'b' WHERE id = 1")
+        execute(sales, "TRUNCATE things")
+        execute(sales, "SET session_replication_role = origin")
+        inserted = [("Insert", 1, "a"), ("Insert", 2, "a")]
+        updated = [("UpdateDelete", 1, "a"), ("UpdateInsert", 1, "b")]
+        assert told(things) == [*inserted, *updated, ("Delete", 1, "b"), ("Delete", 2, "a")]
+        assert told(names) == [("Insert", "a"), ("Insert", "b"), ("Delete", "a"), ("Delete", "b")]
+
+
+def test_a_view_that_was_replaced_is_followed_with_the_tables_that_it_reads_now(
+    sales: DatabaseWrapper,
+) -> None:
+    old = ViewDefinition("things", "SELECT state, count(DISTINCT item) AS items FROM sales GROUP BY state")
+    new = ViewDefinition("things", "SELECT id, at IS NULL AS planned FROM visits")
+    with sales.schema_editor() as editor:
+        editor.create_streaming_object(old)
+    subscribe(sales, "things")
+    with SubscriptionCursor("things_changes", using="risingwave") as cursor:
+        with sales.schema_editor() as editor:
+            editor.replace_streaming_objects([(old, new)])
+        execute(sales, "INSERT INTO visits VALUES (1, NULL)")
+        execute(sales, "INSERT INTO sales (state, item) VALUES ('CA', 1)")
+        (change,) = cursor.fetch()
+        assert (change.op, change.row) == ("Insert", {"id": 1, "planned": True})
 
 
 def test_the_catalog_has_the_subscriptions(sales: DatabaseWrapper) -> None:
