@@ -1,4 +1,4 @@
-"""Subscriptions on the stand-in, and cursors over their logs: change_log.py has the triggers."""
+"""Subscriptions on the stand-in, and cursors over their logs, which triggers keep (change_log.py)."""
 
 # ruff: noqa: S608 - names are quoted here
 
@@ -11,7 +11,8 @@ from django.apps import apps
 from django.db import OperationalError, ProgrammingError
 
 from django_risingwave.fields import ROW_ID
-from django_risingwave.standin.change_log import SETUP
+from django_risingwave.standin.change_log import LOGGING
+from django_risingwave.standin.change_triggers import TRIGGERS
 from django_risingwave.standin.functions import WRITERS_LOCK_KEY
 from django_risingwave.standin.sql import join, literal, quote
 from django_risingwave.streaming.definitions import SubscriptionDefinition
@@ -54,7 +55,7 @@ def create_sql(definition: SubscriptionDefinition, schema: str) -> str:
     """Return the SQL that notes a subscription. Its log begins with the first cursor."""
     values = join(map(literal, (definition.name, schema, definition.source, definition.retention)))
     source = literal(f"{quote(schema)}.{quote(definition.source)}")
-    return f"""{SETUP}
+    return f"""{LOGGING}{TRIGGERS}
 -- Fails if there is no such relation.
 SELECT {source}::regclass;
 INSERT INTO standin_changes.subscriptions (name, source_schema, source_name, retention) VALUES ({values});
