@@ -46,8 +46,8 @@ class ConnectorDefinition(Definition):
     """A relation whose rows a connector brings.
 
     `columns` has all columns and their SQL types, `include` those that aren't in a message's value: what
-    INCLUDE names (for a header, `header.<its name>`) and the column. `watermark` is a column and an SQL
-    expression. Without a format and an encoding there is no FORMAT clause.
+    INCLUDE names (for a header, `header.<its name>`) and the column. Both are dictionaries or pairs.
+    `watermark` is a column and an SQL expression. Without a format and an encoding there is no FORMAT clause.
 
     Raises ValueError for what RisingWave refuses.
     """
@@ -70,6 +70,8 @@ class ConnectorDefinition(Definition):
         return f"{self.kind.capitalize()} {self.name!r}"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", dict(self.columns))
+        object.__setattr__(self, "include", dict(self.include))
         check_options(self._owner, self.connector)
         check_options(self._owner, self.encode_options)
         for problem in self._problems():
@@ -129,6 +131,17 @@ class ConnectorDefinition(Definition):
             )
         elif self.format not in _APPENDING and not self.primary_key:
             yield f"format {self.format} needs a primary key. Set primary_key=True on a field."
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """Return the path and the arguments for a migration file.
+
+        Columns are pairs: Django writes dictionaries in the order of their keys, and messages in CSV have
+        columns by position.
+        """
+        path, args, kwargs = super().deconstruct()
+        for name in {"columns", "include"} & kwargs.keys():
+            kwargs[name] = list(kwargs[name].items())
+        return path, args, kwargs
 
     def create_sql(self, quote_name: Callable[[str], str]) -> str:
         clauses = [

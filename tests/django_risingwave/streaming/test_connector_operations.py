@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -198,10 +199,9 @@ def test_a_sink_does_nothing_on_the_stand_in_and_one_into_a_table_is_refused(
 
 def test_added_columns_change_the_relation_in_place(server: DatabaseWrapper) -> None:
     for model in (Click, Payment):
-        old = definition_of(model)
+        old: Any = definition_of(model)
         state = migrate(server, creating(model))
-        arguments = old.deconstruct()[2]
-        new = type(old)(**arguments | {"columns": arguments["columns"] | {"note": "text"}})
+        new = replace(old, columns={**old.columns, "note": "text"})
         alter = AlterStreamingModels([StreamingModelChange(model.__name__, definition=new)])
         migrate(server, alter, state=state.clone())
         # As after an interruption.
@@ -225,9 +225,9 @@ def test_a_renamed_relation_keeps_its_rows(server: DatabaseWrapper) -> None:
 
 
 def test_any_other_change_is_refused_before_anything_is_sent(server: DatabaseWrapper) -> None:
-    old = definition_of(Click)
+    old: Any = definition_of(Click)
     state = migrate(server, creating(Click))
-    new = type(old)(**old.deconstruct()[2] | {"encode": "CSV"})
+    new = replace(old, encode="CSV")
     with pytest.raises(NotSupportedError, match="Source 'clicks' can't be changed, except for added columns"):
         migrate(server, AlterStreamingModels([StreamingModelChange("Click", definition=new)]), state=state)
 

@@ -177,7 +177,9 @@ def test_definitions_survive_a_migration_file() -> None:
         text, imports = MigrationWriter.serialize(definition)
         namespace: dict[str, Any] = {}
         exec("\n".join(imports), namespace)
-        assert eval(text, namespace) == definition
+        written = eval(text, namespace)
+        assert written == definition
+        assert create_sql(written).split(" WITH ")[0] == create_sql(definition).split(" WITH ")[0]
 
 
 def test_only_columns_change_a_relation_in_place() -> None:
