@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model, QuerySet
 
 from django_risingwave.streaming.definitions import SubscriptionDefinition
+from django_risingwave.streaming.sinks import Sink
 from django_risingwave.streaming.views import ViewDefinition
 
 if TYPE_CHECKING:
@@ -103,9 +104,16 @@ def declared(model: type[Model]) -> Declaration:
             f"unknown attribute {', '.join(sorted(unknown))}.",
             f"Use {', '.join(sorted(streaming._stream_attributes))}.",
         )
-    definition = streaming._stream_definition(stream)
-    attached = {definition.name: definition for definition in _attached(model, stream)}
-    return Declaration(definition, attached)
+    try:
+        definition = streaming._stream_definition(stream)
+        attached = list(_attached(model, stream))
+    except ValueError as error:
+        raise DeclarationError(model, str(error), "") from error
+    by_name = {attachment.name: attachment for attachment in attached}
+    if len(by_name) < len(attached):
+        names = ", ".join(attachment.name for attachment in attached)
+        raise DeclarationError(model, f"two objects have the same name: {names}.", "Rename one.")
+    return Declaration(definition, by_name)
 
 
 def _attached(model: type[Model], stream: Any) -> Iterator[Definition]:
@@ -113,19 +121,20 @@ def _attached(model: type[Model], stream: Any) -> Iterator[Definition]:
     subscription = getattr(stream, "subscription", None)
     if isinstance(subscription, str):
         subscription = Subscription(subscription)
-    try:
-        if isinstance(subscription, Subscription):
-            yield subscription.definition(source)
-        elif subscription is not None:
+    if isinstance(subscription, Subscription):
+        yield subscription.definition(source)
+    elif subscription is not None:
+        raise DeclarationError(
+            model,
+            f"subscription is {subscription!r}.",
+            'Set it to a retention such as "1 day", or to a Subscription.',
+        )
+    for sink in getattr(stream, "sinks", ()):
+        if not isinstance(sink, Sink):
             raise DeclarationError(
-                model,
-                f"subscription is {subscription!r}.",
-                'Set it to a retention such as "1 day", or to a Subscription.',
+                model, f"sinks contains {sink!r}.", "Make it a Sink of django_risingwave.streaming.sinks."
             )
-        for sink in getattr(stream, "sinks", ()):
-            yield sink.definition(source)
-    except ValueError as error:
-        raise DeclarationError(model, str(error), "") from error
+        yield sink.definition(source)
 
 
 def view_definition(model: type[Model], stream: Any) -> ViewDefinition | None:
@@ -148,7 +157,9 @@ def view_definition(model: type[Model], stream: Any) -> ViewDefinition | None:
 
 
 def _trimmed(sql: str) -> str:
-    return sql.strip().removesuffix(";").rstrip()
+    text = sql.strip().removesuffix(";").rstrip()
+    # What follows, such as a parenthesis, mustn't become part of a comment.
+    return f"{text}\n" if "--" in text.rpartition("\n")[2] else text
 
 
 def _select(model: type[Model], query: Any) -> str:

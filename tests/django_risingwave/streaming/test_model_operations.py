@@ -230,6 +230,13 @@ def test_a_changed_view_is_replaced_and_replaced_again_when_reversed(project: Pr
     assert project.rows("SELECT kind, total FROM total") == [("a", 5), ("b", None)]
 
 
+def test_comments_and_semicolons_around_a_query_do_no_harm(project: Project) -> None:
+    project.become(SALES, total(f"\n  {TOTALS} -- by kind"), view("B", "SELECT kind FROM sales;\n"))
+    assert project.rows("SELECT kind, total FROM total") == [("a", 5), ("b", None)]
+    project.become(SALES, total(f"/* all */ {TOTALS} HAVING true -- by kind"))
+    assert project.rows("SELECT kind, total FROM total") == [("a", 5), ("b", None)]
+
+
 def test_a_renamed_view_keeps_its_rows(project: Project) -> None:
     project.become(SALES, total())
     project.become(SALES, total(db_table="sums"))

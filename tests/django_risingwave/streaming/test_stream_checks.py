@@ -17,12 +17,16 @@ from django_risingwave.streaming import stream_checks
 from django_risingwave.streaming.autodetector import RisingWaveAutodetector
 from django_risingwave.streaming.declarations import Declaration, Subscription, declared
 from django_risingwave.streaming.definitions import SubscriptionDefinition
+from django_risingwave.streaming.sinks import Sink
 from tests.django_risingwave.streaming.detecting import table, view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.core.management import BaseCommand
+
+
+OUT = Sink("out", into="totals")
 
 
 def check(
@@ -60,6 +64,12 @@ def test_what_is_declared_rightly_passes(monkeypatch: pytest.MonkeyPatch) -> Non
         ),
         ({"query": "SELECT 1", "subscription": 5}, "Stream: subscription is 5.", '"1 day"'),
         ({"query": "SELECT 1", "subscription": "soon"}, "must be whole numbers with units, not 'soon'", ""),
+        ({"query": "SELECT 1", "sinks": ["s"]}, "Stream: sinks contains 's'.", "Make it a Sink"),
+        (
+            {"query": "SELECT 1", "sinks": [OUT, OUT]},
+            "two objects have the same name: out, out.",
+            "Rename one.",
+        ),
         ({"query": "SELECT 1", "standin": 5}, "Stream: standin is 5.", "Set it to a SELECT."),
         (
             {"query": lambda: 1 / 0},
