@@ -11,21 +11,13 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from django_risingwave.streaming import created_sql
+from django_risingwave.streaming.existing import Existing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from django_risingwave.base import DatabaseWrapper
 
-# Also sinks, subscriptions and indexes: rw_relations.rs in src/frontend/src/catalog/system_catalog/rw_catalog
-# at v3.0.3. A table with a connector is listed as a source too, and "table" sorts later.
-_OBJECTS = """
-    SELECT relation.id, relation.name, relation.relation_type, relation.definition
-    FROM rw_catalog.rw_relations AS relation
-    JOIN rw_catalog.rw_schemas AS schema ON schema.id = relation.schema_id
-    WHERE schema.name = current_schema()
-    ORDER BY relation.relation_type, relation.name
-"""
 _COLUMNS = """
     SELECT relation.name, col.name, col.type_oid, col.is_primary_key, col.is_hidden
     FROM rw_catalog.rw_columns AS col
@@ -33,10 +25,6 @@ _COLUMNS = """
     JOIN rw_catalog.rw_schemas AS schema ON schema.id = relation.schema_id
     WHERE schema.name = current_schema()
     ORDER BY relation.name, col.position
-"""
-_DEPENDENCIES = """
-    SELECT objid, refobjid FROM rw_catalog.rw_depend
-    UNION SELECT id, primary_table_id FROM rw_catalog.rw_indexes
 """
 # `_row_id` plays the column that RisingWave hides.
 _STANDIN_COLUMNS = """
@@ -122,31 +110,31 @@ class Catalog:
 
 def read_catalog(connection: DatabaseWrapper) -> Catalog:
     """Return the objects of the current schema that the user may see. Raises django.db.Error."""
+    standin = connection.standin
+    if standin is None:
+        return _read_risingwave(connection)
     with connection.cursor() as cursor:
-        if standin := connection.standin:
-            kinds, definitions = standin.get_relation_kinds(cursor), standin.get_definitions(cursor)
-            return _read_standin(cursor, kinds, definitions)
-        return _read_risingwave(cursor)
+        return _read_standin(cursor, standin.get_relation_kinds(cursor), standin.get_definitions(cursor))
 
 
-def _read_risingwave(cursor: Any) -> Catalog:
-    cursor.execute(_OBJECTS, [])
-    rows = cursor.fetchall()
-    names = {oid: name for oid, name, *_ in rows}
-    sources: dict[str, set[str]] = {name: set() for name in names.values()}
-    cursor.execute(_DEPENDENCIES, [])
-    for dependent, source in cursor.fetchall():
-        # Both may be the parts of one table, or in another schema.
-        if dependent in names and source in names and names[dependent] != names[source]:
-            sources[names[dependent]].add(names[source])
-    cursor.execute(_COLUMNS, [])
-    columns = _columns(cursor.fetchall())
-    return Catalog(
-        {
-            name: CatalogObject(name, kind, definition, columns.get(name, ()), frozenset(sources[name]))
-            for _, name, kind, definition in rows
-        }
-    )
+def _read_risingwave(connection: DatabaseWrapper) -> Catalog:
+    existing = Existing(connection)
+    with connection.cursor() as cursor:
+        cursor.execute(_COLUMNS, [])
+        columns = _columns(cursor.fetchall())
+    objects: dict[str, CatalogObject] = {}
+    # A table with a connector is a source of the same name too.
+    for found in sorted(existing.objects.values(), key=lambda each: each.kind):
+        if not found.is_in_schema:
+            continue
+        name = found.name
+        read = {other.name for other in existing.found(existing.reads.get(found.id, ()))} - {name}
+        if name in objects:
+            read |= objects[name].sources
+        objects[name] = CatalogObject(
+            name, found.kind, found.definition, columns.get(name, ()), frozenset(read)
+        )
+    return Catalog(objects)
 
 
 def _read_standin(cursor: Any, kinds: Mapping[str, str], recorded: Mapping[str, str]) -> Catalog:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -71,9 +72,10 @@ class ExistingObject:
 
 
 class Existing:
-    """The objects of a database and their dependencies, read by three queries."""
+    """The objects of a database and their dependencies, read by two queries."""
 
     def __init__(self, connection: DatabaseWrapper) -> None:
+        self._connection = connection
         with connection.cursor() as cursor:
             cursor.execute(_OBJECTS)
             self.objects: dict[int, ExistingObject] = {}
@@ -88,8 +90,13 @@ class Existing:
             for user, used in cursor.fetchall():
                 self.reads.setdefault(user, set()).add(used)
                 self.used_by.setdefault(used, set()).add(user)
+
+    @cached_property
+    def superusers(self) -> set[str]:
+        """The names of the users that may do everything."""
+        with self._connection.cursor() as cursor:
             cursor.execute(_SUPERUSERS)
-            self.superusers = {name for (name,) in cursor.fetchall()}
+            return {name for (name,) in cursor.fetchall()}
 
     def named(self, name: str) -> ExistingObject | None:
         """Return the object of this name in the current schema."""

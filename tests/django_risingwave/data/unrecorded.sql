@@ -18,7 +18,6 @@ SELECT '"orders"' WHERE EXISTS (SELECT 1 FROM "orders");
 DECLARE "changes" SUBSCRIPTION CURSOR FOR "states_by_turnover_leading_changes" SINCE begin();
 SELECT "django_content_type"."model" AS "model" FROM "django_content_type" WHERE "django_content_type"."app_label" = 'demo_shop';
 SELECT has_table_privilege('"orders"', 'SELECT'), has_table_privilege('"state_turnover"', 'SELECT');
-SELECT relation.id, relation.name, relation.relation_type, relation.definition FROM rw_catalog.rw_relations AS relation JOIN rw_catalog.rw_schemas AS schema ON schema.id = relation.schema_id WHERE schema.name = current_schema() ORDER BY relation.relation_type, relation.name;
 SELECT objid, refobjid FROM rw_catalog.rw_depend UNION SELECT id, primary_table_id FROM rw_catalog.rw_indexes;
 SELECT relation.name, col.name, col.type_oid, col.is_primary_key, col.is_hidden FROM rw_catalog.rw_columns AS col JOIN rw_catalog.rw_relations AS relation ON relation.id = col.relation_id JOIN rw_catalog.rw_schemas AS schema ON schema.id = relation.schema_id WHERE schema.name = current_schema() ORDER BY relation.name, col.position;
 SELECT * FROM (SELECT "state", sum((qty * price)::numeric) AS "turnover" FROM "orders" GROUP BY "state") AS q LIMIT 0;
