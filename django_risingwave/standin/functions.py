@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from django_risingwave.standin.sql import literal, quote
 
-#: The channel of pg_notify(): the payload is the name of a view whose rows changed.
+#: The channel of pg_notify(): the payload has the names of views whose rows changed, one on each line.
 CHANNEL = "risingwave_changes"
 
 #: The key of an advisory lock. A BEFORE trigger takes it at a transaction's first write to the source of a
@@ -21,6 +21,8 @@ DEFINITIONS = f"standin.{quote('*.definitions')}"
 #: Whether a subscription of logical replication fills the table with this oid. Its worker fires only triggers
 #: that are ENABLE ALWAYS, and for INSERT, UPDATE and DELETE only those FOR EACH ROW.
 IS_MIRRORED = "EXISTS (SELECT FROM pg_catalog.pg_subscription_rel WHERE srrelid = {})"
+
+_NOTIFY = f"PERFORM pg_notify({literal(CHANNEL)}, names) FROM unnest(TG_ARGV) AS names"
 
 #: Creates the schema, the record and the functions, or brings them up to date.
 SETUP = f"""CREATE SCHEMA IF NOT EXISTS standin;
@@ -54,23 +56,20 @@ $function$;
 
 CREATE OR REPLACE FUNCTION standin.notify_changes() RETURNS trigger LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp AS $function$
-DECLARE
-    is_empty boolean := false;
 BEGIN
     IF TG_LEVEL = 'STATEMENT' AND TG_OP IN ('INSERT', 'UPDATE') THEN
-        is_empty := NOT EXISTS (SELECT FROM new_rows);
+        {_NOTIFY} WHERE EXISTS (SELECT FROM new_rows);
     ELSIF TG_LEVEL = 'STATEMENT' AND TG_OP = 'DELETE' THEN
-        is_empty := NOT EXISTS (SELECT FROM old_rows);
-    END IF;
-    IF NOT is_empty THEN
-        PERFORM pg_notify({literal(CHANNEL)}, name) FROM unnest(TG_ARGV) AS name;
+        {_NOTIFY} WHERE EXISTS (SELECT FROM old_rows);
+    ELSE
+        {_NOTIFY};
     END IF;
     RETURN NULL;
 END
 $function$;
 
--- Let each table notify of the views that read it, directly or through other views. The table of a summary
--- notifies of its own view by itself.
+-- Let each table notify of the views that read it, directly or through other views. A summary notifies of its
+-- own view by itself, and then of the views and the totals over it, by this.
 CREATE OR REPLACE FUNCTION standin.refresh_triggers() RETURNS void LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
@@ -80,28 +79,43 @@ DECLARE
 BEGIN
     FOR place IN
         WITH RECURSIVE reads AS (
-            SELECT relname::text AS name, tgrelid AS relation
+            SELECT relname::text AS name, tgrelid AS relation, false AS is_kept
             FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
             WHERE tgfoid = 'standin.refuse_write()'::regprocedure
             UNION
-            SELECT name, refobjid
+            SELECT left(relname, -length('.query')), oid, true
+            FROM pg_class
+            WHERE relnamespace = 'standin'::regnamespace AND relkind = 'v' AND relname LIKE '%.query'
+            UNION
+            SELECT name, refobjid, is_kept
             FROM reads
             JOIN pg_rewrite ON ev_class = relation
             JOIN pg_depend ON objid = pg_rewrite.oid AND classid = 'pg_rewrite'::regclass
             WHERE refclassid = 'pg_class'::regclass
+        ), payloads AS (
+            SELECT relation, payload, string_agg(name, E'\\n' ORDER BY name) AS names
+            FROM (
+                -- 100 names of 63 bytes are less than the 8,000 bytes of a payload.
+                SELECT relation, name, row_number() OVER (PARTITION BY relation ORDER BY name) / 100
+                    AS payload
+                FROM reads JOIN pg_class ON pg_class.oid = relation
+                WHERE relkind IN ('r', 'p', 'm', 'f')
+                    AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+                    AND NOT (relnamespace = 'standin'::regnamespace AND relname = name)
+                    AND NOT (relnamespace <> 'standin'::regnamespace AND is_kept)
+                GROUP BY relation, name
+            ) AS named
+            GROUP BY relation, payload
         ), wanted AS (
             SELECT
                 relation,
-                string_agg(quote_literal(name), ', ' ORDER BY name) AS arguments,
-                string_agg(convert_to(name, 'UTF8') || '\\x00', '' ORDER BY name) AS stored,
+                string_agg(quote_literal(names), ', ' ORDER BY payload) AS arguments,
+                string_agg(convert_to(names, 'UTF8') || '\\x00', '' ORDER BY payload) AS stored,
                 {IS_MIRRORED.format("relation")} AS is_mirrored,
                 bool_or(relnamespace = 'standin'::regnamespace) AS is_ours,
                 bool_or(relkind NOT IN ('r', 'p')) AS has_no_triggers,
-                min(name) AS one
-            FROM reads JOIN pg_class ON pg_class.oid = relation
-            WHERE relkind IN ('r', 'p', 'm', 'f')
-                AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
-                AND NOT (relname = name AND relnamespace = 'standin'::regnamespace)
+                min(names) AS views
+            FROM payloads JOIN pg_class ON pg_class.oid = relation
             GROUP BY relation
         ), present AS (
             SELECT tgrelid AS relation, tgargs, tgtype & 1 = 1 AS is_row
@@ -114,8 +128,8 @@ BEGIN
     LOOP
         IF place.has_no_triggers THEN
             RAISE feature_not_supported USING MESSAGE = format(
-                'The stand-in can''t notice changes of %s, which view %s reads: it has no triggers.',
-                place.name, place.one
+                'The stand-in can''t notice changes of %s, which %s reads: it has no triggers.',
+                place.name, place.views
             );
         END IF;
         FOREACH event IN ARRAY ARRAY['insert', 'update', 'delete', 'truncate'] LOOP

@@ -11,8 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django_risingwave.standin.functions import CHANNEL
-from django_risingwave.standin.sql import join, literal, quote
+from django_risingwave.standin.sql import join, quote
 from django_risingwave.standin.summaries import value_sql
 from django_risingwave.standin.triggers import create_triggers
 from django_risingwave.standin.views import create_view
@@ -116,9 +115,7 @@ CREATE TABLE standin.{name} WITH (fillfactor = 10) AS
         changed = " OR ".join(f"change.{column} <> 0" for column in columns)
         return f"""UPDATE standin.{quote(self.name)} AS kept SET {additions}
         FROM ({changes}) AS change WHERE {changed};
-        IF FOUND THEN
-            PERFORM pg_notify({literal(CHANNEL)}, {literal(self.name)});
-        END IF;"""
+"""
 
 
 def _count(rows: str, value: str, sign: str = "") -> str:

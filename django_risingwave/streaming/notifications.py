@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 from django.db.backends.postgresql.psycopg_any import is_psycopg3
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 
@@ -27,19 +29,23 @@ class Notifications:
         return number
 
     def receive(self) -> set[str]:
-        """Return the payloads that have arrived since the last call, during other queries too.
+        """Return the lines of all payloads that have arrived since the last call, during other queries too.
 
         Doesn't wait. Raises django.db.Error when the connection is lost.
         """
         with self._wrapper.wrap_database_errors:
             if is_psycopg3:
                 # https://www.psycopg.org/psycopg3/docs/advanced/async.html#asynchronous-notifications
-                return {notify.payload for notify in self._connection.notifies(timeout=0)}
+                return _lines(self._connection.notifies(timeout=0))
             # https://www.psycopg.org/docs/advanced.html#asynchronous-notifications
             self._connection.poll()
-            payloads = {notify.payload for notify in self._connection.notifies}
+            lines = _lines(self._connection.notifies)
             self._connection.notifies.clear()
-            return payloads
+            return lines
 
     def close(self) -> None:
         """Do nothing: the connection belongs to the caller and listens until it is closed."""
+
+
+def _lines(notifications: Iterable[Any]) -> set[str]:
+    return {line for notification in notifications for line in notification.payload.splitlines()}

@@ -92,18 +92,19 @@ def check_after_each(cursor: Any, statements: list[Write], check: Callable[[Any]
 
 
 def notified(listener: Any, cursor: Any) -> list[str]:
-    """Return the names that `listener` has been notified of so far."""
+    """Return the names that `listener` has been notified of so far, each once."""
     cursor.execute(f"NOTIFY {CHANNEL}, 'up to now'")
     names: list[str] = []
     while "up to now" not in names:
         assert select.select([listener], [], [], 20)[0], "no notification arrived"
         if is_psycopg3:
-            names += [notification.payload for notification in listener.notifies(timeout=0)]
+            found = list(listener.notifies(timeout=0))
         else:
             listener.poll()
-            names += [notification.payload for notification in listener.notifies]
+            found = list(listener.notifies)
             listener.notifies.clear()
-    return names[:-1]
+        names += [name for notification in found for name in notification.payload.splitlines()]
+    return list(dict.fromkeys(names[:-1]))
 
 
 def objects(cursor: Any) -> set[tuple[str, str]]:

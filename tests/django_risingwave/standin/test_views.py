@@ -8,6 +8,7 @@ import pytest
 from django.db import DatabaseError
 
 from django_risingwave.standin.functions import CHANNEL
+from django_risingwave.standin.views import create_view
 from django_risingwave.streaming.aggregates import Aggregate, Average, Count, Sum
 from django_risingwave.streaming.definitions import MaterializedViewDefinition
 from django_risingwave.streaming.views import ViewDefinition
@@ -224,3 +225,22 @@ def test_a_user_who_may_only_read_learns_the_definitions(standin: DatabaseWrappe
             assert list(standin.standin.get_definitions(cursor)) == ["by_state"]
         finally:
             cursor.execute("RESET ROLE; DROP ROLE reader")
+
+
+def test_a_table_notifies_of_more_views_than_a_payload_has_room_for(
+    standin: DatabaseWrapper, connect: Callable[[], Any]
+) -> None:
+    with standin.cursor() as cursor:
+        cursor.execute("CREATE TABLE sales (state varchar)")
+    names = [f"view_{number}_{'x' * 54}"[:63] for number in range(120)]
+    first, *others = [ViewDefinition(name, "SELECT DISTINCT state FROM sales") for name in names]
+    with standin.cursor() as cursor, standin.schema_editor() as editor:
+        editor.create_streaming_object(first)
+        cursor.execute("".join(create_view("public", view.name, view.query) for view in others))
+        editor.create_streaming_object(ViewDefinition("last", "SELECT state FROM sales"))
+    listener = connect()
+    listener.autocommit = True
+    listener.cursor().execute(f"LISTEN {CHANNEL}")
+    with standin.cursor() as cursor:
+        cursor.execute("INSERT INTO sales VALUES ('CA')")
+        assert sorted(notified(listener, cursor)) == sorted(["last", *names])
