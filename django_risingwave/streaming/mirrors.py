@@ -104,7 +104,9 @@ class MirrorDefinition(Definition):
             )
 
     def alter_first(self, old: Definition, editor: DatabaseSchemaEditor) -> None:
-        """Add the new columns."""
+        """Add the new columns. Raises MirrorError if PostgreSQL doesn't have them yet."""
+        if not editor.collect_sql:
+            Publisher(self.using, editor.connection).check(self)
         table, existing = editor.quote_name(self.name), self._existing_columns(old, editor)
         for name, kind in self.columns.items():
             if name not in existing:

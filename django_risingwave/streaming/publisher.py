@@ -127,6 +127,11 @@ class Publisher:
                     "WITH (publish_via_partition_root = true)"
                 )
 
+    def check(self, mirror: MirrorDefinition) -> None:
+        """Raise MirrorError if the database or the table isn't ready to be mirrored."""
+        with self.cursor() as cursor:
+            self._check(cursor, mirror)
+
     def _check(self, cursor: Any, mirror: MirrorDefinition) -> None:
         cursor.execute("SHOW wal_level")
         ((level,),) = cursor.fetchall()
@@ -143,6 +148,15 @@ class Publisher:
                 f"Table {mirror.source_table} doesn't exist in database {self.using!r}. Run `manage.py "
                 f"migrate --database {self.using}` first. If the table is in another schema, set "
                 "Stream.schema."
+            )
+        cursor.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND NOT attisdropped",
+            [_table(mirror)],
+        )
+        if missing := mirror.columns.keys() - {name for (name,) in cursor.fetchall()}:
+            raise MirrorError(
+                f"Table {mirror.source_table} in database {self.using!r} has no column "
+                f"{', '.join(sorted(missing))}. Run `manage.py migrate --database {self.using}` first."
             )
         if found[0] == "n":
             raise MirrorError(

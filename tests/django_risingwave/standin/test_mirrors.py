@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -276,6 +277,21 @@ def test_a_mirror_gets_and_loses_columns_with_the_views_that_read_them(shop: Any
         cursor.execute("ALTER TABLE mirrored_order ADD COLUMN quantity integer NOT NULL DEFAULT 7")
     replace(shop, (before, after), views)
     assert what() == [7]
+
+
+def test_a_column_that_postgresql_doesnt_have_yet_is_named_and_nothing_changes(shop: Any) -> None:
+    Order.objects.create(item="tea")
+    create(shop, OrderMirror)
+    before = declared(OrderMirror).definition
+    assert isinstance(before, MirrorDefinition)
+    after = dataclasses.replace(before, columns={**before.columns, "channel": "varchar"})
+    with pytest.raises(
+        MirrorError, match=r"mirrored_order .* has no column channel\. Run .* --database default"
+    ):
+        replace(shop, (before, after))
+    Order.objects.create(item="milk")
+    wait_until_mirrored()
+    assert OrderMirror.objects.count() == 2
 
 
 @pytest.mark.parametrize(
