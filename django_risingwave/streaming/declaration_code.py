@@ -25,7 +25,7 @@ _IMPORTS = {
     "ReadOnlyModel": "django_risingwave.models",
     "RisingWaveModel": "django_risingwave.models",
     "Source": "django_risingwave.models",
-    "Subscription": "django_risingwave.streaming.declarations",
+    "Subscription": "django_risingwave.streaming.definitions",
     "Environment": "django_risingwave.streaming.secrets",
     "Secret": "django_risingwave.streaming.secrets",
     "Sink": "django_risingwave.streaming.sinks",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model, QuerySet
 
-from django_risingwave.streaming.definitions import SubscriptionDefinition
+from django_risingwave.streaming.definitions import Subscription
 from django_risingwave.streaming.sinks import Sink
 from django_risingwave.streaming.views import ViewDefinition
 
@@ -38,21 +38,6 @@ class Declaration:
 
     definition: Definition | None = None
     attached: Mapping[str, Definition] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Subscription:
-    """A subscription to the changes of a model's table or view, which keeps them for `retention`.
-
-    Its name is `<db_table>_changes` unless another is given.
-    """
-
-    retention: str = "1 day"
-    name: str | None = None
-
-    def definition(self, source: str) -> SubscriptionDefinition:
-        """Return the definition. Raises ValueError for a retention that RisingWave doesn't read."""
-        return SubscriptionDefinition(self.name or f"{source}_changes", source, self.retention)
 
 
 def stream_of(model: type[Model]) -> type | None:

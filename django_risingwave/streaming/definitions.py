@@ -230,3 +230,18 @@ class SubscriptionDefinition(Definition):
     def create_sql(self, quote_name: Callable[[str], str]) -> str:
         name, source = quote_name(self.name), quote_name(self.source)
         return f"CREATE SUBSCRIPTION {name} FROM {source} WITH (retention = '{self.retention}')"
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """A subscription to the changes of a model's table or view, which keeps them for `retention`.
+
+    Its name is `<db_table>_changes` unless another is given.
+    """
+
+    retention: str = "1 day"
+    name: str | None = None
+
+    def definition(self, source: str) -> SubscriptionDefinition:
+        """Return the definition. Raises ValueError for a retention that RisingWave doesn't read."""
+        return SubscriptionDefinition(self.name or f"{source}_changes", source, self.retention)

@@ -23,7 +23,7 @@ from django.db import models
 
 from django_risingwave.fields import RowIdField
 from django_risingwave.models import MaterializedView, RisingWaveModel
-from django_risingwave.streaming.declarations import Subscription
+from django_risingwave.streaming.definitions import Subscription
 
 
 class Order(RisingWaveModel):

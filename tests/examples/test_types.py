@@ -24,7 +24,7 @@ from django.db import models
 from django_risingwave.base import DatabaseWrapper
 from django_risingwave.connections import get_connection
 from django_risingwave.fields import FiniteFloatField, NaiveDateTimeField, RowIdField
-from django_risingwave.streaming.declarations import Subscription
+from django_risingwave.streaming.definitions import Subscription
 from django_risingwave.models import MaterializedView, ReadOnlyManager, ReadOnlyQuerySet, RisingWaveModel
 from django_risingwave.visibility import Flushed, flushed
 

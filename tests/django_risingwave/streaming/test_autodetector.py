@@ -11,7 +11,7 @@ from django.db.migrations.state import ModelState, ProjectState
 
 from django_risingwave.streaming.aggregates import Sum
 from django_risingwave.streaming.changed_models import CircularDefinitionsError
-from django_risingwave.streaming.declarations import Subscription
+from django_risingwave.streaming.definitions import Subscription
 from django_risingwave.streaming.migration_operations import CreateMaterializedView, CreateSubscription
 from django_risingwave.streaming.model_operations import (
     AlterStreamingModels,

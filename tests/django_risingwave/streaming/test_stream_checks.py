@@ -15,8 +15,8 @@ from demo.shop.models import StateTurnover
 from django_risingwave.models import MaterializedView
 from django_risingwave.streaming import stream_checks
 from django_risingwave.streaming.autodetector import RisingWaveAutodetector
-from django_risingwave.streaming.declarations import Declaration, Subscription, declared
-from django_risingwave.streaming.definitions import SubscriptionDefinition
+from django_risingwave.streaming.declarations import Declaration, declared
+from django_risingwave.streaming.definitions import Subscription, SubscriptionDefinition
 from django_risingwave.streaming.sinks import Sink
 from tests.django_risingwave.streaming.detecting import table, view
 
