@@ -113,6 +113,18 @@ class DatabaseIntrospection(PostgreSQLDatabaseIntrospection):
         cursor.execute(_TABLES_AND_SINKS, [])
         return subscriptions | dict(cursor.fetchall())
 
+    def django_table_names(self, only_existing: bool = False, include_views: bool = True) -> list[str]:  # noqa: FBT001, FBT002 - Django's signature
+        """Add the stand-in's tables in place of sources and of tables with a connector: flush empties them.
+
+        On RisingWave a connector would not bring their rows again.
+        """
+        names: list[str] = super().django_table_names(only_existing, include_views)
+        standin = self.connection.standin if only_existing else None
+        if standin is None:
+            return names
+        with self.connection.cursor() as cursor:
+            return [*names, *standin.get_connected_tables(cursor)]
+
     def get_secrets(self, cursor: Any) -> set[str]:
         """Return the names of the secrets, which relations may have too. The stand-in has none."""
         if not self.connection.is_risingwave:

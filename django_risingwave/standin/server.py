@@ -9,7 +9,11 @@ from django_risingwave.standin import catalog, changes, connectors
 from django_risingwave.standin.functions import CHANNEL, CLEANUP, REFRESH, SETUP
 from django_risingwave.standin.mirrors import Mirrors
 from django_risingwave.standin.sql import quote
-from django_risingwave.streaming.connectors import ConnectorDefinition, SourceDefinition
+from django_risingwave.streaming.connectors import (
+    ConnectorDefinition,
+    ConnectorTableDefinition,
+    SourceDefinition,
+)
 from django_risingwave.streaming.definitions import (
     LeadingRowsDefinition,
     MaterializedViewDefinition,
@@ -209,6 +213,11 @@ class StandIn:
         """Return "table", "materialized view", "view" or "source" by name."""
         sources = dict.fromkeys(catalog.get_names(cursor, SourceDefinition), "source")
         return catalog.get_relation_kinds(cursor) | sources
+
+    def get_connected_tables(self, cursor: Any) -> list[str]:
+        """Return the names of the tables in place of sources and of tables with a connector."""
+        kinds = SourceDefinition, ConnectorTableDefinition
+        return [name for kind in kinds for name in catalog.get_names(cursor, kind)]
 
     def get_sinks(self, cursor: Any) -> set[str]:
         """Return the names of the sinks, which send nothing here."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
 from django.db import DatabaseError, NotSupportedError, ProgrammingError
 from django.db.migrations.state import ProjectState
 from django.db.migrations.writer import OperationWriter
@@ -273,6 +274,15 @@ def test_a_view_over_a_source_has_the_messages_that_a_test_delivers(standin: Dat
     assert Click.objects.get(click_id="1").arrived_at == now
     with pytest.raises(ReadOnlyError):
         Click.objects.create(click_id="3", page="/a", arrived_at=now)
+
+
+def test_flush_empties_the_tables_in_place_of_connectors(standin: DatabaseWrapper) -> None:
+    migrate(standin, creating(Click), creating(Payment), creating(Reading))
+    deliver(Click(click_id="1", page="/", arrived_at=timezone.now()))
+    Payment.objects.create(payment_id=1, amount="1.50")
+    call_command("flush", database="risingwave", interactive=False, verbosity=0)
+    assert not Click.objects.exists()
+    assert not Payment.objects.exists()
 
 
 def test_messages_for_risingwave_are_sent_to_its_connector(disguise: Disguise) -> None:
