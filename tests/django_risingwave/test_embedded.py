@@ -13,7 +13,6 @@ import pytest
 from django.db.backends.postgresql.base import Database  # type: ignore[attr-defined]  # psycopg2 or psycopg
 
 from django_risingwave import embedded
-from tests.demo.running import is_gone
 from tests.processes import DEADLINE_SECONDS, wait_until
 
 if TYPE_CHECKING:
@@ -156,7 +155,7 @@ def test_remove_stops_the_server_that_a_killed_demo_left(folder):
     server = psutil.Process(pid(folder))
     embedded.remove(folder)
     assert not folder.exists()
-    wait_until(lambda: is_gone(server))
+    server.wait(DEADLINE_SECONDS)
 
 
 def test_without_the_wheel_the_error_says_what_to_install(folder, monkeypatch):
