@@ -7,9 +7,10 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import connections, models
+from django.db import models
 from django.test.utils import isolate_apps
 
+from django_risingwave.connections import get_connection
 from django_risingwave.models import MaterializedView
 from django_risingwave.streaming.declarations import declared
 from live import feed
@@ -89,7 +90,7 @@ def watched(model: type[MaterializedView], measure: str) -> Iterator[Callable[[]
     def next_rows() -> Any:
         return [(row.key, row.value) for row in snapshots.get(timeout=DEADLINE_SECONDS).rows]
 
-    with connections["risingwave"].schema_editor() as editor:
+    with get_connection("risingwave").schema_editor() as editor:
         editor.create_streaming_object(definition)
     thread = feed.Feed([ranking], {}, on_read, print, Outage("rankings", "be read", 2))
     thread.start()
@@ -98,13 +99,13 @@ def watched(model: type[MaterializedView], measure: str) -> Iterator[Callable[[]
     finally:
         thread.stop()
         thread.join()
-        with connections["risingwave"].schema_editor() as editor:
+        with get_connection("risingwave").schema_editor() as editor:
             editor.delete_streaming_object(definition)
 
 
 @pytest.fixture
 def standin(orders: Any) -> DatabaseWrapper:
-    connection: Any = connections["risingwave"]
+    connection = get_connection("risingwave")
     if connection.is_risingwave:
         pytest.skip("tests the stand-in, and RISINGWAVE_URL is a RisingWave server's")
     return connection

@@ -92,7 +92,7 @@ def test_views_with_the_time_and_those_over_them_change_each_second_by_themselve
     while names != {"recent", "old", "counted"}:
         names |= listener.wait(DEADLINE_SECONDS, wake)
     # The row leaves without any write.
-    seen = []
+    seen: list[int] = []
     while not seen or seen[-1]:
         listener.wait(DEADLINE_SECONDS, wake)
         with standin.cursor() as reader:
