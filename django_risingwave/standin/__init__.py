@@ -1,4 +1,5 @@
 """How PostgreSQL plays RisingWave's part. Only DatabaseWrapper.standin imports this package.
 
-server.py is what the backend calls; summaries.py has the SQL of a materialized view's stand-in.
+server.py is what the backend calls. choosing.py decides between views.py, a plain view of the SELECT, and
+summaries.py, a table that triggers keep. functions.py has the triggers that notify.
 """

@@ -13,6 +13,7 @@ import pytest
 from django.db import DatabaseError, NotSupportedError, connections, transaction
 
 from django_risingwave.streaming.declarations import declared
+from django_risingwave.streaming.definitions import LeadingRowsDefinition, TotalsDefinition
 from django_risingwave.streaming.mirrors import MirrorDefinition, wait_until_mirrored
 from django_risingwave.streaming.publisher import MirrorError, Publisher
 from django_risingwave.streaming.views import ViewDefinition
@@ -234,6 +235,42 @@ def test_views_of_a_mirror_follow_it_and_notify(shop: Any) -> None:
     assert heard() == {}
     drop(shop, ItemQuantity, OrderMirror)
     assert left_behind(shop) == []
+
+
+def test_views_of_any_form_over_a_mirror_follow_it_and_notify(shop: Any) -> None:
+    create(shop, OrderMirror, ItemQuantity)
+    views: list[Definition] = [
+        ViewDefinition("items", "SELECT DISTINCT itemname FROM mirrored_order"),
+        ViewDefinition("many", "SELECT item FROM item_quantity WHERE quantity > 2"),
+        LeadingRowsDefinition("first_items", "item_quantity", "item", "quantity", rows=1),
+        TotalsDefinition("item_totals", "item_quantity", "quantity"),
+    ]
+    for view in views:
+        with shop.schema_editor() as editor:
+            editor.create_streaming_object(view)
+    listener = shop.standin.listen()
+    names = {"item_quantity", *(view.name for view in views)}
+
+    def rows() -> list[list[Any]]:
+        wait_until_mirrored()
+        heard: set[str] = set()
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not names <= heard:
+            heard |= listener.receive()
+            assert time.monotonic() < deadline, names - heard
+        with shop.cursor() as cursor:
+            found = []
+            for view in views:
+                cursor.execute(f"SELECT * FROM {view.name} ORDER BY 1")
+                found.append(cursor.fetchall())
+            return found
+
+    Order.objects.bulk_create([Order(item="tea", quantity=2), Order(item="milk", quantity=3)])
+    assert rows() == [[("milk",), ("tea",)], [("milk",)], [("milk", 3)], [(2, 5)]]
+    Order.objects.filter(item="tea").update(quantity=9)
+    assert rows() == [[("milk",), ("tea",)], [("milk",), ("tea",)], [("tea", 9)], [(2, 12)]]
+    Order.objects.filter(item="tea").delete()
+    assert rows() == [[("milk",)], [("milk",)], [("milk", 3)], [(1, 3)]]
 
 
 def with_columns(**columns: str) -> MirrorDefinition:
