@@ -25,7 +25,17 @@ from django_risingwave.base import DatabaseWrapper
 from django_risingwave.connections import get_connection
 from django_risingwave.fields import FiniteFloatField, NaiveDateTimeField, RowIdField
 from django_risingwave.streaming.definitions import Subscription
-from django_risingwave.models import MaterializedView, ReadOnlyManager, ReadOnlyQuerySet, RisingWaveModel
+from django_risingwave.models import (
+    ConnectorTable,
+    MaterializedView,
+    ReadOnlyManager,
+    ReadOnlyQuerySet,
+    RisingWaveModel,
+    Source,
+)
+from django_risingwave.streaming.secrets import Environment, Secret
+from django_risingwave.streaming.sinks import Sink
+from django_risingwave.testing.messages import deliver
 from django_risingwave.visibility import Flushed, flushed
 
 
@@ -80,6 +90,34 @@ class Taller(MaterializedView):
         subscription = "1 day"
 
 
+class Paid(ConnectorTable):
+    payment_id = models.BigIntegerField(primary_key=True)
+    amount = models.FloatField()
+
+    class Meta(ConnectorTable.Meta):
+        app_label = "shop"
+
+    class Stream:
+        connector = {
+            "connector": "kafka",
+            "properties.bootstrap.server": Environment("KAFKA_SERVERS"),
+            "properties.sasl.password": Secret("kafka_password", Environment("KAFKA_PASSWORD")),
+        }
+        append_only = True
+        sinks = [Sink("paid_out", {"connector": "kafka", "topic": "out"}, format="PLAIN", encode="JSON")]
+
+
+class Click(Source):
+    page = models.TextField(primary_key=True)
+
+    class Meta(Source.Meta):
+        app_label = "shop"
+
+    class Stream:
+        connector = {"connector": "kafka", "topic": "clicks"}
+        include = {"offset": "page"}
+
+
 def fields(visit: Visit) -> None:
     assert_type(visit.row_id, int)
     assert_type(visit.weight, float)
@@ -95,6 +133,16 @@ def managers() -> None:
     assert_type(Popular.objects.first(), Popular | None)
     assert_type(Popular.objects.all().often(), PopularQuerySet)
     assert_type(Popular.guarded.often().get(), Popular)
+
+
+def connectors() -> None:
+    assert_type(Paid.objects.create(payment_id=1, amount=1.5), Paid)
+    assert_type(Click.objects.first(), Click | None)
+    deliver(Click(page="/"))
+
+
+def a_source_is_read_only() -> NoReturn:
+    Click.objects.create(page="/")
 
 
 def mirrors(order: OrderMirror) -> None:
