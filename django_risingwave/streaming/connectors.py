@@ -70,8 +70,11 @@ class ConnectorDefinition(Definition):
         return f"{self.kind.capitalize()} {self.name!r}"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "columns", dict(self.columns))
-        object.__setattr__(self, "include", dict(self.include))
+        # So that a definition in another form isn't taken for a changed one.
+        for name, form in (("columns", dict), ("include", dict), ("primary_key", tuple)):
+            object.__setattr__(self, name, form(getattr(self, name)))
+        if isinstance(self.watermark, list):
+            object.__setattr__(self, "watermark", tuple(self.watermark))
         check_options(self._owner, self.connector)
         check_options(self._owner, self.encode_options)
         for problem in self._problems():

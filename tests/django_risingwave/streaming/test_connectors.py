@@ -182,6 +182,11 @@ def test_definitions_survive_a_migration_file() -> None:
         assert create_sql(written).split(" WITH ")[0] == create_sql(definition).split(" WITH ")[0]
 
 
+def test_a_list_in_place_of_a_tuple_is_no_change() -> None:
+    one = table(append_only=True, watermark=("a", "a"))
+    assert one == table(append_only=True, watermark=["a", "a"], primary_key=("a",), columns=[("a", "text")])
+
+
 def test_only_columns_change_a_relation_in_place() -> None:
     more = {"a": "text", "b": "date"}
     assert table().changed_columns(table(columns=more)) == ({"b": "date"}, [])
