@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
     from tests.django_risingwave.conftest import Disguise
 
+#: In an order in which their tables can be dropped.
+APPS = ["demo_shop", "risingwave_checkpoints", "admin", "sessions", "auth", "contenttypes"]
+
 
 @pytest.fixture(params=["routed", "unrouted"])
 def routing(request: pytest.FixtureRequest, settings) -> str:
@@ -45,14 +48,14 @@ def test_all_apps_migrate_and_a_second_run_has_no_effect(connection: DatabaseWra
 
 def test_all_apps_migrate_backwards(connection: DatabaseWrapper, routing: str) -> None:
     call_command("migrate", database="risingwave", verbosity=0)
-    for app in ["demo_shop", "admin", "sessions", "auth", "contenttypes"]:
+    for app in APPS:
         call_command("migrate", app, "zero", database="risingwave", verbosity=0)
     assert connection.introspection.table_names(include_views=True) == ["django_migrations"]
 
 
 def test_no_statement_is_sent_that_risingwave_rejects(disguise: Disguise, routing: str) -> None:
     call_command("migrate", database="risingwave", verbosity=0)
-    for app in ["demo_shop", "admin", "sessions", "auth", "contenttypes"]:
+    for app in APPS:
         call_command("migrate", app, "zero", database="risingwave", verbosity=0)
     assert disguise.rejected() == []
 

@@ -65,7 +65,7 @@ def assert_views_equal_their_queries(cursor: Any) -> None:
 
 
 @pytest.mark.unversioned
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(writes)
 def test_any_sequence_of_writes_leaves_each_view_equal_to_its_query(
     sales: DatabaseWrapper, statements: list[Write]
