@@ -1,5 +1,3 @@
-from typing import ClassVar
-
 from django.db import transaction
 from django.test import TransactionTestCase
 
@@ -10,7 +8,7 @@ from shop.models import Order, OrderMirror, Product, ProductSales
 class SalesTest(TransactionTestCase):
     """Mirrors follow what is committed. A TestCase commits nothing."""
 
-    databases: ClassVar = {"default", "risingwave"}
+    databases = {"default", "risingwave"}
 
     def test_sales_follow_committed_orders(self) -> None:
         tea = Product.objects.create(name="Black tea")

@@ -89,6 +89,7 @@ def test_a_mirror_has_the_rows_that_were_there_and_each_change_after_its_commit(
     assert (row.at, row.ip, row.note, row.open) == (MOMENT, "2001:db8::1", {"a": [1, None]}, True)
     assert OrderMirror.objects.get(customer_id=customer.pk) == row
     assert OrderMirror.objects.filter(customer_id__in=[str(customer.pk)], at=MOMENT).exists()
+    assert OrderMirror.objects.filter(customer_id__icontains=str(customer.pk)[:13].upper()).exists()
 
     with transaction.atomic():
         Order.objects.create(item="milk", quantity=3)
@@ -153,7 +154,7 @@ def test_a_mirror_that_a_view_reads_isnt_dropped_and_goes_on(shop: Any) -> None:
     create(shop, OrderMirror)
     with shop.cursor() as cursor:
         cursor.execute("CREATE VIEW items AS SELECT itemname FROM mirrored_order")
-    with pytest.raises(DatabaseError, match="view items depends on table mirrored_order"):
+    with pytest.raises(DatabaseError, match="other objects use it: view items"):
         drop(shop, OrderMirror)
     Order.objects.create(item="tea")
     wait_until_mirrored()
