@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,16 +37,16 @@ def test_changes_come_with_the_rows_before_and_after(shop: DatabaseWrapper) -> N
     with StateTurnover.changes() as changes:
         order(shop, 2)
         made = next(changes)
-        assert (made.op, made.before, made.instance.turnover) == ("insert", None, 3)
+        assert (made.op, made.before, made.instance.turnover) == ("insert", None, Decimal(3))
         order(shop, 4)
         updated = next(changes)
         assert updated.op == "update"
         assert updated.before is not None
-        assert (updated.before.turnover, updated.instance.turnover) == (3, 9)
+        assert (updated.before.turnover, updated.instance.turnover) == (Decimal(3), Decimal(9))
         Order.objects.all().delete()
         shop.flush()
         gone = next(changes)
-        assert (gone.op, gone.instance.state, gone.instance.turnover) == ("delete", "CA", 9)
+        assert (gone.op, gone.instance.state, gone.instance.turnover) == ("delete", "CA", Decimal(9))
         assert made.timestamp < updated.timestamp < gone.timestamp  # type: ignore[operator]
 
 
@@ -58,7 +59,7 @@ def test_a_snapshot_is_followed_by_the_changes_and_a_lost_session_by_another(sho
         changes._reader._follower._cursor._connection.connection.close()  # type: ignore[union-attr]
         order(shop, 2)
         change = next(changes)
-        assert (change.op, change.instance.turnover) == ("update", 9)
+        assert (change.op, change.instance.turnover) == ("update", Decimal(9))
 
 
 def test_the_changes_since_a_timestamp_are_all_told_again(shop: DatabaseWrapper) -> None:
