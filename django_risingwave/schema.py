@@ -10,7 +10,6 @@ from django_risingwave.fields import has_generated_columns
 from django_risingwave.streaming.altering_connectors import ConnectorChanges
 from django_risingwave.streaming.building import in_background, wait_until_built
 from django_risingwave.streaming.hidden_values import execute, read_environment
-from django_risingwave.streaming.rebuilding import collect, rebuild
 from django_risingwave.tables.copies import TableCopyEditor
 from django_risingwave.tables.indexes import without_default_index
 
@@ -196,6 +195,9 @@ class DatabaseSchemaEditor(TableCopyEditor):
         connectors.drop_columns()
 
     def _replace_views(self, changes: Sequence[tuple[Definition, Definition]], *, cascade: bool) -> None:
+        # Imports sqlglot, which processes that serve requests don't need.
+        from django_risingwave.streaming.rebuilding import collect, rebuild  # noqa: PLC0415
+
         for old, new in changes:
             if (old.kind, old.name) != (new.kind, new.name) or new.kind != "MATERIALIZED VIEW":
                 raise NotSupportedError(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from django_risingwave.streaming.reading_sql import UnreadableSQLError, canonical, relations_read
@@ -98,3 +101,12 @@ def test_what_is_not_a_select_is_refused_with_its_place(sql: str, problem: str) 
         relations_read(sql)
     with pytest.raises(UnreadableSQLError, match=problem):
         canonical(sql)
+
+
+def test_a_process_that_serves_requests_loads_no_parser_of_sql() -> None:
+    """It would take longer to start: sqlglot takes as long to import as all of Django."""
+    code = (
+        "import sys, django; django.setup(); from django.db import connections; connections['risingwave']; "
+        "sys.exit('sqlglot' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
