@@ -181,8 +181,8 @@ class DatabaseSchemaEditor(TableCopyEditor):
         that would be needed without it.
         """
         connectors = ConnectorChanges(self, changes)
-        altered = [(old, new) for old, new in connectors.others if new.alters_in_place]
-        replaced = [(old, new) for old, new in connectors.others if not new.alters_in_place]
+        altered = [(old, new) for old, new in connectors.others if new.is_altered_in_place]
+        replaced = [(old, new) for old, new in connectors.others if not new.is_altered_in_place]
         for old, new in altered:
             new.check_alteration(old)
         connectors.add_columns()

@@ -30,8 +30,6 @@ class Definition(ABC):
 
     #: The object's kind as SQL writes it, after CREATE and DROP.
     kind: ClassVar[str]
-    #: Whether a change alters the object, by the methods below, instead of building another one.
-    alters_in_place: ClassVar[bool] = False
     #: Whether the object can be rebuilt with a relation that is replaced. A sink would send all rows again.
     can_be_rebuilt: ClassVar[bool] = True
     #: Whether a change alters the object and leaves what stands on it as it is.

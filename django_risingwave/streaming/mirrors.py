@@ -45,7 +45,7 @@ class MirrorDefinition(Definition):
     """
 
     kind = "TABLE"
-    alters_in_place = True
+    is_altered_in_place = True
 
     columns: Mapping[str, str]
     key: Sequence[str]
