@@ -110,7 +110,9 @@ class StandIn:
 
         with self.connection.cursor() as cursor:
             form = Chooser(cursor, self._schema()).choose(definition)
-        self._execute([SETUP, create_view_sql(definition, form), REFRESH], editor)
+        # sqlmigrate shows first which form the view has.
+        comment, _, statements = create_view_sql(definition, form).partition("\n")
+        self._execute([comment, SETUP, statements, REFRESH], editor)
 
     def replace(self, pairs: Sequence[tuple[Definition, Definition]], editor: DatabaseSchemaEditor) -> None:
         """Replace the first of each pair by the second, and create again all views that stand on it.

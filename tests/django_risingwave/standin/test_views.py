@@ -172,7 +172,7 @@ def test_a_view_and_its_table_are_not_dropped_while_another_view_reads_them(stan
     states = ViewDefinition("states", "SELECT DISTINCT state FROM sales")
     create_sales(standin, states, ViewDefinition("some", "SELECT state FROM states LIMIT 2"))
     with standin.cursor() as cursor, standin.schema_editor() as editor:
-        with pytest.raises(DatabaseError, match="other objects depend on it"):
+        with pytest.raises(DatabaseError, match='"some"'):
             editor.delete_streaming_object(states)
         for statement in ("DROP TABLE sales", "ALTER TABLE sales DROP COLUMN state"):
             with pytest.raises(DatabaseError, match="other objects depend on it"):
@@ -244,3 +244,34 @@ def test_a_table_notifies_of_more_views_than_a_payload_has_room_for(
     with standin.cursor() as cursor:
         cursor.execute("INSERT INTO sales VALUES ('CA')")
         assert sorted(notified(listener, cursor)) == sorted(["last", *names])
+
+
+@pytest.mark.parametrize(
+    ("query", "comment"),
+    [
+        (SUMMARIES[0], "a summary that triggers keep: it has sums, counts and averages of one table by key"),
+        (
+            "SELECT state, count(DISTINCT item) AS n FROM sales GROUP BY 1",
+            'a plain view of its SELECT, because COUNT(DISTINCT "item") needs the distinct values',
+        ),
+        (
+            "SELECT state, sum(price) AS n FROM sales GROUP BY 1",
+            'a plain view of its SELECT, because sum("price") is inexact; cast to numeric for a summary',
+        ),
+        ("SELECT DISTINCT state FROM sales", "a plain view of its SELECT, because it has DISTINCT"),
+    ],
+)
+def test_sqlmigrate_says_which_form_a_view_has_and_why(
+    standin: DatabaseWrapper, query: str, comment: str
+) -> None:
+    create_sales(standin)
+    with standin.schema_editor(collect_sql=True) as editor:
+        editor.create_streaming_object(ViewDefinition("v", query))
+        assert editor.collected_sql[0].splitlines()[0] == f'-- "v" is {comment}.'
+    assert "v" not in standin.introspection.table_names(include_views=True)
+
+
+def test_sqlmigrate_needs_no_table_yet(standin: DatabaseWrapper) -> None:
+    with standin.schema_editor(collect_sql=True) as editor:
+        editor.create_streaming_object(ViewDefinition("v", SUMMARIES[0]))
+        assert editor.collected_sql[0].startswith('-- "v" is a summary that triggers keep')
