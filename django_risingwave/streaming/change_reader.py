@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -53,8 +53,8 @@ class Change(Generic[_Model]):
     before: _Model | None
     #: When its epoch began, in UTC; None for the rows that a snapshot begins with.
     timestamp: datetime | None
-    _reader: ChangeReader[_Model]
-    _position: Position | None
+    _reader: ChangeReader[_Model] = field(repr=False)
+    _position: Position | None = field(repr=False)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -209,17 +209,17 @@ class ChangeReader(Generic[_Model]):
         """Return the instance that a query would return for the row."""
         fields, compiler, converters = self._conversion
         values = []
-        for field in fields:
-            if field.column not in row and field.column != ROW_ID:
+        for column in fields:
+            if column.column not in row and column.column != ROW_ID:
                 raise MissingColumnError(
-                    f"The changes of {self.model._meta.db_table!r} have no column {field.column!r}, which "
-                    f"the field {self.model._meta.label}.{field.name} needs. Its table or view was altered: "
+                    f"The changes of {self.model._meta.db_table!r} have no column {column.column!r}, which "
+                    f"the field {self.model._meta.label}.{column.name} needs. Its table or view was altered: "
                     "migrate, and start again with the model that fits."
                 )
-            values.append(row.get(field.column))
+            values.append(row.get(column.column))
         if converters:
             ((*values,),) = compiler.apply_converters([values], converters)
-        return self.model.from_db(self._using, [field.attname for field in fields], values)
+        return self.model.from_db(self._using, [column.attname for column in fields], values)
 
     @cached_property
     def _conversion(self) -> tuple[list[Any], Any, Any]:
@@ -227,5 +227,5 @@ class ChangeReader(Generic[_Model]):
         fields: list[Any] = list(self.model._meta.concrete_fields)
         queryset = self.model._base_manager.using(self._using)
         compiler: Any = queryset.query.get_compiler(connection=connections[self._using])
-        columns = [field.get_col(self.model._meta.db_table) for field in fields]
+        columns = [column.get_col(self.model._meta.db_table) for column in fields]
         return fields, compiler, compiler.get_converters(columns)

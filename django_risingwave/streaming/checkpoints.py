@@ -81,8 +81,8 @@ class Checkpoint:
     def acquire(self, relation: str, stopped: threading.Event) -> Position | None:
         """Take the checkpoint for this process, and return its position.
 
-        If another process has it and may be dead, wait until it is renewed or free, or `stopped` is set.
-        Raises CheckpointInUseError if it is renewed, ValueError if it is for another relation.
+        If another process has it and may be dead, wait until it is renewed or free. Raises
+        CheckpointInUseError if it is renewed or `stopped` is set, ValueError if it is for another relation.
         """
         self._owner = f"{socket.gethostname()[:200]}:{os.getpid()}:{secrets.token_hex(8)}"
         self._relation = relation
@@ -107,12 +107,11 @@ class Checkpoint:
                 owner=self._owner, updated_at=timezone.now()
             ):
                 break
-            if stopped.wait(_LOOK_SECONDS):
-                return _position(saved)
+            is_stopped = stopped.wait(_LOOK_SECONDS)
             found = self._rows().first()
             if found is None:
                 return self.acquire(relation, stopped)
-            if found.owner and found.updated_at != first_seen:
+            if is_stopped or (found.owner and found.updated_at != first_seen):
                 raise CheckpointInUseError(
                     f"Checkpoint {self.name!r} is in use by {_process(found.owner)}. Stop that process, or "
                     "use a checkpoint of another name."

@@ -326,6 +326,18 @@ def test_a_checkpoint_that_another_process_uses_is_refused(
     KindTotal.changes(since=Checkpoint("mailer")).open().close()
 
 
+def test_waiting_for_a_checkpoint_ends_when_another_thread_closes_them(
+    events: DatabaseWrapper,
+) -> None:
+    with KindTotal.changes(since=Checkpoint("mailer")):
+        waiting = KindTotal.changes(since=Checkpoint("mailer"))
+        timer = threading.Timer(0.1, waiting.close)
+        timer.start()
+        with pytest.raises(CheckpointInUseError):
+            next(waiting)
+        timer.join()
+
+
 def test_the_checkpoint_of_a_process_that_died_can_be_taken_and_the_dead_saves_no_more(
     events: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
