@@ -107,6 +107,7 @@ def test_a_change_that_was_made_already_sends_no_ddl(views: DatabaseWrapper, dou
     assert not [sql for sql in double.statements[start:] if sql.startswith(("CREATE", "ALTER", "DROP"))]
 
 
+@pytest.mark.unversioned
 def test_an_interrupted_change_can_be_run_again_from_every_statement(
     views: DatabaseWrapper, double: Double
 ) -> None:
