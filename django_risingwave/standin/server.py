@@ -27,7 +27,7 @@ from django_risingwave.streaming.sinks import SinkDefinition
 from django_risingwave.streaming.views import ViewDefinition
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from django_risingwave.base import DatabaseWrapper
     from django_risingwave.schema import DatabaseSchemaEditor
@@ -75,6 +75,8 @@ class StandIn:
                 MaterializedViewDefinition() | ViewDefinition() | LeadingRowsDefinition() | TotalsDefinition()
             ):
                 with self.connection.cursor() as cursor:
+                    if readers := self.get_dependents(cursor, definition.name):
+                        raise _in_use(definition, readers)
                     dropped = catalog.drop_view_sql(cursor, self._schema(), definition.name)
                 # SETUP, since an older version may have created the view.
                 self._execute([SETUP, dropped, REFRESH, CLEANUP], editor)
@@ -233,6 +235,14 @@ class StandIn:
     def get_definitions(self, cursor: Any) -> dict[str, str]:
         """Return RisingWave's CREATE statement of each object that was created here, by its name."""
         return catalog.get_statements(cursor) | changes.get_definitions(cursor)
+
+
+def _in_use(definition: Definition, readers: Mapping[str, str]) -> NotSupportedError:
+    names = ", ".join(f"{kind} {name}" for name, kind in readers.items())
+    return NotSupportedError(
+        f"{definition.kind.capitalize()} {definition.name!r} can't be dropped, because other objects use it: "
+        f"{names}. Drop them before it."
+    )
 
 
 def _as_view(definition: Definition) -> ViewDefinition | LeadingRowsDefinition | TotalsDefinition:
