@@ -134,7 +134,7 @@ def test_a_full_cursor_gives_the_rows_and_then_their_changes(sales: DatabaseWrap
 
 @pytest.mark.unversioned
 @given(writes)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_applying_the_changes_gives_the_rows_at_every_commit(sales: DatabaseWrapper, written: Any) -> None:
     cursors = {
         source: SubscriptionCursor(f"{source}_changes", using="risingwave", since="full")
