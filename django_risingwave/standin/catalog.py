@@ -8,6 +8,7 @@ import json
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from django_risingwave.standin.connectors import SOURCE
 from django_risingwave.standin.functions import DEFINITIONS
 from django_risingwave.standin.sql import literal, quote
 from django_risingwave.streaming.definitions import (
@@ -33,6 +34,9 @@ _RELATION_KINDS = f"""
     SELECT relname, CASE
         WHEN relkind = 'm' OR {_IS_OURS.format("pg_class.oid")} THEN 'materialized view'
         WHEN relkind = 'v' THEN 'view'
+        WHEN EXISTS (
+            SELECT FROM pg_catalog.pg_constraint WHERE conrelid = pg_class.oid AND conname = '{SOURCE}'
+        ) THEN 'source'
         ELSE 'table'
     END
     FROM pg_catalog.pg_class
@@ -85,7 +89,7 @@ _MOVING = """/* standin.catalog */
 
 
 def get_relation_kinds(cursor: Any) -> dict[str, str]:
-    """Return "table", "materialized view" or "view" by name."""
+    """Return "table", "materialized view", "view" or "source" by name."""
     cursor.execute(_RELATION_KINDS, [])
     return dict(cursor.fetchall())
 

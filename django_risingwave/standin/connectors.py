@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 from django.db import NotSupportedError
 
 from django_risingwave.standin.sql import join, quote
-from django_risingwave.streaming.connectors import ConnectorTableDefinition
+from django_risingwave.streaming.connectors import ConnectorTableDefinition, SourceDefinition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django_risingwave.streaming.connectors import ConnectorDefinition
     from django_risingwave.streaming.sinks import SinkDefinition
+
+#: The constraint that marks the table in place of a source, and constrains nothing.
+SOURCE = "standin_source"
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +39,8 @@ def _columns(definition: ConnectorDefinition) -> Iterator[str]:
     elif isinstance(definition, ConnectorTableDefinition):
         # As for other tables with a RowIdField: tables/definitions.py.
         yield '"_row_id" bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY'
+    if isinstance(definition, SourceDefinition):
+        yield f"CONSTRAINT {SOURCE} CHECK (true)"
 
 
 def drop_table_sql(definition: ConnectorDefinition) -> str:

@@ -57,8 +57,7 @@ class StandIn:
             case MirrorDefinition():
                 self._mirrors().create(definition, editor)
             case ConnectorDefinition():
-                editor.execute(connectors.create_table_sql(definition), None)
-                self.record(definition, editor)
+                self.record(definition, editor, connectors.create_table_sql(definition))
             case SinkDefinition():
                 connectors.check_sink(definition)
                 self.record(definition, editor)
@@ -85,8 +84,7 @@ class StandIn:
             case MirrorDefinition():
                 self._mirrors().drop(definition, editor)
             case ConnectorDefinition():
-                editor.execute(connectors.drop_table_sql(definition), None)
-                self._forget(definition, editor)
+                self._forget(definition, editor, connectors.drop_table_sql(definition))
             case SinkDefinition():
                 self._forget(definition, editor)
             case SecretDefinition():
@@ -94,13 +92,14 @@ class StandIn:
             case _:
                 raise _unsupported(definition)
 
-    def record(self, definition: Definition, editor: DatabaseSchemaEditor) -> None:
-        """Record a definition, in place of an earlier one of the same name."""
-        statements = [SETUP, catalog.forget_sql(definition.name), catalog.record_sql(definition)]
-        editor.execute("\n".join(statements), None)
+    def record(self, definition: Definition, editor: DatabaseSchemaEditor, create_sql: str = "") -> None:
+        """Record a definition, in place of an earlier one of the same name, and create its table."""
+        recorded = [catalog.forget_sql(definition.name), catalog.record_sql(definition)]
+        editor.execute("\n".join([SETUP, create_sql, *recorded]), None)
 
-    def _forget(self, definition: Definition, editor: DatabaseSchemaEditor) -> None:
-        editor.execute("\n".join([SETUP, catalog.forget_sql(definition.name), CLEANUP]), None)
+    def _forget(self, definition: Definition, editor: DatabaseSchemaEditor, drop_sql: str = "") -> None:
+        statements = [SETUP, drop_sql, catalog.forget_sql(definition.name), CLEANUP]
+        editor.execute("\n".join(statements), None)
 
     def _create_view(
         self,
@@ -215,8 +214,7 @@ class StandIn:
 
     def get_relation_kinds(self, cursor: Any) -> dict[str, str]:
         """Return "table", "materialized view", "view" or "source" by name."""
-        sources = dict.fromkeys(catalog.get_names(cursor, SourceDefinition), "source")
-        return catalog.get_relation_kinds(cursor) | sources
+        return catalog.get_relation_kinds(cursor)
 
     def get_connected_tables(self, cursor: Any) -> list[str]:
         """Return the names of the tables in place of sources and of tables with a connector."""
