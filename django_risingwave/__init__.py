@@ -9,7 +9,7 @@ columns      what PostgreSQL's columns do and RisingWave's can't: keys, limits o
 drivers      what psycopg2 and psycopg 3 must do differently
 expressions  the SQL of functions, lookups and subqueries
 standin      how PostgreSQL plays RisingWave
-streaming    materialized views, subscriptions and changes
+streaming    views, connectors, mirrors, subscriptions and changes, as models and migrations
 """
 
 import django

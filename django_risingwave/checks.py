@@ -76,7 +76,7 @@ def check_databases(app_configs: Sequence[AppConfig] | None = None, **kwargs: An
 def check_streams(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Check what models declare in their inner class Stream."""
     # Imported by checks only: processes that serve requests need no parser of SQL.
-    from django_risingwave.streaming import stream_checks  # noqa: PLC0415
+    from django_risingwave.streaming.declaring import stream_checks  # noqa: PLC0415
 
     return stream_checks.check_streams(app_configs)
 

@@ -22,7 +22,7 @@ class DatabaseCreation(PostgreSQLDatabaseCreation):
 
         MIGRATION_MODULES, TEST["MIGRATE"] and pytest-django's --nomigrations disable them.
         """
-        from django_risingwave.streaming import without_migrations  # noqa: PLC0415 - imports operations
+        from django_risingwave.streaming.detecting import without_migrations  # noqa: PLC0415 - imports operations
 
         name: str = super().create_test_db(*args, **kwargs)
         if self.connection.settings_dict["TEST"]["MIGRATE"]:

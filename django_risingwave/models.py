@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from django_risingwave.streaming.checkpoints import Checkpoint
     from django_risingwave.streaming.definitions import Definition
-    from django_risingwave.streaming.model_changes import Changes
+    from django_risingwave.streaming.following.model_changes import Changes
     from django_risingwave.streaming.subscriptions import Since
 
 _Model_co = TypeVar("_Model_co", bound=models.Model, covariant=True)
@@ -87,7 +87,7 @@ class RisingWaveModel(models.Model):
 
         It needs a subscription, such as that of `class Stream: subscription = "1 day"`. See model_changes.py.
         """
-        from django_risingwave.streaming.model_changes import Changes  # noqa: PLC0415 - imports sessions
+        from django_risingwave.streaming.following.model_changes import Changes  # noqa: PLC0415 - imports sessions
 
         return Changes(cls, since, using=using, subscription=subscription)
 
@@ -229,7 +229,7 @@ class MaterializedView(ReadOnlyModel):
 
     @classmethod
     def _stream_definition(cls, stream: type) -> Definition | None:
-        from django_risingwave.streaming.declarations import view_definition  # noqa: PLC0415 - reads SQL
+        from django_risingwave.streaming.declaring.declarations import view_definition  # noqa: PLC0415 - reads SQL
 
         return view_definition(cls, stream)
 
@@ -270,7 +270,7 @@ class Source(ReadOnlyModel):
 
     @classmethod
     def _stream_definition(cls, stream: type) -> Definition | None:
-        from django_risingwave.streaming.connector_models import source_definition  # noqa: PLC0415 - a cycle
+        from django_risingwave.streaming.declaring.connector_models import source_definition  # noqa: PLC0415 - a cycle
 
         return source_definition(cls, stream)
 
@@ -298,6 +298,6 @@ class ConnectorTable(RisingWaveModel):
 
     @classmethod
     def _stream_definition(cls, stream: type) -> Definition | None:
-        from django_risingwave.streaming.connector_models import table_definition  # noqa: PLC0415 - a cycle
+        from django_risingwave.streaming.declaring.connector_models import table_definition  # noqa: PLC0415 - a cycle
 
         return table_definition(cls, stream)

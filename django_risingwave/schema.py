@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from django.db import InternalError, NotSupportedError, ProgrammingError
 
 from django_risingwave.fields import has_generated_columns
-from django_risingwave.streaming.altering_connectors import ConnectorChanges
-from django_risingwave.streaming.building import in_background, wait_until_built
-from django_risingwave.streaming.hidden_values import execute, read_environment
+from django_risingwave.streaming.connectors.hidden_values import execute, read_environment
+from django_risingwave.streaming.rebuilding.altering_connectors import ConnectorChanges
+from django_risingwave.streaming.rebuilding.building import in_background, wait_until_built
 from django_risingwave.tables.copies import TableCopyEditor
 from django_risingwave.tables.indexes import without_default_index
 
@@ -141,7 +141,7 @@ class DatabaseSchemaEditor(TableCopyEditor):
     def create_streaming_object(self, definition: Definition) -> None:
         """Create what a definition describes, or on PostgreSQL what takes its place.
 
-        On RisingWave a materialized view is built in the background: see streaming/building.py.
+        On RisingWave a materialized view is built in the background: see streaming/rebuilding/building.py.
         """
         if standin := self.connection.standin:
             standin.create(definition, self)
@@ -175,10 +175,10 @@ class DatabaseSchemaEditor(TableCopyEditor):
     ) -> None:
         """Change the definitions of streaming objects, each from the first to the second of its pair.
 
-        Relations with a connector and mirrors are altered in place: see streaming/altering_connectors.py and
-        streaming/mirrors.py. What stands on materialized views is built again: see streaming/rebuilding.py.
-        With `cascade`, what can't be built again is dropped. Raises NotSupportedError before any change if
-        that would be needed without it.
+        Relations with a connector and mirrors are altered in place: see altering_connectors.py in
+        streaming/rebuilding, and streaming/mirrors.py. What stands on materialized views is built again: see
+        streaming/rebuilding/swapping.py. With `cascade`, what can't be built again is dropped. Raises
+        NotSupportedError before any change if that would be needed without it.
         """
         connectors = ConnectorChanges(self, changes)
         altered = [(old, new) for old, new in connectors.others if new.is_altered_in_place]
@@ -196,7 +196,7 @@ class DatabaseSchemaEditor(TableCopyEditor):
 
     def _replace_views(self, changes: Sequence[tuple[Definition, Definition]], *, cascade: bool) -> None:
         # Imports sqlglot, which processes that serve requests don't need.
-        from django_risingwave.streaming.rebuilding import collect, rebuild  # noqa: PLC0415
+        from django_risingwave.streaming.rebuilding.swapping import collect, rebuild  # noqa: PLC0415
 
         for old, new in changes:
             if (old.kind, old.name) != (new.kind, new.name) or new.kind != "MATERIALIZED VIEW":

@@ -36,7 +36,7 @@ STATEMENTS = """
 import json
 from django.apps import apps
 from django.db import connection
-from django_risingwave.streaming.declarations import declared
+from django_risingwave.streaming.declaring.declarations import declared
 found = [declared(model) for model in apps.get_app_config("shop").get_models()]
 definitions = [each for one in found for each in (one.definition, *one.attached.values()) if each]
 print(json.dumps([each.create_sql(connection.ops.quote_name) for each in definitions]))

@@ -17,8 +17,8 @@ from django.test.utils import isolate_apps
 
 from demo.shop.catalogue import product_name
 from django_risingwave.models import MaterializedView
+from django_risingwave.streaming.detecting.state import StreamingModelState
 from django_risingwave.streaming.model_operations import CreateStreamingModel
-from django_risingwave.streaming.state import StreamingModelState
 from live import formats
 from live.rankings import Ranking
 from live.snapshots import Totals

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from django.db import NotSupportedError
 
 from django_risingwave.standin.sql import join, quote
-from django_risingwave.streaming.connectors import ConnectorTableDefinition, SourceDefinition
+from django_risingwave.streaming.connectors.definitions import ConnectorTableDefinition, SourceDefinition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from django_risingwave.streaming.connectors import ConnectorDefinition
+    from django_risingwave.streaming.connectors.definitions import ConnectorDefinition
     from django_risingwave.streaming.sinks import SinkDefinition
 
 #: The constraint that marks the table in place of a source, and constrains nothing.

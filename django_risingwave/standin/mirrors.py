@@ -15,7 +15,7 @@ from django.db import connections
 from django_risingwave.standin.catalog import forget_sql, record_sql
 from django_risingwave.standin.functions import CLEANUP, SETUP
 from django_risingwave.standin.sql import literal, quote
-from django_risingwave.streaming.hidden_values import execute
+from django_risingwave.streaming.connectors.hidden_values import execute
 from django_risingwave.streaming.publisher import MirrorError, Publisher
 
 if TYPE_CHECKING:

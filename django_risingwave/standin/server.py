@@ -9,7 +9,7 @@ from django_risingwave.standin import catalog, changes, connectors
 from django_risingwave.standin.functions import CHANNEL, CLEANUP, REFRESH, SETUP
 from django_risingwave.standin.mirrors import Mirrors
 from django_risingwave.standin.sql import quote
-from django_risingwave.streaming.connectors import (
+from django_risingwave.streaming.connectors.definitions import (
     ConnectorDefinition,
     ConnectorTableDefinition,
     SourceDefinition,

@@ -1,5 +1,14 @@
-"""Materialized views, subscriptions to their changes, and how changes are received.
+"""What streams: views, sources, sinks, mirrors and subscriptions as models and migrations, and their changes.
 
-definitions.py describes these objects, migration_operations.py creates them, and changes.py reports which
-views have changed. The stand-in (django_risingwave.standin) creates its objects from the same definitions.
+The modules are what projects and their migrations import: definitions of objects, migration operations,
+secrets, sinks, checkpoints, subscriptions, changes. The subpackages hold the rest:
+
+connectors  the SQL and the options of sources, tables with a connector, and sinks
+declaring   what a model's inner class Stream declares, and its checks
+detecting   what migrations know of streaming models, and what makemigrations finds changed
+following   Model.changes(): from a subscription's cursor to instances and checkpoints
+inspecting  what a server has, for inspectdb and `check --database`
+rebuilding  how views get new definitions on RisingWave
+
+The stand-in (django_risingwave.standin) creates its objects from the same definitions.
 """

@@ -10,9 +10,10 @@ from django.apps import apps
 from django.db.migrations import operations
 from django.db.migrations.autodetector import MigrationAutodetector, OperationDependency
 
-from django_risingwave.streaming.attached_operations import ATTACHED_OPERATIONS
-from django_risingwave.streaming.changed_models import ModelChanges, following, secrets_of
-from django_risingwave.streaming.declarations import stream_of
+from django_risingwave.streaming.declaring.declarations import stream_of
+from django_risingwave.streaming.detecting.attached_operations import ATTACHED_OPERATIONS
+from django_risingwave.streaming.detecting.changed_models import ModelChanges, following, secrets_of
+from django_risingwave.streaming.detecting.state import StreamingModelState, table_of
 from django_risingwave.streaming.migration_operations import CreateAttached, DropAttached
 from django_risingwave.streaming.model_operations import (
     AlterStreamingModels,
@@ -22,7 +23,6 @@ from django_risingwave.streaming.model_operations import (
     RenameStreamingModel,
     StreamingModelChange,
 )
-from django_risingwave.streaming.state import StreamingModelState, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from django.db.migrations.operations.base import Operation
     from django.db.migrations.state import ProjectState
 
-    from django_risingwave.streaming.changed_models import Key
     from django_risingwave.streaming.definitions import Definition
+    from django_risingwave.streaming.detecting.changed_models import Key
 
 
 class Step(Enum):

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, router
 from django.utils import timezone
 
-from django_risingwave.streaming.positions import Position
+from django_risingwave.streaming.following.positions import Position
 from django_risingwave.streaming.subscriptions import check_since
 
 if TYPE_CHECKING:

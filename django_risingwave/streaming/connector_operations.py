@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from django_risingwave.schema import DatabaseSchemaEditor
+    from django_risingwave.streaming.connectors.options import Option
     from django_risingwave.streaming.definitions import Definition
-    from django_risingwave.streaming.options import Option
     from django_risingwave.streaming.secrets import Environment
 
 

@@ -8,7 +8,7 @@ from django.db import NotSupportedError, connections, router
 from django.db.migrations.operations.base import Operation, OperationCategory
 
 from django_risingwave.streaming.definitions import MaterializedViewDefinition, SubscriptionDefinition
-from django_risingwave.streaming.state import StreamingModelState, find_model_state
+from django_risingwave.streaming.detecting.state import StreamingModelState, find_model_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -17,7 +17,7 @@ from django.db.models.fields.related import lazy_related_operation
 
 from django_risingwave.connections import get_connection
 from django_risingwave.routers import is_risingwave_model
-from django_risingwave.streaming.declarations import DeclarationError
+from django_risingwave.streaming.declaring.declarations import DeclarationError
 from django_risingwave.streaming.definitions import Definition
 from django_risingwave.streaming.mirrored_columns import (
     column_type,

@@ -9,9 +9,9 @@ from django.db.migrations import operations
 from django.db.migrations.operations.base import Operation, OperationCategory
 
 from django_risingwave.routers import VENDOR
-from django_risingwave.streaming.column_checks import check_columns
+from django_risingwave.streaming.declaring.column_checks import check_columns
+from django_risingwave.streaming.detecting.state import StreamingModelState, table_of
 from django_risingwave.streaming.migration_operations import drop_existing, exists
-from django_risingwave.streaming.state import StreamingModelState, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

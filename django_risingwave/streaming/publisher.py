@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError, ProgrammingError, connections
 
-from django_risingwave.streaming.hidden_values import execute
+from django_risingwave.streaming.connectors.hidden_values import execute
 from django_risingwave.streaming.sessions import open_session
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from django.db import DatabaseError, NotSupportedError, OperationalError, router
 from django.db.migrations.operations import RunSQL
 
 from django_risingwave.routers import VENDOR
-from django_risingwave.streaming.building import in_background, unquoted, wait_until_built
 from django_risingwave.streaming.definitions import SubscriptionDefinition
 from django_risingwave.streaming.migration_operations import create_missing, drop_existing, runs_on_risingwave
+from django_risingwave.streaming.rebuilding.building import in_background, unquoted, wait_until_built
 from django_risingwave.streaming.views import ViewDefinition
 
 if TYPE_CHECKING:

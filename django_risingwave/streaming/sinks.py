@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from django_risingwave.streaming.connectors import format_clause
+from django_risingwave.streaming.connectors.definitions import format_clause
+from django_risingwave.streaming.connectors.options import (
+    check_options,
+    environment_of,
+    options_sql,
+    secrets_of,
+)
 from django_risingwave.streaming.definitions import Definition
-from django_risingwave.streaming.options import check_options, environment_of, options_sql, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from django_risingwave.streaming.options import Option
+    from django_risingwave.streaming.connectors.options import Option
     from django_risingwave.streaming.secrets import Environment
 
 _FORMATS = ("PLAIN", "UPSERT", "DEBEZIUM")

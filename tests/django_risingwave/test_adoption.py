@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.management import call_command
 
-from django_risingwave.streaming.declarations import declared
+from django_risingwave.streaming.declaring.declarations import declared
 from tests.django_risingwave.projects import App
 
 if TYPE_CHECKING:

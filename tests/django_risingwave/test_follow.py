@@ -16,8 +16,8 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from django_risingwave.streaming.change_formats import TextTable, json_line
-from django_risingwave.streaming.following import RowChange
+from django_risingwave.streaming.following.change_formats import TextTable, json_line
+from django_risingwave.streaming.following.follower import RowChange
 from django_risingwave.streaming.migration_operations import CreateSubscription, CreateTable
 from tests.django_risingwave.models import Event
 from tests.django_risingwave.streaming.migrating import kind_total, migrate

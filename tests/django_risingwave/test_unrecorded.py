@@ -15,7 +15,7 @@ from django.core.management import call_command
 from demo.shop.generator.orders import generate, insert_statement
 from demo.shop.models import Order
 from django_risingwave.streaming.changes import ChangeListener
-from django_risingwave.streaming.declarations import declared
+from django_risingwave.streaming.declaring.declarations import declared
 from django_risingwave.streaming.migration_operations import create_missing, drop_existing
 from django_risingwave.streaming.secrets import Environment, SecretDefinition
 from django_risingwave.streaming.selectable_event import SelectableEvent

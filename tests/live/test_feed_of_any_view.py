@@ -12,7 +12,7 @@ from django.test.utils import isolate_apps
 
 from django_risingwave.connections import get_connection
 from django_risingwave.models import MaterializedView
-from django_risingwave.streaming.declarations import declared
+from django_risingwave.streaming.declaring.declarations import declared
 from live import feed
 from live.outages import Outage
 from live.rankings import Ranking

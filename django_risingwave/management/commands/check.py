@@ -5,7 +5,7 @@ from typing import Any
 from django.core import checks
 from django.core.management.commands.check import Command as CheckCommand
 
-from django_risingwave.streaming.drift import asked_for, check_drift
+from django_risingwave.streaming.inspecting.drift import asked_for, check_drift
 
 checks.register(check_drift, checks.Tags.database)
 

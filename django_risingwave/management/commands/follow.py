@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from django_risingwave.routers import VENDOR, first_risingwave_alias
-from django_risingwave.streaming.change_formats import TextTable, json_line
-from django_risingwave.streaming.following import Follower, find_subscription
+from django_risingwave.streaming.following.change_formats import TextTable, json_line
+from django_risingwave.streaming.following.follower import Follower, find_subscription
 from django_risingwave.streaming.sessions import open_session
 from django_risingwave.streaming.subscriptions import check_since
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from django.core.management.base import CommandParser
 
-    from django_risingwave.streaming.following import RowChange
+    from django_risingwave.streaming.following.follower import RowChange
     from django_risingwave.streaming.subscriptions import Since
 
 #: Seconds of one wait for changes: how late the end of a pipe's reader is noticed.

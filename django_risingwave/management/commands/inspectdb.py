@@ -14,17 +14,23 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from django_risingwave.columns.types import TYPES
 from django_risingwave.routers import VENDOR
-from django_risingwave.streaming.catalog import read_catalog
-from django_risingwave.streaming.connector_sql import read_connector
-from django_risingwave.streaming.created_sql import is_mirror
-from django_risingwave.streaming.declaration_code import RESERVED, base_class, imports, meta_code, stream_code
-from django_risingwave.streaming.rebuild_plan import is_temporary_name
+from django_risingwave.streaming.connectors.sql import read_connector
+from django_risingwave.streaming.inspecting.catalog import read_catalog
+from django_risingwave.streaming.inspecting.created_sql import is_mirror
+from django_risingwave.streaming.inspecting.declaration_code import (
+    RESERVED,
+    base_class,
+    imports,
+    meta_code,
+    stream_code,
+)
+from django_risingwave.streaming.rebuilding.plan import is_temporary_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from django_risingwave.base import DatabaseWrapper
-    from django_risingwave.streaming.catalog import Catalog, CatalogObject
+    from django_risingwave.streaming.inspecting.catalog import Catalog, CatalogObject
 
 _ROW_ID = "_row_id"
 _RELATIONS = frozenset({"materialized view", "source", "table", "view"})

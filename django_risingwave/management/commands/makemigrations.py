@@ -8,8 +8,8 @@ from django.core.management import CommandError
 from django.core.management.commands.makemigrations import Command as DjangoCommand
 
 from django_risingwave.streaming.autodetector import RisingWaveAutodetector
-from django_risingwave.streaming.changed_models import CircularDefinitionsError
-from django_risingwave.streaming.declarations import DeclarationError
+from django_risingwave.streaming.declaring.declarations import DeclarationError
+from django_risingwave.streaming.detecting.changed_models import CircularDefinitionsError
 
 
 class Command(DjangoCommand):

@@ -8,9 +8,9 @@ from django.core.management import CommandError
 from django.core.management.commands.migrate import Command as DjangoCommand
 
 from django_risingwave.streaming.autodetector import RisingWaveAutodetector
-from django_risingwave.streaming.building import progress_written
-from django_risingwave.streaming.changed_models import CircularDefinitionsError
-from django_risingwave.streaming.declarations import DeclarationError
+from django_risingwave.streaming.declaring.declarations import DeclarationError
+from django_risingwave.streaming.detecting.changed_models import CircularDefinitionsError
+from django_risingwave.streaming.rebuilding.building import progress_written
 
 
 class Command(DjangoCommand):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import DatabaseError, NotSupportedError, connections, transaction
 
-from django_risingwave.streaming.declarations import declared
+from django_risingwave.streaming.declaring.declarations import declared
 from django_risingwave.streaming.definitions import LeadingRowsDefinition, TotalsDefinition
 from django_risingwave.streaming.mirrors import MirrorDefinition, wait_until_mirrored
 from django_risingwave.streaming.publisher import MirrorError, Publisher

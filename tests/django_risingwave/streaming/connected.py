@@ -10,7 +10,7 @@ from django.test.utils import isolate_apps
 
 from django_risingwave.fields import RowIdField
 from django_risingwave.models import ConnectorTable, ReadOnlyManager, Source
-from django_risingwave.streaming.declarations import declared
+from django_risingwave.streaming.declaring.declarations import declared
 from django_risingwave.streaming.model_operations import CreateStreamingModel
 from django_risingwave.streaming.secrets import Environment, Secret
 from django_risingwave.streaming.sinks import Sink

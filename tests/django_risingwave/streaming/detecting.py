@@ -13,7 +13,7 @@ from django.test.utils import isolate_apps
 
 from django_risingwave.models import MaterializedView, RisingWaveModel
 from django_risingwave.streaming.autodetector import RisingWaveAutodetector
-from django_risingwave.streaming.state import StreamingModelState
+from django_risingwave.streaming.detecting.state import StreamingModelState
 
 LABEL = "django_risingwave"
 

@@ -10,8 +10,8 @@ from django.db.migrations import operations as django
 from django.db.migrations.state import ModelState, ProjectState
 
 from django_risingwave.streaming.aggregates import Sum
-from django_risingwave.streaming.changed_models import CircularDefinitionsError
 from django_risingwave.streaming.definitions import Subscription
+from django_risingwave.streaming.detecting.changed_models import CircularDefinitionsError
 from django_risingwave.streaming.migration_operations import CreateMaterializedView, CreateSubscription
 from django_risingwave.streaming.model_operations import (
     AlterStreamingModels,
@@ -178,7 +178,7 @@ def test_another_retention_drops_and_creates_the_subscription() -> None:
 
 
 def test_a_subscription_stays_when_the_select_changes() -> None:
-    """The view's replacement has it: streaming/rebuilding.py."""
+    """The view's replacement has it: streaming/rebuilding/swapping.py."""
     old = total(subscription="1 day")
     new = total(QUERY + " HAVING sum(amount) > 1", subscription="1 day")
     assert described(state_of(SALES, old), SALES, new) == ["Alter Total"]

@@ -10,9 +10,9 @@ import pytest
 from django.core.management.base import OutputWrapper
 from django.db import OperationalError, ProgrammingError
 
-from django_risingwave.streaming import building
-from django_risingwave.streaming.building import progress_written
 from django_risingwave.streaming.migration_operations import create_missing
+from django_risingwave.streaming.rebuilding import building
+from django_risingwave.streaming.rebuilding.building import progress_written
 from django_risingwave.streaming.views import ViewDefinition
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from django.test.utils import isolate_apps
 
 from django_risingwave.fields import NaiveDateTimeField
 from django_risingwave.models import MaterializedView
-from django_risingwave.streaming.column_checks import check_columns
+from django_risingwave.streaming.declaring.column_checks import check_columns
 from django_risingwave.streaming.definitions import SubscriptionDefinition
 from django_risingwave.streaming.views import ViewDefinition
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from demo.shop.models import ItemTurnover, Order
 from django_risingwave.drivers.literals import literal
-from django_risingwave.streaming.compiling import compile_queryset
+from django_risingwave.streaming.declaring.compiling import compile_queryset
 from django_risingwave.streaming.reading_sql import canonical, relations_read
 from tests.django_risingwave.models import Author, Book, Everything
 

@@ -14,8 +14,8 @@ from django.test.utils import isolate_apps
 
 from django_risingwave import checks
 from django_risingwave.models import ConnectorTable, Source
-from django_risingwave.streaming import stream_checks
-from django_risingwave.streaming.declarations import declared, stream_of
+from django_risingwave.streaming.declaring import stream_checks
+from django_risingwave.streaming.declaring.declarations import declared, stream_of
 from django_risingwave.streaming.secrets import Environment, Secret
 from django_risingwave.streaming.sinks import Sink
 from tests.django_risingwave.streaming.connected import KAFKA, Click, Payment, create_sql, definition_of

@@ -13,8 +13,8 @@ from django.test.utils import isolate_apps
 
 from django_risingwave.fields import RowIdField
 from django_risingwave.models import Source
-from django_risingwave.streaming.connectors import ConnectorTableDefinition, SourceDefinition
-from django_risingwave.streaming.declarations import DeclarationError, declared
+from django_risingwave.streaming.connectors.definitions import ConnectorTableDefinition, SourceDefinition
+from django_risingwave.streaming.declaring.declarations import DeclarationError, declared
 from django_risingwave.streaming.secrets import Environment, Secret, SecretDefinition
 from django_risingwave.streaming.sinks import Sink, SinkDefinition
 from tests.django_risingwave.streaming.connected import Click, Payment, Reading, create_sql, definition_of

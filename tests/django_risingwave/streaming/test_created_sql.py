@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from django_risingwave.streaming import created_sql
-from django_risingwave.streaming.catalog import CatalogObject
-from django_risingwave.streaming.connector_sql import Connector, SecretName, read_connector
-from django_risingwave.streaming.index_code import index_code
+from django_risingwave.streaming.connectors.sql import Connector, SecretName, read_connector
+from django_risingwave.streaming.inspecting import created_sql
+from django_risingwave.streaming.inspecting.catalog import CatalogObject
+from django_risingwave.streaming.inspecting.index_code import index_code
 from django_risingwave.streaming.reading_sql import canonical
 from django_risingwave.testing.transcripts import load
 

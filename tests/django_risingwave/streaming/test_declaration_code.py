@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 
-from django_risingwave.streaming.catalog import Catalog, CatalogObject
-from django_risingwave.streaming.declaration_code import base_class, imports, meta_code, stream_code
+from django_risingwave.streaming.inspecting.catalog import Catalog, CatalogObject
+from django_risingwave.streaming.inspecting.declaration_code import (
+    base_class,
+    imports,
+    meta_code,
+    stream_code,
+)
 
 
 def described(name: str, kind: str, definition: str, *sources: str) -> CatalogObject:

@@ -8,7 +8,7 @@ import pytest
 from django.apps import apps
 from django.core.management.base import SystemCheckError
 
-from django_risingwave.streaming.drift import asked_for, check_drift
+from django_risingwave.streaming.inspecting.drift import asked_for, check_drift
 from tests.django_risingwave.projects import App
 
 if TYPE_CHECKING:

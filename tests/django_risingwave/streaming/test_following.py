@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import OperationalError, ProgrammingError, connections
 
-from django_risingwave.streaming import following
 from django_risingwave.streaming.definitions import SubscriptionDefinition
-from django_risingwave.streaming.following import (
+from django_risingwave.streaming.following import follower as following
+from django_risingwave.streaming.following.follower import (
     ChangesLostError,
     Follower,
     NoSubscriptionError,
     RowChange,
     find_subscription,
 )
-from django_risingwave.streaming.positions import Position
+from django_risingwave.streaming.following.positions import Position
 from tests.django_risingwave.streaming.double_events import insert, sessions_with_cursors
 from tests.processes import DEADLINE_SECONDS, wait_until
 

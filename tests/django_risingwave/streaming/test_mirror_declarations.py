@@ -20,8 +20,8 @@ from django.test.utils import isolate_apps
 
 from django_risingwave.models import Mirror
 from django_risingwave.streaming.autodetector import RisingWaveAutodetector
-from django_risingwave.streaming.declarations import DeclarationError, declared
-from django_risingwave.streaming.state import StreamingModelState
+from django_risingwave.streaming.declaring.declarations import DeclarationError, declared
+from django_risingwave.streaming.detecting.state import StreamingModelState
 from tests.django_risingwave.mirrored import (
     LABEL,
     Customer,

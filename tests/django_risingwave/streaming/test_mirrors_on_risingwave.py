@@ -12,7 +12,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
-from django_risingwave.streaming.declarations import declared
+from django_risingwave.streaming.declaring.declarations import declared
 from django_risingwave.streaming.mirrors import MirrorDefinition, end_mirrors
 from django_risingwave.streaming.publisher import MirrorError, Publisher
 from django_risingwave.testing.statements import violations

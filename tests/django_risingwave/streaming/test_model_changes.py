@@ -19,13 +19,13 @@ from django_risingwave.checkpoints.models import SavedCheckpoint
 from django_risingwave.models import MaterializedView
 from django_risingwave.streaming import checkpoints
 from django_risingwave.streaming.checkpoints import Checkpoint, CheckpointInUseError
-from django_risingwave.streaming.migration_operations import CreateSubscription, CreateTable
-from django_risingwave.streaming.model_changes import (
+from django_risingwave.streaming.following.model_changes import (
     Change,
     ChangesLostError,
     MissingColumnError,
     NoSubscriptionError,
 )
+from django_risingwave.streaming.migration_operations import CreateSubscription, CreateTable
 from tests.django_risingwave.models import Event, Everything
 from tests.django_risingwave.streaming.migrating import kind_total, migrate
 from tests.processes import DEADLINE_SECONDS, wait_until
@@ -368,8 +368,8 @@ def test_a_name_that_does_not_fit_is_refused(name: str) -> None:
 def test_a_checkpoint_moves_on_while_nothing_changes(
     events: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("django_risingwave.streaming.following.IDLE_SECONDS", 0)
-    monkeypatch.setattr("django_risingwave.streaming.following.IDLE_MARGIN_MILLISECONDS", 0)
+    monkeypatch.setattr("django_risingwave.streaming.following.follower.IDLE_SECONDS", 0)
+    monkeypatch.setattr("django_risingwave.streaming.following.follower.IDLE_MARGIN_MILLISECONDS", 0)
     with KindTotal.changes(since=Checkpoint("mailer", start="now")) as changes:
         changes._reader.fill()
         first_position = Checkpoint("mailer").position()

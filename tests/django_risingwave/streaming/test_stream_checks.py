@@ -13,9 +13,9 @@ from django.test.utils import isolate_apps
 
 from demo.shop.models import StateTurnover
 from django_risingwave.models import MaterializedView
-from django_risingwave.streaming import stream_checks
 from django_risingwave.streaming.autodetector import RisingWaveAutodetector
-from django_risingwave.streaming.declarations import Declaration, declared
+from django_risingwave.streaming.declaring import stream_checks
+from django_risingwave.streaming.declaring.declarations import Declaration, declared
 from django_risingwave.streaming.definitions import Subscription, SubscriptionDefinition
 from django_risingwave.streaming.sinks import Sink
 from tests.django_risingwave.streaming.detecting import table, view

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django_risingwave.connections import get_connection
 from django_risingwave.fields import RowIdField
-from django_risingwave.streaming.connectors import (
+from django_risingwave.streaming.connectors.definitions import (
     ConnectorDefinition,
     ConnectorTableDefinition,
     SourceDefinition,
     needs_key,
 )
-from django_risingwave.streaming.declarations import DeclarationError
+from django_risingwave.streaming.declaring.declarations import DeclarationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,15 +15,15 @@ from django.db.models import Model
 
 from django_risingwave.fields import ROW_ID
 from django_risingwave.streaming.checkpoints import Checkpoint
-from django_risingwave.streaming.following import Follower, Op, find_subscription
+from django_risingwave.streaming.following.follower import Follower, Op, find_subscription
 from django_risingwave.streaming.subscriptions import check_since
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self
 
-    from django_risingwave.streaming.following import RowChange
-    from django_risingwave.streaming.positions import Position
+    from django_risingwave.streaming.following.follower import RowChange
+    from django_risingwave.streaming.following.positions import Position
     from django_risingwave.streaming.subscriptions import Since
 
 _Model = TypeVar("_Model", bound=Model)

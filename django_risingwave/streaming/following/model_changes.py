@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from django.db.models import Model
 
-from django_risingwave.streaming.change_reader import Change, ChangeReader, MissingColumnError
-from django_risingwave.streaming.following import ChangesLostError, NoSubscriptionError
+from django_risingwave.streaming.following.change_reader import Change, ChangeReader, MissingColumnError
+from django_risingwave.streaming.following.follower import ChangesLostError, NoSubscriptionError
 
 if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
     from typing import Self
 
-    from django_risingwave.streaming.async_changes import AsyncChanges
     from django_risingwave.streaming.checkpoints import Checkpoint
+    from django_risingwave.streaming.following.async_changes import AsyncChanges
     from django_risingwave.streaming.subscriptions import Since
 
 __all__ = ["Change", "Changes", "ChangesLostError", "MissingColumnError", "NoSubscriptionError"]
@@ -97,7 +97,7 @@ class Changes(Generic[_Model]):
                 reader.close()
 
     def __aiter__(self) -> AsyncChanges[_Model]:
-        from django_risingwave.streaming.async_changes import AsyncChanges  # noqa: PLC0415 - imports asyncio
+        from django_risingwave.streaming.following.async_changes import AsyncChanges  # noqa: PLC0415 - imports asyncio
 
         self._async = AsyncChanges(self._reader)
         return self._async

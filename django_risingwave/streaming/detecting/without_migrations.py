@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from django.apps import apps
 from django.db.migrations.loader import MIGRATIONS_MODULE_NAME, MigrationLoader
 
-from django_risingwave.streaming.changed_models import models_in_order
-from django_risingwave.streaming.declarations import declared, stream_of
+from django_risingwave.streaming.declaring.declarations import declared, stream_of
+from django_risingwave.streaming.detecting.changed_models import models_in_order
+from django_risingwave.streaming.detecting.state import find_model_state
 from django_risingwave.streaming.migration_operations import (
     CreateAttached,
     CreateMaterializedView,
@@ -22,7 +23,6 @@ from django_risingwave.streaming.migration_operations import (
     existing_objects,
 )
 from django_risingwave.streaming.model_operations import create_relation, may_have_relation
-from django_risingwave.streaming.state import find_model_state
 
 if TYPE_CHECKING:
     from collections.abc import Collection

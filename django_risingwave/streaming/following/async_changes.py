@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from django_risingwave.streaming.change_reader import Change, ChangeReader
+    from django_risingwave.streaming.following.change_reader import Change, ChangeReader
 
 _Model = TypeVar("_Model", bound=Model)
 

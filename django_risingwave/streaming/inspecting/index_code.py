@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from django_risingwave.streaming.created_sql import unquoted
+from django_risingwave.streaming.inspecting.created_sql import unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django_risingwave.streaming.catalog import CatalogObject
+    from django_risingwave.streaming.inspecting.catalog import CatalogObject
 
 _NAMES = r'(?:[^()"]|"(?:[^"]|"")*")*'
 _INDEX = re.compile(

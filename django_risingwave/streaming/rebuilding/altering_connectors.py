@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django_risingwave.streaming.connectors import ConnectorDefinition
+from django_risingwave.streaming.connectors.definitions import ConnectorDefinition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,12 +17,12 @@ from django.db import DatabaseError, connections, router
 
 from django_risingwave.models import MaterializedView, ReadOnlyModel
 from django_risingwave.routers import VENDOR, is_risingwave_model
-from django_risingwave.streaming import created_sql
-from django_risingwave.streaming.catalog import read_catalog
-from django_risingwave.streaming.column_checks import mismatches
-from django_risingwave.streaming.compared_definitions import compare_definitions
-from django_risingwave.streaming.declarations import DeclarationError, declared
-from django_risingwave.streaming.rebuild_plan import is_temporary_name
+from django_risingwave.streaming.declaring.column_checks import mismatches
+from django_risingwave.streaming.declaring.declarations import DeclarationError, declared
+from django_risingwave.streaming.inspecting import created_sql
+from django_risingwave.streaming.inspecting.catalog import read_catalog
+from django_risingwave.streaming.inspecting.compared_definitions import compare_definitions
+from django_risingwave.streaming.rebuilding.plan import is_temporary_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
     from django_risingwave.base import DatabaseWrapper
-    from django_risingwave.streaming.catalog import Catalog, CatalogObject
-    from django_risingwave.streaming.declarations import Declaration
+    from django_risingwave.streaming.declaring.declarations import Declaration
     from django_risingwave.streaming.definitions import Definition
+    from django_risingwave.streaming.inspecting.catalog import Catalog, CatalogObject
 
 _is_asked_for: ContextVar[bool] = ContextVar("_is_asked_for", default=False)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ImproperlyConfigured
 
 from django_risingwave.routers import VENDOR
-from django_risingwave.streaming.state import StreamingModelState, table_of
+from django_risingwave.streaming.detecting.state import StreamingModelState, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as CheckWarning
 
-from django_risingwave.streaming import created_sql
-from django_risingwave.streaming.connector_sql import SecretName, hides_value, read_connector, variable
+from django_risingwave.streaming.connectors.sql import SecretName, hides_value, read_connector, variable
+from django_risingwave.streaming.inspecting import created_sql
 from django_risingwave.streaming.reading_sql import UnreadableSQLError, canonical
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
     from django_risingwave.base import DatabaseWrapper
-    from django_risingwave.streaming.catalog import CatalogObject
-    from django_risingwave.streaming.connector_sql import Connector
+    from django_risingwave.streaming.connectors.sql import Connector
     from django_risingwave.streaming.definitions import Definition
+    from django_risingwave.streaming.inspecting.catalog import CatalogObject
 
 
 def compare_definitions(

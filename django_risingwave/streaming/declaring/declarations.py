@@ -154,7 +154,7 @@ def _select(model: type[Model], query: Any) -> str:
         raise DeclarationError(
             model, f"query is {query!r}.", "Set it to a SELECT, or to a callable that returns a QuerySet."
         )
-    from django_risingwave.streaming.compiling import compile_queryset  # noqa: PLC0415 - needs the app registry
+    from django_risingwave.streaming.declaring.compiling import compile_queryset  # noqa: PLC0415 - needs the app registry
 
     try:
         queryset = query()

@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING
 
 from django.db import Error, OperationalError, ProgrammingError
 
-from django_risingwave.streaming.building import in_background, logger, wait_until_built
-from django_risingwave.streaming.existing import Existing, renamed, select_of
-from django_risingwave.streaming.rebuild_plan import Plan, base_name, is_temporary_name, temporary_prefix
+from django_risingwave.streaming.rebuilding.building import in_background, logger, wait_until_built
+from django_risingwave.streaming.rebuilding.existing import Existing, renamed, select_of
+from django_risingwave.streaming.rebuilding.plan import Plan, base_name, is_temporary_name, temporary_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from django_risingwave.schema import DatabaseSchemaEditor
     from django_risingwave.streaming.definitions import Definition
-    from django_risingwave.streaming.existing import ExistingObject
-    from django_risingwave.streaming.rebuild_plan import View
+    from django_risingwave.streaming.rebuilding.existing import ExistingObject
+    from django_risingwave.streaming.rebuilding.plan import View
 
 __all__ = ["collect", "is_temporary_name", "rebuild"]
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from django_risingwave.streaming import created_sql
-from django_risingwave.streaming.existing import Existing
+from django_risingwave.streaming.inspecting import created_sql
+from django_risingwave.streaming.rebuilding.existing import Existing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

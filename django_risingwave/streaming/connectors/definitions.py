@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import NotSupportedError
 
+from django_risingwave.streaming.connectors.options import (
+    check_options,
+    environment_of,
+    options_sql,
+    secrets_of,
+)
 from django_risingwave.streaming.definitions import Definition
-from django_risingwave.streaming.options import check_options, environment_of, options_sql, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from django_risingwave.streaming.options import Option
+    from django_risingwave.streaming.connectors.options import Option
     from django_risingwave.streaming.secrets import Environment
 
 _TEXTS = frozenset({"varchar", "text"})

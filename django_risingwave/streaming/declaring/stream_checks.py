@@ -10,10 +10,10 @@ from django.core.checks import Warning as CheckWarning
 from django.core.management import get_commands, load_command_class
 
 from django_risingwave.streaming.autodetector import RisingWaveAutodetector
-from django_risingwave.streaming.changed_models import CircularDefinitionsError, models_in_order
-from django_risingwave.streaming.connectors import ConnectorDefinition
-from django_risingwave.streaming.declarations import DeclarationError, declared, stream_of
-from django_risingwave.streaming.options import exposed
+from django_risingwave.streaming.connectors.definitions import ConnectorDefinition
+from django_risingwave.streaming.connectors.options import exposed
+from django_risingwave.streaming.declaring.declarations import DeclarationError, declared, stream_of
+from django_risingwave.streaming.detecting.changed_models import CircularDefinitionsError, models_in_order
 from django_risingwave.streaming.sinks import SinkDefinition
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from django.apps import AppConfig
     from django.db.models import Model
 
-    from django_risingwave.streaming.declarations import Declaration
+    from django_risingwave.streaming.declaring.declarations import Declaration
     from django_risingwave.streaming.definitions import Definition
 
 #: The commands that write migrations, and that say whether there are changes without a migration.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from django.db import Error, NotSupportedError, OperationalError, ProgrammingError
 
-from django_risingwave.streaming.positions import Position, digest
+from django_risingwave.streaming.following.positions import Position, digest
 from django_risingwave.streaming.sessions import open_session
 from django_risingwave.streaming.subscriptions import SubscriptionCursor
 

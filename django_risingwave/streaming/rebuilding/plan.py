@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from django.db import NotSupportedError, ProgrammingError
 
-from django_risingwave.streaming.existing import select_of
 from django_risingwave.streaming.reading_sql import canonical, relations_read
+from django_risingwave.streaming.rebuilding.existing import select_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from django_risingwave.streaming.definitions import Definition
-    from django_risingwave.streaming.existing import Existing, ExistingObject
+    from django_risingwave.streaming.rebuilding.existing import Existing, ExistingObject
 
 _PREFIX = re.compile("rebuild_[0-9a-f]{8}_")
 # A view that was swapped stands in the definition of its readers under its temporary name.

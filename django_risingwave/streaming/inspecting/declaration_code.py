@@ -6,15 +6,15 @@ import re
 from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 
-from django_risingwave.streaming import created_sql
-from django_risingwave.streaming.connector_sql import SecretName, hides_value, read_connector, variable
-from django_risingwave.streaming.index_code import index_code
+from django_risingwave.streaming.connectors.sql import SecretName, hides_value, read_connector, variable
+from django_risingwave.streaming.inspecting import created_sql
+from django_risingwave.streaming.inspecting.index_code import index_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from django_risingwave.streaming.catalog import Catalog, CatalogObject
-    from django_risingwave.streaming.connector_sql import Connector
+    from django_risingwave.streaming.connectors.sql import Connector
+    from django_risingwave.streaming.inspecting.catalog import Catalog, CatalogObject
 
 _IMPORTS = {
     "ArrayField": "django.contrib.postgres.fields",

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.duration import duration_iso_string
 
 if TYPE_CHECKING:
-    from django_risingwave.streaming.following import RowChange
+    from django_risingwave.streaming.following.follower import RowChange
 
 #: Characters that a column of the table has at least, so that the next rows fit too, and at most.
 MIN_COLUMN_CHARACTERS = 8

@@ -49,7 +49,7 @@ class StreamingModelState(ModelState):
     @classmethod
     def from_model(cls, model: type[Model], exclude_rels: bool = False) -> Self:  # noqa: FBT001, FBT002 - Django's signature
         """Return the state of a model as its inner class Stream declares it. Raises DeclarationError."""
-        from django_risingwave.streaming.declarations import declared  # noqa: PLC0415 - reads SQL
+        from django_risingwave.streaming.declaring.declarations import declared  # noqa: PLC0415 - reads SQL
 
         state = cls.of(ModelState.from_model(model, exclude_rels))
         declaration = declared(model)
