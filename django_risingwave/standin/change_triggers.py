@@ -167,4 +167,7 @@ BEGIN
     END IF;
 END
 $function$;
+
+-- Some run SQL of their arguments with the rights of their owner.
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA standin_changes FROM PUBLIC;
 """

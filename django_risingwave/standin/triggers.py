@@ -52,6 +52,8 @@ BEGIN
     RETURN NULL;
 END
 $function$;
+-- Nobody else may create a trigger with it, which would write to `standin` in the owner's name.
+REVOKE EXECUTE ON FUNCTION standin.{quote(name)}() FROM PUBLIC;
 {triggers}"""
 
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 
 from django_risingwave.standin.functions import CHANNEL
 from django_risingwave.streaming.aggregates import Count, Sum
-from django_risingwave.streaming.definitions import MaterializedViewDefinition
+from django_risingwave.streaming.definitions import MaterializedViewDefinition, SubscriptionDefinition
 from django_risingwave.streaming.sessions import open_session
 from tests.django_risingwave.models import Event
 from tests.django_risingwave.standin.sales import (
@@ -273,6 +273,29 @@ def test_a_writer_needs_no_rights_but_those_on_the_source_and_no_search_path(
         assert_views_equal_their_queries(cursor)
     finally:
         cursor.execute("RESET ROLE; RESET search_path; DROP OWNED BY clerk; DROP ROLE clerk")
+
+
+def test_nobody_else_can_run_the_functions_of_a_summary_or_of_a_log(sales: DatabaseWrapper) -> None:
+    with sales.schema_editor() as editor:
+        editor.create_streaming_object(SubscriptionDefinition("by_state_changes", "by_state", "1 day"))
+    with sales.cursor() as cursor:
+        cursor.execute("""
+            SELECT proname FROM pg_proc
+            WHERE prosecdef AND pronamespace IN ('standin'::regnamespace, 'standin_changes'::regnamespace)
+        """)
+        assert {"by_state", "by_state_and_item", "log_view", "note_rows"} <= {
+            name for (name,) in cursor.fetchall()
+        }
+        cursor.execute("CREATE ROLE clerk")
+        try:
+            cursor.execute("""
+                SELECT proname FROM pg_proc
+                WHERE prosecdef AND has_function_privilege('clerk', oid, 'EXECUTE')
+                    AND pronamespace IN ('standin'::regnamespace, 'standin_changes'::regnamespace)
+            """)
+            assert cursor.fetchall() == []
+        finally:
+            cursor.execute("DROP ROLE clerk")
 
 
 def test_dropping_all_views_leaves_nothing_behind(standin: DatabaseWrapper) -> None:
