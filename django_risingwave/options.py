@@ -66,8 +66,10 @@ class ConnectionOptions:
                 if name in options:
                     values[name] = read(options[name])
             except ValueError as error:
+                # The addresses of databases have passwords.
+                given = "" if name == "mirrored_databases" else f", not {options[name]!r}"
                 raise ImproperlyConfigured(
-                    f"DATABASES[{alias!r}]['OPTIONS'][{name!r}] must be {error}, not {options[name]!r}."
+                    f"DATABASES[{alias!r}]['OPTIONS'][{name!r}] must be {error}{given}."
                 ) from None
         return cls(**values)
 

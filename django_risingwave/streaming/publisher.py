@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import NotSupportedError, ProgrammingError, connections
 
 from django_risingwave.streaming.connectors.hidden_values import execute
+from django_risingwave.streaming.connectors.options import exposed, options_sql
 from django_risingwave.streaming.sessions import open_session
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 #: The longest name of a replication slot: https://www.postgresql.org/docs/18/limits.html
 _MAX_SLOT_BYTES = 63
-#: What stands for the password in a statement.
-PASSWORD = "${PASSWORD}"  # noqa: S105 - its placeholder
 #: Seconds until a slot must be free after its reader is gone.
 _RELEASE_SECONDS = 30
 #: Seconds between two looks at a slot.
@@ -241,8 +240,11 @@ class Publisher:
     # RisingWave's source ---------------------------------------------------------------------------------
 
     def source_sql(self, mirror: MirrorDefinition, address: Mapping[str, str]) -> str:
-        """Return the CREATE SOURCE that all mirrors of the database share."""
-        options = {
+        """Return the CREATE SOURCE that all mirrors of the database share.
+
+        Names stand in place of the project's own options that look like passwords.
+        """
+        options: dict[str, Any] = {
             "connector": "postgres-cdc",
             "hostname": address["HOST"],
             "port": address["PORT"],
@@ -253,12 +255,17 @@ class Publisher:
             "slot.name": self.name,
             "publication.name": self.name,
             "publication.create.enable": "false",
-        } | {name: str(value) for name, value in self._given.items() if not name.isupper()}
-        listed = ", ".join(f"{name} = {_literal(value)}" for name, value in options.items())
-        return f"CREATE SOURCE {_quote(mirror.source_name)} WITH ({listed})"
+        }
+        options |= self._own_options | {name: _placeholder(name) for name in exposed(self._own_options)}
+        return f"CREATE SOURCE {_quote(mirror.source_name)} WITH ({options_sql(options, _quote)})"
+
+    @property
+    def _own_options(self) -> dict[str, Any]:
+        """The project's own options of the connector."""
+        return {name: value for name, value in self._given.items() if not name.isupper()}
 
     def create_source(self, mirror: MirrorDefinition) -> None:
-        """Create the source, with a statement whose password nothing shows. Raises MirrorError."""
+        """Create the source, with a statement whose passwords nothing shows. Raises MirrorError."""
         with self.cursor() as cursor:
             address = self.address(cursor)
         if address["HOST"].startswith("/"):
@@ -267,8 +274,10 @@ class Publisher:
                 f"OPTIONS['mirrored_databases'][{self.using!r}]['HOST'] of DATABASES[{self.reader.alias!r}] "
                 "to a host name."
             )
-        sql = self.source_sql(mirror, address | {"PASSWORD": PASSWORD})
-        execute(self.reader, sql, {PASSWORD: address["PASSWORD"]})
+        sql = self.source_sql(mirror, address | {"PASSWORD": _placeholder("PASSWORD")})
+        hidden = {name: self._own_options[name] for name in exposed(self._own_options)}
+        hidden["PASSWORD"] = address["PASSWORD"]
+        execute(self.reader, sql, {_placeholder(name): value for name, value in hidden.items()})
 
 
 def _table(mirror: MirrorDefinition) -> str:
@@ -279,5 +288,6 @@ def _quote(name: str) -> str:
     return '"{}"'.format(name.replace('"', '""'))
 
 
-def _literal(text: str) -> str:
-    return "'{}'".format(text.replace("'", "''"))
+def _placeholder(name: str) -> str:
+    """Return what stands for a value in SQL that is shown."""
+    return f"${{{name}}}"

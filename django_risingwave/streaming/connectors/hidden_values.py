@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +45,7 @@ def execute(connection: DatabaseWrapper, sql: str, values: Mapping[str, str]) ->
     logger.debug("%s; (params None)", sql)
 
     def send(sql: str, params: Any, many: bool, context: Any) -> None:  # noqa: FBT001 - Django's signature
-        for name, value in values.items():
-            sql = sql.replace(f"'{name}'", literal(value))
+        sql = _filled(sql, values)
         shown = None
         try:
             with connection.wrap_database_errors:
@@ -62,6 +62,12 @@ def execute(connection: DatabaseWrapper, sql: str, values: Mapping[str, str]) ->
         is_debugging = isinstance(cursor, CursorDebugWrapper)
         with cursor.debug_sql(sql) if is_debugging else nullcontext():
             cursor._execute_with_wrappers(sql, None, many=False, executor=send)
+
+
+def _filled(sql: str, values: Mapping[str, str]) -> str:
+    """Return the statement with the values, which may contain each other's names."""
+    names = "|".join(re.escape(f"'{name}'") for name in values)
+    return re.sub(names, lambda match: literal(values[match[0][1:-1]]), sql) if values else sql
 
 
 def _is_in(value: str, error: BaseException) -> bool:

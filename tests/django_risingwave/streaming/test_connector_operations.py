@@ -158,6 +158,18 @@ def test_an_error_has_the_variable_in_place_of_its_value(double: Double, standin
     assert error.value.__context__ is None
 
 
+def test_a_value_may_look_like_another_variable(
+    double: Double, standin: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_SERVERS", "'${KAFKA_PASSWORD}'")
+    options = {"properties.bootstrap.server": Environment("KAFKA_SERVERS"), **BLACKHOLE}
+    migrate(standin, creating(Payment))
+    double.statements.clear()
+    migrate(standin, CreateSink("s", source="payments", connector=options))
+    (sent,) = [sql for sql in double.statements if sql.startswith("CREATE SINK")]
+    assert "properties.bootstrap.server = '''${KAFKA_PASSWORD}'''" in sent
+
+
 def test_a_variable_that_isnt_set_is_named_before_anything_is_sent(
     double: Double, standin: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
+from django_risingwave.streaming import publisher
 from django_risingwave.streaming.declaring.declarations import declared
 from django_risingwave.streaming.mirrors import MirrorDefinition, end_mirrors
 from django_risingwave.streaming.publisher import MirrorError, Publisher
@@ -191,10 +192,38 @@ def test_other_databases_cant_be_mirrored(disguise: Any, monkeypatch: Any) -> No
         run(disguise.connection, OrderMirror)
 
 
+def test_an_option_that_is_a_password_is_sent_and_not_shown(
+    disguise: Any, options: Any, monkeypatch: Any
+) -> None:
+    options["mirrored_databases"] = {"default": ADDRESS | {"ssl.key.password": "keys3cret"}}
+    shown: list[str] = []
+
+    def send(connection: Any, sql: str, values: dict[str, str]) -> None:
+        shown.append(sql)
+        assert values["${ssl.key.password}"] == "keys3cret"
+
+    monkeypatch.setattr(publisher, "execute", send)
+    mirror: Any = declared(OrderMirror).definition
+    Publisher("default", disguise.connection).create_source(mirror)
+    with disguise.connection.schema_editor(collect_sql=True) as editor:
+        mirror.before_create(editor)
+    assert len([*shown, *editor.collected_sql]) == 2
+    for sql in [*shown, *editor.collected_sql]:
+        assert "ssl.key.password = '${ssl.key.password}'" in sql
+        assert "keys3cret" not in sql
+
+
 @pytest.mark.parametrize(
-    "value", [{"default": {"HOSTS": "postgres"}}, {"default": "postgres"}, ["default"]], ids=str
+    "value",
+    [
+        {"default": {"HOSTS": "postgres", "PASSWORD": ADDRESS["PASSWORD"]}},
+        {"default": "postgres"},
+        ["default"],
+    ],
+    ids=["key", "address", "list"],
 )
-def test_a_wrong_option_is_refused(standin: Any, options: Any, value: Any) -> None:
+def test_a_wrong_option_is_refused_without_its_passwords(standin: Any, options: Any, value: Any) -> None:
     options["mirrored_databases"] = value
-    with pytest.raises(ImproperlyConfigured, match="must be a mapping of aliases to HOST, PORT"):
+    with pytest.raises(ImproperlyConfigured, match="must be a mapping of aliases to HOST, PORT") as refused:
         standin.ensure_connection()
+    assert str(ADDRESS["PASSWORD"]) not in str(refused.value)
