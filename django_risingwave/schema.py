@@ -8,7 +8,6 @@ from django.db import InternalError, NotSupportedError, ProgrammingError
 
 from django_risingwave.fields import has_generated_columns
 from django_risingwave.streaming.connectors.hidden_values import execute, read_environment
-from django_risingwave.streaming.rebuilding.altering_connectors import ConnectorChanges
 from django_risingwave.streaming.rebuilding.building import in_background, wait_until_built
 from django_risingwave.tables.copies import TableCopyEditor
 from django_risingwave.tables.indexes import without_default_index
@@ -175,24 +174,21 @@ class DatabaseSchemaEditor(TableCopyEditor):
     ) -> None:
         """Change the definitions of streaming objects, each from the first to the second of its pair.
 
-        Relations with a connector and mirrors are altered in place: see altering_connectors.py in
-        streaming/rebuilding, and streaming/mirrors.py. What stands on materialized views is built again: see
+        Relations with a connector and mirrors are altered in place: see streaming/connectors/definitions.py
+        and streaming/mirrors.py. What stands on materialized views is built again: see
         streaming/rebuilding/swapping.py. With `cascade`, what can't be built again is dropped. Raises
         NotSupportedError before any change if that would be needed without it.
         """
-        connectors = ConnectorChanges(self, changes)
-        altered = [(old, new) for old, new in connectors.others if new.is_altered_in_place]
-        replaced = [(old, new) for old, new in connectors.others if not new.is_altered_in_place]
+        altered = [(old, new) for old, new in changes if new.is_altered_in_place]
+        replaced = [(old, new) for old, new in changes if not new.is_altered_in_place]
         for old, new in altered:
             new.check_alteration(old)
-        connectors.add_columns()
         for old, new in altered:
             new.alter_first(old, self)
         if replaced:
             self._replace_views(replaced, cascade=cascade)
         for old, new in altered:
             new.alter_last(old, self)
-        connectors.drop_columns()
 
     def _replace_views(self, changes: Sequence[tuple[Definition, Definition]], *, cascade: bool) -> None:
         # Imports sqlglot, which processes that serve requests don't need.

@@ -26,6 +26,7 @@ from django_risingwave.streaming.mirrored_columns import (
     unresolved,
 )
 from django_risingwave.streaming.publisher import Publisher
+from django_risingwave.streaming.rebuilding.altering_columns import add_columns, drop_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -107,32 +108,20 @@ class MirrorDefinition(Definition):
         """Add the new columns. Raises MirrorError if PostgreSQL doesn't have them yet."""
         if not editor.collect_sql:
             Publisher(self.using, editor.connection).check(self)
-        table, existing = editor.quote_name(self.name), self._existing_columns(old, editor)
-        for name, kind in self.columns.items():
-            if name not in existing:
-                editor.execute(f"ALTER TABLE {table} ADD COLUMN {editor.quote_name(name)} {kind}", None)
+        before = cast("MirrorDefinition", old).columns
+        added = {name: kind for name, kind in self.columns.items() if name not in before}
+        add_columns(editor, self, added)
 
     def alter_last(self, old: Definition, editor: DatabaseSchemaEditor) -> None:
         """Drop columns, and let PostgreSQL send the values of the new ones, which it had before."""
         before = cast("MirrorDefinition", old).columns
-        table, existing = editor.quote_name(self.name), self._existing_columns(old, editor)
-        for name in before:
-            if name in existing and name not in self.columns:
-                editor.execute(f"ALTER TABLE {table} DROP COLUMN {editor.quote_name(name)}", None)
+        drop_columns(editor, self, [name for name in before if name not in self.columns])
         if editor.collect_sql:
             return
         if standin := editor.connection.standin:
             standin.copy_mirror_again(self, editor)
         elif added := [name for name in self.columns if name not in before]:
             Publisher(self.using, editor.connection).send_again(self, added)
-
-    def _existing_columns(self, old: Definition, editor: DatabaseSchemaEditor) -> set[str]:
-        """Return the columns that the table has: after an interruption, some have been altered already."""
-        if editor.collect_sql:
-            return set(cast("MirrorDefinition", old).columns)
-        with editor.connection.cursor() as cursor:
-            columns = editor.connection.introspection.get_table_description(cursor, self.name)
-        return {column.name for column in columns}
 
     def before_create(self, editor: DatabaseSchemaEditor) -> None:
         """Publish the table in PostgreSQL, and create the source if there is none. Raises MirrorError."""
@@ -237,7 +226,7 @@ def _source_of(model: type[models.Model]) -> type[models.Model]:
 
 
 def end_mirrors(connection: DatabaseWrapper) -> None:
-    """End the replication of all mirrors, so that a test database can be dropped. They are of no use then."""
+    """End the replication of all mirrors, so that a test database can be dropped."""
     if connection.standin is not None:
         connection.standin.drop_replication()
         return

@@ -19,10 +19,12 @@ from django_risingwave.streaming.connectors.options import (
     secrets_of,
 )
 from django_risingwave.streaming.definitions import Definition
+from django_risingwave.streaming.rebuilding.altering_columns import add_columns, drop_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from django_risingwave.schema import DatabaseSchemaEditor
     from django_risingwave.streaming.connectors.options import Option
     from django_risingwave.streaming.secrets import Environment
 
@@ -196,6 +198,30 @@ class ConnectorDefinition(Definition):
     def secrets(self) -> Mapping[str, Definition]:
         options = {**self.connector, **self.encode_options}
         return {secret.name: secret for secret in secrets_of(options)}
+
+    def check_alteration(self, old: Definition) -> None:
+        """Raise NotSupportedError unless only columns are added, or dropped where that is possible."""
+        self._changed_columns(old)
+
+    def alter_first(self, old: Definition, editor: DatabaseSchemaEditor) -> None:
+        """Add the new columns."""
+        if standin := editor.connection.standin:
+            standin.record(self, editor)
+        added, _ = self._changed_columns(old)
+        add_columns(editor, self, added)
+
+    def alter_last(self, old: Definition, editor: DatabaseSchemaEditor) -> None:
+        """Drop the old columns."""
+        _, dropped = self._changed_columns(old)
+        drop_columns(editor, self, dropped)
+
+    def _changed_columns(self, old: Definition) -> tuple[dict[str, str], list[str]]:
+        if isinstance(old, ConnectorDefinition):
+            return old.changed_columns(self)
+        raise NotSupportedError(
+            f"{old.kind.capitalize()} {old.name!r} can't get a connector. Delete its model in one migration, "
+            "and create it again in another one."
+        )
 
     def changed_columns(self, new: Definition) -> tuple[dict[str, str], list[str]]:
         """Return the columns that the new definition has in addition, with their types, and those it lacks.

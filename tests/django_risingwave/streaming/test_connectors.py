@@ -17,6 +17,7 @@ from django_risingwave.streaming.connectors.definitions import ConnectorTableDef
 from django_risingwave.streaming.declaring.declarations import DeclarationError, declared
 from django_risingwave.streaming.secrets import Environment, Secret, SecretDefinition
 from django_risingwave.streaming.sinks import Sink, SinkDefinition
+from django_risingwave.streaming.views import ViewDefinition
 from tests.django_risingwave.streaming.connected import Click, Payment, Reading, create_sql, definition_of
 
 BLACKHOLE = {"connector": "blackhole"}
@@ -209,3 +210,8 @@ def test_a_secret_is_created_only_where_a_declaration_has_its_value() -> None:
     options = KAFKA | {"a": Secret("given", Environment("GIVEN")), "b": Secret("there")}
     assert source(connector=options).secrets() == {"given": SecretDefinition("given", Environment("GIVEN"))}
     assert create_sql(source(connector=options)).count("SECRET") == 2
+
+
+def test_a_relation_of_another_kind_cant_get_a_connector() -> None:
+    with pytest.raises(NotSupportedError, match="Materialized view 'v' can't get a connector. Delete its"):
+        table().check_alteration(ViewDefinition("v", "SELECT 1 AS a"))

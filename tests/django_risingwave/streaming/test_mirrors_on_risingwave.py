@@ -5,7 +5,6 @@ The statements for RisingWave are recorded instead of sent: no server here has i
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -141,11 +140,9 @@ def test_rows_are_sent_again_for_a_new_column(recorder: Any, disguise: Any, monk
     run(disguise.connection, OrderMirror)
     version = "SELECT xmin::text FROM mirrored_order"
     versions = [in_postgresql(version)]
-    description = "get_table_description"
-    for columns in (["id", "itemname"], ["id", "note"]):
-        existing = [SimpleNamespace(name=name) for name in columns]
+    for columns in ({"id", "itemname"}, {"id", "note"}):
         monkeypatch.setattr(
-            disguise.connection.introspection, description, lambda *_, existing=existing: existing
+            disguise.connection.introspection, "get_column_names", lambda *_, existing=columns: existing
         )
         with disguise.connection.schema_editor() as editor:
             editor.replace_streaming_objects([(before, after)])
