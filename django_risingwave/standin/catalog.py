@@ -69,10 +69,10 @@ _READERS = f"""/* standin.catalog */
     WHERE depth > 0 AND relkind IN ('m', 'v')
     GROUP BY name ORDER BY 2, 3, 1
 """
-# The functions of time are those that RisingWave knows, as PostgreSQL writes them outside of strings.
+# The functions of time, as PostgreSQL writes them outside of strings.
 _MOVING = """/* standin.catalog */
     WITH RECURSIVE reads (name, relation) AS (
-        SELECT name, to_regclass(quote_ident(name))::oid FROM unnest(%s::text[]) AS name
+        SELECT name, to_regclass(%s || quote_ident(name))::oid FROM unnest(%s::text[]) AS name
         UNION
         SELECT name, refobjid
         FROM reads
@@ -84,7 +84,7 @@ _MOVING = """/* standin.catalog */
     FROM reads JOIN pg_catalog.pg_class ON pg_class.oid = relation
     WHERE relkind = 'v'
         AND regexp_replace(pg_catalog.pg_get_viewdef(relation), $$'(''|[^'])*'$$, '', 'g') ~
-            '\\mnow\\(\\)|\\mCURRENT_(DATE|TIMESTAMP)|\\mLOCALTIMESTAMP'
+            '\\m(now|(clock|statement|transaction)_timestamp)\\(|\\mCURRENT_(DATE|TIME)|\\mLOCALTIME'
 """
 
 
@@ -123,9 +123,12 @@ def get_statements(cursor: Any) -> dict[str, str]:
     return dict(_recorded(cursor, "name, sql"))
 
 
-def get_moving(cursor: Any, relations: Collection[str]) -> frozenset[str]:
-    """Return those of the relations that are, or read, a view with the present time in its SELECT."""
-    cursor.execute(_MOVING, [list(relations)])
+def get_moving(cursor: Any, relations: Collection[str], schema: str = "") -> frozenset[str]:
+    """Return those of the relations that are, or read, a view with the present time in its SELECT.
+
+    Without a schema, they are those that the session's search_path finds.
+    """
+    cursor.execute(_MOVING, [f"{quote(schema)}." if schema else "", list(relations)])
     return frozenset(name for (name,) in cursor.fetchall())
 
 

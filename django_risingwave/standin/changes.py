@@ -11,6 +11,7 @@ from django.apps import apps
 from django.db import OperationalError, ProgrammingError
 
 from django_risingwave.fields import ROW_ID
+from django_risingwave.standin.catalog import get_moving
 from django_risingwave.standin.change_log import LOGGING
 from django_risingwave.standin.change_triggers import TRIGGERS
 from django_risingwave.standin.functions import WRITERS_LOCK_KEY
@@ -29,25 +30,9 @@ _NOW = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 # No earlier timestamp than that of the next epoch.
 _NEXT = f"greatest({_NOW}, rw_timestamp + 1)"
 _FIND = """
-    SELECT id, source_schema, source_name, is_logged, pruned_to,
+    SELECT source_schema, source_name, pruned_to,
         floor(extract(epoch FROM retention::interval) * 1000)::bigint
     FROM standin_changes.subscriptions WHERE name = %s
-"""
-# Whether the text of the view, or of a view that it reads, has the time in it.
-_MOVES = """
-    WITH RECURSIVE relations (oid) AS (
-        SELECT to_regclass(%s)::oid
-        UNION
-        SELECT refobjid
-        FROM relations
-        JOIN pg_catalog.pg_rewrite AS rule ON rule.ev_class = relations.oid
-        JOIN pg_catalog.pg_depend AS dependency ON dependency.objid = rule.oid
-            AND classid = 'pg_rewrite'::regclass AND refclassid = 'pg_class'::regclass
-    )
-    SELECT coalesce(bool_or(
-        pg_catalog.pg_get_viewdef(oid) ~* '\\m(now|clock_timestamp|statement_timestamp)\\(|CURRENT_[DT]'
-    ), false) /* standin_changes.log */
-    FROM relations JOIN pg_catalog.pg_class USING (oid) WHERE relkind IN ('v', 'm')
 """
 
 
@@ -166,8 +151,7 @@ class LogCursor:
                 self._has_snapshot = False
             key = _key_columns(self._source_name)
             cursor.execute("SELECT standin_changes.begin_log(%s, %s::text[])", [self._subscription, key])
-            cursor.execute(_MOVES, [self._source])
-            ((self._moves,),) = cursor.fetchall()
+            self._moves = bool(get_moving(cursor, [self._source_name], self._schema))
             self._since = self._number = 0
             if begin == "SINCE begin()":
                 self._number = self._pruned_to
@@ -280,9 +264,10 @@ class LogCursor:
             found = cursor.fetchone()
         if found is None:
             raise ProgrammingError(f"subscription not found: {self._subscription}")
-        _, schema, name, _, self._pruned_to, retention = found
-        self._source_name: str = name
-        self._source = f"{quote(schema)}.{quote(name)}"
+        self._schema: str
+        self._source_name: str
+        self._schema, self._source_name, self._pruned_to, retention = found
+        self._source = f"{quote(self._schema)}.{quote(self._source_name)}"
         return int(retention)
 
 

@@ -213,5 +213,5 @@ def test_a_secret_is_created_only_where_a_declaration_has_its_value() -> None:
 
 
 def test_a_relation_of_another_kind_cant_get_a_connector() -> None:
-    with pytest.raises(NotSupportedError, match="Materialized view 'v' can't get a connector. Delete its"):
+    with pytest.raises(NotSupportedError, match=r"Materialized view 'v' can't get a connector\. Delete"):
         table().check_alteration(ViewDefinition("v", "SELECT 1 AS a"))

@@ -106,6 +106,7 @@ def test_views_with_the_time_and_those_over_them_change_each_second_by_themselve
     [
         ("SELECT id FROM events WHERE at > NOW() - INTERVAL '1 day'", True),
         ("SELECT id FROM events WHERE at::date = current_date", True),
+        ("SELECT id FROM events WHERE at < clock_timestamp()", True),
         ("SELECT id FROM events WHERE id IN (SELECT id FROM events WHERE at > current_timestamp)", True),
         ("SELECT id FROM events WHERE at > '2000-01-01' AND note = 'It''s now() or never'", False),
         ("SELECT date_trunc('day', at) AS day, count(*) FROM events GROUP BY 1", False),
