@@ -49,6 +49,8 @@ def watch(publish: Callable[[str], None]) -> None:
             notified, _, _ = select.select([connection], [], [], CHECK_SECONDS)
             time.sleep(max(0.0, read_at + GATHER_SECONDS - time.monotonic()))
             connection.poll()
-            changed = {notify.payload for notify in connection.notifies if notified}
+            changed = {
+                view for notify in connection.notifies if notified for view in notify.payload.splitlines()
+            }
             changed = changed or {ranking.view for ranking in RANKINGS}
             connection.notifies.clear()

@@ -157,9 +157,10 @@ class Double:
             while message := messages.read(stream):
                 kind, body = message
                 if kind == b"A":
-                    view = body[4:].split(b"\0")[1].decode()
+                    views = body[4:].split(b"\0")[1].decode().splitlines()
                     with self.changed:
-                        self.changes[view].append(self.epoch)
+                        for view in views:
+                            self.changes[view].append(self.epoch)
                         self.next_epoch()
                         self.changed.notify_all()
         # The database was dropped, or the double is closed.

@@ -307,7 +307,7 @@ def test_a_view_in_use_on_the_stand_in_is_not_dropped_either(standin: DatabaseWr
     create_views(standin, views_only=True)
     with (
         standin.schema_editor() as editor,
-        pytest.raises(NotSupportedError, match="because other objects use it: view leaders"),
+        pytest.raises(NotSupportedError, match="because other objects use it: materialized view leaders"),
     ):
         editor.delete_streaming_object(OLD)
     assert run(standin, "SELECT * FROM totals") == [(1, 2)]
