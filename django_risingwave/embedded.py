@@ -25,6 +25,8 @@ from urllib.parse import urlencode
 
 from django.db.backends.postgresql.base import Database  # type: ignore[attr-defined]  # psycopg2 or psycopg
 
+from django_risingwave.streaming.identifiers import quote
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
@@ -236,7 +238,7 @@ def create_databases(uri: str, databases: Iterable[str]) -> None:
         present = {name for (name,) in cursor}
         for database in databases:
             if database not in present:
-                cursor.execute(f'CREATE DATABASE "{database}"')
+                cursor.execute(f"CREATE DATABASE {quote(database)}")
 
 
 def last_log_line(folder: Path) -> str | None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django_risingwave.streaming.identifiers import quote
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+__all__ = ["MAX_NAME_BYTES", "join", "literal", "quote"]
+
 #: PostgreSQL cuts longer names. https://www.postgresql.org/docs/18/limits.html
 MAX_NAME_BYTES = 63
-
-
-def quote(name: str) -> str:
-    """Return a name as an identifier."""
-    return '"{}"'.format(name.replace('"', '""'))
 
 
 def literal(text: str) -> str:

@@ -11,6 +11,8 @@ from abc import ABC, abstractmethod
 from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django_risingwave.streaming.identifiers import quote
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from dataclasses import Field
@@ -99,10 +101,6 @@ def _default(field: Field[Any]) -> Any:
     return field.default if field.default_factory is MISSING else field.default_factory()
 
 
-def _quote(name: str) -> str:
-    return '"{}"'.format(name.replace('"', '""'))
-
-
 @dataclass(frozen=True)
 class _ViewDefinition(Definition):
     """A materialized view over one relation, `source`."""
@@ -149,7 +147,7 @@ class MaterializedViewDefinition(_ViewDefinition):
 
     def select_sql(self) -> str:
         """Return the view's SELECT."""
-        return self.query(_quote, _quote(self.source))
+        return self.query(quote, quote(self.source))
 
     def same_as(self, other: Definition) -> bool:
         """Return whether the other one is the same view, also where its SELECT is written by hand."""

@@ -140,7 +140,7 @@ class MirrorDefinition(Definition):
     def after_drop(self, editor: DatabaseSchemaEditor) -> None:
         """End the table's publication in PostgreSQL, and with the last mirror drop the source and its slot.
 
-        RisingWave leaves the slot, because of which PostgreSQL keeps its log:
+        RisingWave doesn't drop the slot, and PostgreSQL would keep its log for it:
         https://github.com/risingwavelabs/risingwave/issues/23955
         """
         drop_source = f"DROP SOURCE {editor.quote_name(self.source_name)}"

@@ -12,6 +12,7 @@ from django.db import NotSupportedError, ProgrammingError, connections
 
 from django_risingwave.streaming.connectors.hidden_values import execute
 from django_risingwave.streaming.connectors.options import exposed, options_sql
+from django_risingwave.streaming.identifiers import quote
 from django_risingwave.streaming.sessions import open_session
 
 if TYPE_CHECKING:
@@ -109,9 +110,9 @@ class Publisher:
                 "WHERE pubname = %s AND schemaname = %s AND tablename = %s",
                 [self.name, mirror.schema, mirror.name],
             )
-            published, table, publication = cursor.fetchone(), _table(mirror), _quote(self.name)
+            published, table, publication = cursor.fetchone(), _table(mirror), quote(self.name)
             if only_columns:
-                table += f" ({', '.join(map(_quote, mirror.columns))})"
+                table += f" ({', '.join(map(quote, mirror.columns))})"
             if published and only_columns and set(published[0]) != set(mirror.columns):
                 cursor.execute(f"ALTER PUBLICATION {publication} DROP TABLE {_table(mirror)}")
             elif published:
@@ -171,13 +172,13 @@ class Publisher:
         if privileges is None:
             raise MirrorError(
                 f"PostgreSQL has no role {role!r}, as which RisingWave reads. Run `CREATE ROLE "
-                f"{_quote(role)} LOGIN REPLICATION PASSWORD '…'`."
+                f"{quote(role)} LOGIN REPLICATION PASSWORD '…'`."
             )
         grants = (
-            f"ALTER ROLE {_quote(role)} REPLICATION",
-            f"GRANT CONNECT ON DATABASE {_quote(self.address(cursor)['NAME'])} TO {_quote(role)}",
-            f"GRANT USAGE ON SCHEMA {_quote(mirror.schema)} TO {_quote(role)}",
-            f"GRANT SELECT ON {_table(mirror)} TO {_quote(role)}",
+            f"ALTER ROLE {quote(role)} REPLICATION",
+            f"GRANT CONNECT ON DATABASE {quote(self.address(cursor)['NAME'])} TO {quote(role)}",
+            f"GRANT USAGE ON SCHEMA {quote(mirror.schema)} TO {quote(role)}",
+            f"GRANT SELECT ON {_table(mirror)} TO {quote(role)}",
         )
         refused = []
         for grant, granted in zip(grants, privileges, strict=True):
@@ -198,8 +199,8 @@ class Publisher:
 
         RisingWave has NULL there: ADD COLUMN of such a table reads no existing rows.
         """
-        same = ", ".join(f"{_quote(name)} = {_quote(name)}" for name in columns)
-        filled = " OR ".join(f"{_quote(name)} IS NOT NULL" for name in columns)
+        same = ", ".join(f"{quote(name)} = {quote(name)}" for name in columns)
+        filled = " OR ".join(f"{quote(name)} IS NOT NULL" for name in columns)
         with self.cursor() as cursor:
             cursor.execute(f"UPDATE {_table(mirror)} SET {same} WHERE {filled}")  # noqa: S608 - quoted
 
@@ -210,14 +211,14 @@ class Publisher:
             cursor.execute(tables, [self.name])
             published = set(cursor.fetchall())
             if (mirror.schema, mirror.name) in published:
-                cursor.execute(f"ALTER PUBLICATION {_quote(self.name)} DROP TABLE {_table(mirror)}")
+                cursor.execute(f"ALTER PUBLICATION {quote(self.name)} DROP TABLE {_table(mirror)}")
             return not published - {(mirror.schema, mirror.name)}
 
     def drop(self) -> None:
         """Drop the slot, once its reader is gone, and the publication."""
         with self.cursor() as cursor:
             self._drop_slot(cursor)
-            cursor.execute(f"DROP PUBLICATION IF EXISTS {_quote(self.name)}")
+            cursor.execute(f"DROP PUBLICATION IF EXISTS {quote(self.name)}")
 
     def _drop_slot(self, cursor: Any) -> None:
         until = time.monotonic() + _RELEASE_SECONDS
@@ -257,7 +258,7 @@ class Publisher:
             "publication.create.enable": "false",
         }
         options |= self._own_options | {name: _placeholder(name) for name in exposed(self._own_options)}
-        return f"CREATE SOURCE {_quote(mirror.source_name)} WITH ({options_sql(options, _quote)})"
+        return f"CREATE SOURCE {quote(mirror.source_name)} WITH ({options_sql(options, quote)})"
 
     @property
     def _own_options(self) -> dict[str, Any]:
@@ -281,11 +282,7 @@ class Publisher:
 
 
 def _table(mirror: MirrorDefinition) -> str:
-    return f"{_quote(mirror.schema)}.{_quote(mirror.name)}"
-
-
-def _quote(name: str) -> str:
-    return '"{}"'.format(name.replace('"', '""'))
+    return f"{quote(mirror.schema)}.{quote(mirror.name)}"
 
 
 def _placeholder(name: str) -> str:

@@ -11,8 +11,9 @@ from django.db.migrations.operations import RunSQL
 
 from django_risingwave.routers import VENDOR
 from django_risingwave.streaming.definitions import SubscriptionDefinition
+from django_risingwave.streaming.identifiers import NAME, unquoted
 from django_risingwave.streaming.migration_operations import create_missing, drop_existing, runs_on_risingwave
-from django_risingwave.streaming.rebuilding.building import in_background, unquoted, wait_until_built
+from django_risingwave.streaming.rebuilding.building import in_background, wait_until_built
 from django_risingwave.streaming.views import ViewDefinition
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     Statement = str | tuple[str, dict[str, Any] | list[Any] | tuple[Any, ...] | None]
     SQL = str | list[Statement] | tuple[Statement, ...]
 
-_NAME = r'("(?:[^"]|"")+"|\w+)'
+_NAME = f"({NAME})"
 _BEFORE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
 _STATEMENTS = {
     "create_view": rf"CREATE\s+MATERIALIZED\s+VIEW\s+(IF\s+NOT\s+EXISTS\s+)?{_NAME}\s+AS\s+(.*)",
@@ -149,7 +150,7 @@ def _run_on_standin(editor: DatabaseSchemaEditor, statement: str, params: Any) -
     except DatabaseError as error:
         raise NotSupportedError(
             f"The stand-in can't run this SQL of RisingWave: {statement!r}. Give RunRisingWaveSQL what "
-            "PostgreSQL shall run instead, as standin= and reverse_standin=, or RunRisingWaveSQL.noop for "
+            "PostgreSQL should run instead, as standin= and reverse_standin=, or RunRisingWaveSQL.noop for "
             f"nothing. PostgreSQL says: {error}"
         ) from error
 

@@ -13,6 +13,7 @@ from django.db import connections, models
 from django.db.migrations.recorder import MigrationRecorder
 
 from django_risingwave.columns.types import TYPES
+from django_risingwave.fields import ROW_ID
 from django_risingwave.routers import VENDOR
 from django_risingwave.streaming.connectors.sql import read_connector
 from django_risingwave.streaming.inspecting.catalog import read_catalog
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
     from django_risingwave.streaming.inspecting.catalog import Catalog, CatalogObject
 
-_ROW_ID = "_row_id"
 _RELATIONS = frozenset({"materialized view", "source", "table", "view"})
 _BYTEA, _JSONB, _TIMESTAMP = 17, 3802, 1114
 # precision of a numeric without arguments: None in psycopg 3, 65535 in psycopg2.
@@ -139,7 +139,7 @@ class Command(InspectCommand):
             columns = re.findall(r"'(.*?)'(?:, |$)", match[1])
             names = ", ".join(repr(self._field_name(column)) for column in columns)
             yield f"    pk = models.CompositePrimaryKey({names})"
-        elif f"db_column={_ROW_ID!r}" not in line:
+        elif f"db_column={ROW_ID!r}" not in line:
             # Keys of materialized views may be NULL, which Django's system checks refuse.
             if "primary_key=True" in line:
                 line = line.replace(", blank=True, null=True", "")
@@ -201,7 +201,7 @@ class Command(InspectCommand):
         if self._relation(table).kind != "table":
             return False
         key = self._key(table)
-        return key == [_ROW_ID] or (not key and self._connection.is_risingwave)
+        return key == [ROW_ID] or (not key and self._connection.is_risingwave)
 
     def _is_substitute_key(self, table: str, column: str) -> bool:
         """Return whether the column becomes the primary key of a relation without one: Django needs one."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django_risingwave.streaming.connectors.options import exposed
-from django_risingwave.streaming.inspecting.created_sql import unquoted
+from django_risingwave.streaming.identifiers import unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

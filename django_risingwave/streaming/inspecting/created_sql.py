@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
+from django_risingwave.streaming.identifiers import NAME, unquoted
 from django_risingwave.streaming.reading_sql import UnreadableSQLError, relations_read
 
-_NAME = r'(?:"(?:[^"]|"")+"|\w+)'
-_QUALIFIED = rf"{_NAME}(?:\.{_NAME})*"
+_QUALIFIED = rf"{NAME}(?:\.{NAME})*"
 _KIND = re.compile(r"\s*CREATE\s+(?:UNIQUE\s+)?(MATERIALIZED\s+VIEW|\w+)", re.IGNORECASE)
 _VIEW = re.compile(
     rf"\s*CREATE\s+(?:MATERIALIZED\s+)?VIEW\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{_QUALIFIED})"
@@ -70,10 +70,3 @@ def retention(sql: str) -> str | None:
 def is_mirror(sql: str) -> bool:
     """Return whether the statement creates a table that follows one of another database."""
     return _MIRROR.match(sql) is not None
-
-
-def unquoted(name: str) -> str:
-    """Return the last part of a name in SQL, as the catalog has it."""
-    parts = re.findall(_NAME, name)
-    last: str = parts[-1]
-    return last[1:-1].replace('""', '"') if last.startswith('"') else last.lower()

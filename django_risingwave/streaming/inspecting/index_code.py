@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from django_risingwave.streaming.inspecting.created_sql import unquoted
+from django_risingwave.streaming.identifiers import unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import Error, OperationalError, ProgrammingError
 
+from django_risingwave.streaming.identifiers import NAME, unquoted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,9 +37,8 @@ REPORT_SECONDS = 5.0
 #: end of a build a moment after the meta node, which keeps the list.
 MISSING_SECONDS = 10.0
 
-_NAME = r'(?:"(?:[^"]|"")+"|\w+)'
 _BUILT_NAME = re.compile(
-    rf"\s*CREATE\s+MATERIALIZED\s+VIEW\s+(?:IF\s+NOT\s+EXISTS\s+)?(?:{_NAME}\.)?({_NAME})", re.IGNORECASE
+    rf"\s*CREATE\s+MATERIALIZED\s+VIEW\s+(?:IF\s+NOT\s+EXISTS\s+)?(?:{NAME}\.)?({NAME})", re.IGNORECASE
 )
 
 
@@ -143,13 +144,6 @@ def _read_progress(connection: DatabaseWrapper, name: str) -> str | None:
 def _built_name(job: dict[str, Any]) -> str | None:
     match = _BUILT_NAME.match(job["ddl_statement"])
     return unquoted(match[1]) if match else None
-
-
-def unquoted(identifier: str) -> str:
-    """Return the name that an identifier of SQL stands for."""
-    if identifier.startswith('"'):
-        return identifier[1:-1].replace('""', '"')
-    return identifier.lower()
 
 
 def _is_readable(connection: DatabaseWrapper, name: str) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from django_risingwave.streaming.identifiers import NAME
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -28,11 +30,10 @@ _DEPENDENCIES = """
 """
 _SUPERUSERS = "SELECT name FROM rw_catalog.rw_users WHERE is_super"
 
-_NAME = r'(?:"(?:[^"]|"")+"|\w+)'
 # The start of a definition, up to the name of what it creates.
 _HEAD = re.compile(
     rf"\s*CREATE\s+(MATERIALIZED\s+VIEW|VIEW|SUBSCRIPTION|INDEX)\s+(?:IF\s+NOT\s+EXISTS\s+)?"
-    rf"(?:{_NAME}\.)?({_NAME})",
+    rf"(?:{NAME}\.)?({NAME})",
     re.IGNORECASE,
 )
 # What follows the name of a view: columns, options, the query.

@@ -96,7 +96,7 @@ def test_the_stand_in_runs_what_it_is_given(standin: DatabaseWrapper, table: Dat
 def test_what_postgresql_can_not_run_is_refused_with_the_remedy(
     standin: DatabaseWrapper, table: DatabaseWrapper
 ) -> None:
-    with pytest.raises(NotSupportedError, match="Give RunRisingWaveSQL what PostgreSQL shall run instead"):
+    with pytest.raises(NotSupportedError, match="Give RunRisingWaveSQL what PostgreSQL should run instead"):
         migrate(table, RunRisingWaveSQL("CREATE SOURCE s (a int) WITH (connector = 'datagen')"))
 
 
