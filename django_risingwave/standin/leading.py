@@ -100,7 +100,6 @@ CREATE TABLE standin.{name} WITH (fillfactor = 10) AS
             f"standin.{quote(self.definition.source)}",
             actions,
             is_mirrored=False,
-            search_path="pg_catalog, pg_temp",
         )
 
     @property

@@ -75,7 +75,6 @@ CREATE UNIQUE INDEX ON standin.{name} ({self._keys}) NULLS NOT DISTINCT;
             self._source,
             self._actions,
             is_mirrored=self.is_mirrored,
-            search_path=f"pg_catalog, {quote(self.schema)}, pg_temp",
         )
 
     def has_key(self, column: str) -> bool:

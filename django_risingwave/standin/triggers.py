@@ -26,9 +26,7 @@ def rows_of(table: str, *, is_mirrored: bool) -> str:
     return f"(SELECT {'NEW' if table == 'new_rows' else 'OLD'}.*)" if is_mirrored else table
 
 
-def create_triggers(
-    name: str, table: str, actions: Mapping[str, str], *, is_mirrored: bool, search_path: str
-) -> str:
+def create_triggers(name: str, table: str, actions: Mapping[str, str], *, is_mirrored: bool) -> str:
     """Return the SQL of a function `standin.<name>` and of triggers on a table that call it.
 
     `actions` has the statements of PL/pgSQL for each event: insert, update, delete or truncate. They read
@@ -40,7 +38,7 @@ def create_triggers(
     triggers = "\n".join(_create_trigger(name, table, event, is_mirrored=is_mirrored) for event in actions)
     # A user who may write to the table needs no rights in `standin`, whatever the session's search_path.
     return f"""CREATE FUNCTION standin.{quote(name)}() RETURNS trigger LANGUAGE plpgsql
-    SECURITY DEFINER SET search_path = {search_path} AS $function$
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 #variable_conflict use_column
 DECLARE
     standin_changed bigint;

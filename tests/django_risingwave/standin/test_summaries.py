@@ -15,6 +15,7 @@ from django_risingwave.standin.functions import CHANNEL
 from django_risingwave.streaming.aggregates import Count, Sum
 from django_risingwave.streaming.definitions import MaterializedViewDefinition, SubscriptionDefinition
 from django_risingwave.streaming.sessions import open_session
+from django_risingwave.streaming.views import ViewDefinition
 from tests.django_risingwave.models import Event
 from tests.django_risingwave.standin.sales import (
     BY_STATE,
@@ -273,6 +274,23 @@ def test_a_writer_needs_no_rights_but_those_on_the_source_and_no_search_path(
         assert_views_equal_their_queries(cursor)
     finally:
         cursor.execute("RESET ROLE; RESET search_path; DROP OWNED BY clerk; DROP ROLE clerk")
+
+
+def test_a_function_of_the_projects_schema_isnt_run_with_the_rights_of_the_owner(
+    sales: DatabaseWrapper,
+) -> None:
+    query = "SELECT lower(state) AS state, count(*) AS lines FROM sales GROUP BY 1"
+    with sales.schema_editor() as editor:
+        editor.create_streaming_object(ViewDefinition("by_lower_state", query))
+    with sales.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('standin.by_lower_state') IS NOT NULL")
+        assert cursor.fetchone() == (True,)
+        # PostgreSQL prefers it to its own lower(text).
+        cursor.execute("CREATE FUNCTION lower(varchar) RETURNS varchar LANGUAGE sql AS $$ SELECT 'decoy' $$")
+        cursor.execute("INSERT INTO sales (state, qty, price) VALUES ('CA', 2, 1.5)")
+        cursor.execute("SELECT lines FROM by_lower_state WHERE state = 'ca'")
+        assert cursor.fetchone() == (1,)
+        cursor.execute("DROP FUNCTION lower(varchar)")
 
 
 def test_nobody_else_can_run_the_functions_of_a_summary_or_of_a_log(sales: DatabaseWrapper) -> None:
