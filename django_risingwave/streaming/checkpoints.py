@@ -55,7 +55,6 @@ class Checkpoint:
         self.start = check_since(start)
         self._using = using
         self._owner = ""
-        self._relation = ""
         self._saved: Position | None = None
         self._saved_at = 0.0
 
@@ -85,7 +84,6 @@ class Checkpoint:
         CheckpointInUseError if it is renewed or `stopped` is set, ValueError if it is for another relation.
         """
         self._owner = f"{socket.gethostname()[:200]}:{os.getpid()}:{secrets.token_hex(8)}"
-        self._relation = relation
         saved, is_new = self._manager().get_or_create(
             name=self.name,
             defaults={"relation": relation, "owner": self._owner, "updated_at": timezone.now()},

@@ -8,7 +8,7 @@ from django.db import NotSupportedError, connections, router
 from django.db.migrations.operations.base import Operation, OperationCategory
 
 from django_risingwave.streaming.definitions import MaterializedViewDefinition, SubscriptionDefinition
-from django_risingwave.streaming.detecting.state import StreamingModelState, find_model_state
+from django_risingwave.streaming.detecting.state import find_model_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -159,8 +159,10 @@ class _StreamingObjectOperation(Operation):
     def _forget(self, state: ProjectState) -> None:
         """Note in the state that the object doesn't exist any more, whatever its relation is called now."""
         for model_state in state.models.values():
-            if isinstance(model_state, StreamingModelState):
-                model_state.attached.pop(self.definition.name, None)
+            attached = getattr(model_state, "attached", {})
+            # A secret and a sink may have the same name.
+            if isinstance(attached.get(self.definition.name), type(self.definition)):
+                del attached[self.definition.name]
 
     def _create(self, app_label: str, editor: DatabaseSchemaEditor) -> None:
         if runs_on_risingwave(editor, app_label):

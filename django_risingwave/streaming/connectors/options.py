@@ -25,6 +25,10 @@ _SENSITIVE = re.compile(
 )
 
 
+# Values with a password, such as the option jdbc.url: "jdbc:postgresql://…?user=…&password=…".
+_SENSITIVE_VALUE = re.compile(r"(password|passwd|secret|token)=|://[^/@\s]+:[^/@\s]+@", re.IGNORECASE)
+
+
 def check_options(owner: str, options: Mapping[str, Option]) -> None:
     """Raise ValueError for a name or a value that can't be written."""
     if not isinstance(options, Mapping):
@@ -63,7 +67,7 @@ def secrets_of(options: Mapping[str, Option]) -> Iterator[SecretDefinition]:
 def exposed(options: Mapping[str, Option]) -> Iterator[str]:
     """Yield the names of the options whose values look like secrets and are written down."""
     for name, value in options.items():
-        if isinstance(value, str) and value and _SENSITIVE.search(name):
+        if isinstance(value, str) and value and (_SENSITIVE.search(name) or _SENSITIVE_VALUE.search(value)):
             yield name
 
 

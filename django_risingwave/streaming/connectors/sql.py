@@ -69,9 +69,9 @@ def variable(value: str | SecretName) -> str | None:
     return match[1] if match else None
 
 
-def hides_value(name: str) -> bool:
-    """Return whether an option's value is a password or the like, by its name."""
-    return any(exposed({name: "x"}))
+def hides_value(name: str, value: object) -> bool:
+    """Return whether an option's value is a password or has one, as far as the name and the text tell."""
+    return isinstance(value, str) and any(exposed({name: value or "x"}))
 
 
 _CLAUSES = frozenset({"APPEND", "AS", "FORMAT", "FROM", "INCLUDE", "INTO", "ON", "WITH"})

@@ -88,7 +88,7 @@ def _different_options(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> It
         mine, other = ours.get(name), theirs.get(name)
         if mine == other or (mine is not None and other is not None and variable(mine)):
             continue
-        is_hidden = isinstance(other, SecretName) or hides_value(name)
+        is_hidden = isinstance(other, SecretName) or any(hides_value(name, value) for value in (mine, other))
         yield f"option {name}" if is_hidden else f"option {name} ({other!r} instead of {mine!r})"
 
 

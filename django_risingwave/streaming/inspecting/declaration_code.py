@@ -76,7 +76,8 @@ def meta_code(catalog: Catalog, relation: CatalogObject, field_name: Callable[[s
     yield "        indexes = ["
     for index in indexes:
         code = index_code(index, field_name)
-        yield f"            {code}," if code else f"            # Write this one by hand: {index.definition}"
+        definition = " ".join(index.definition.split())
+        yield f"            {code}," if code else f"            # Write this one by hand: {definition}"
     yield "        ]"
 
 
@@ -145,7 +146,8 @@ def _sinks(catalog: Catalog, relation: CatalogObject) -> Iterator[str]:
     for found in sinks:
         connector = read_connector(found.definition)
         if connector is None:
-            yield f"    # Sink {found.name} can't be read: {found.definition}"
+            # Not its statement, which may have a password.
+            yield f"    # The sink {found.name!r} can't be read. Write it by hand: SHOW CREATE SINK shows it."
             continue
         yield "    Sink("
         yield f"        {found.name!r},"
@@ -195,7 +197,7 @@ def _value(name: str, value: str | SecretName) -> str:
     if name_of_variable := variable(value):
         # The stand-in records it.
         return f"Environment({name_of_variable!r}),"
-    if hides_value(name):
+    if hides_value(name, value):
         made_up = re.sub(r"\W+", "_", name).upper()
         return f"Environment({made_up!r}),  # The server has its value in clear."
     return f"{value!r},"

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from django_risingwave.streaming.rebuilding.existing import ExistingObject
     from django_risingwave.streaming.rebuilding.plan import View
 
-__all__ = ["collect", "is_temporary_name", "rebuild"]
-
 
 def rebuild(
     editor: DatabaseSchemaEditor, definitions: Sequence[Definition], *, cascade: bool = False

@@ -140,6 +140,15 @@ def test_a_secret_that_a_migration_would_have_is_a_warning_without_it(
         assert warnings(monkeypatch, changed(Click, connector=KAFKA | {name: value})) == []
 
 
+@pytest.mark.parametrize(
+    "url", ["jdbc:postgresql://db/shop?user=u&password=hunter2", "nats://u:hunter2@nats"]
+)
+def test_a_value_with_a_password_is_a_warning_without_it(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    (warning,) = warnings(monkeypatch, changed(Click, connector=KAFKA | {"url": url}))
+    assert warning.id == "django_risingwave.W010"
+    assert "hunter2" not in str(warning)
+
+
 def test_other_options_are_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     options = {"properties.sasl.mechanism": "PLAIN", "properties.sasl.username": "shop", "type": "upsert"}
     assert warnings(monkeypatch, changed(Click, connector=KAFKA | options)) == []

@@ -227,6 +227,15 @@ def test_added_columns_change_the_relation_in_place(server: DatabaseWrapper) -> 
             assert "note" not in column_names(server, old.name)
 
 
+def test_a_dropped_secret_leaves_a_sink_of_the_same_name_in_the_state() -> None:
+    state = ProjectState()
+    sink = CreateSink("same", source="payments", connector=BLACKHOLE)
+    for operation in (creating(Payment), sink, DropSecret("same", value=Environment("KAFKA_PASSWORD"))):
+        operation.state_forwards(LABEL, state)
+    payment: Any = state.models[LABEL, "payment"]
+    assert payment.attached == {"same": sink.definition}
+
+
 def test_a_renamed_relation_keeps_its_rows(server: DatabaseWrapper) -> None:
     state = migrate(server, creating(Payment))
     Payment.objects.create(payment_id=1, amount="1.50")

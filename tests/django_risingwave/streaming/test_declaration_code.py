@@ -131,3 +131,18 @@ def test_an_index_of_expressions_is_a_comment() -> None:
 )
 def test_the_base_class_is_that_of_the_kind(kind: str, definition: str, base: str) -> None:
     assert base_class(described("t", kind, definition)) == base
+
+
+def test_neither_passwords_nor_other_code_come_from_the_server() -> None:
+    url = "jdbc:postgresql://db/shop?user=shop&password=s3cret"
+    sinks = [
+        described("s", "sink", f"CREATE SINK s FROM v WITH (connector = 'jdbc', jdbc.url = '{url}')", "v"),
+        described("u", "sink", "CREATE SINK u FROM v\nWITH (password 's3cret')", "v"),
+    ]
+    lines = code(view("SELECT 1 AS a"), *sinks)
+    assert "s3cret" not in "\n".join(lines)
+    assert any("'jdbc.url': Environment('JDBC_URL')" in line for line in lines)
+    assert "            # The sink 'u' can't be read. Write it by hand: SHOW CREATE SINK shows it." in lines
+    index = described("i", "index", 'CREATE INDEX i ON v (lower("\nimport os"))', "v")
+    catalog = Catalog({each.name: each for each in (view("SELECT 1 AS a"), index)})
+    assert all(line.lstrip().startswith(("#", "indexes", "]")) for line in meta_code(catalog, view(""), str))

@@ -13,7 +13,7 @@ from django.db import NotSupportedError, OperationalError, ProgrammingError
 
 from django_risingwave.streaming.changes import ChangeListener
 from django_risingwave.streaming.definitions import SubscriptionDefinition
-from django_risingwave.streaming.rebuilding.swapping import is_temporary_name
+from django_risingwave.streaming.rebuilding.plan import is_temporary_name
 from django_risingwave.streaming.selectable_event import SelectableEvent
 from django_risingwave.streaming.views import ViewDefinition
 from tests.django_risingwave.streaming.rebuilt import (

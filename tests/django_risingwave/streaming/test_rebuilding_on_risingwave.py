@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db import NotSupportedError, ProgrammingError
 
-from django_risingwave.streaming.rebuilding.swapping import is_temporary_name
+from django_risingwave.streaming.rebuilding.plan import is_temporary_name
 from django_risingwave.streaming.run_sql import RunRisingWaveSQL
 from django_risingwave.streaming.subscriptions import SubscriptionCursor
 from django_risingwave.streaming.views import ViewDefinition
