@@ -93,7 +93,11 @@ def same_origin(scope: _ChannelScope, *, missing: bool) -> bool:
         name: value.decode("latin-1") for name, value in scope["headers"] if name in {b"origin", b"host"}
     }
     host = headers.get(b"host", "")
-    if not validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS):
+    allowed_hosts = settings.ALLOWED_HOSTS
+    if settings.DEBUG and not allowed_hosts:
+        # As HttpRequest.get_host() has it.
+        allowed_hosts = [".localhost", "127.0.0.1", "[::1]"]
+    if not validate_host(split_domain_port(host)[0], allowed_hosts):
         return False
     origin = headers.get(b"origin")
     if origin is None:

@@ -13,6 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
+from live.access import same_origin
 from live.rankings import RANKINGS
 from tests import processes
 from tests.conftest import BOTH
@@ -189,6 +190,22 @@ def test_a_page_of_another_origin_may_not_subscribe(server, origin, query):
 def test_a_page_without_an_origin_is_refused(server):
     with subscribe(server) as socket:
         assert wait_for_close(socket)[1] == 4403
+
+
+@pytest.mark.parametrize(
+    ("host", "debug", "allowed"),
+    [
+        ("localhost:8000", True, True),
+        ("127.0.0.1:8000", True, True),
+        ("[::1]:8000", True, True),
+        ("evil.example", True, False),
+        ("localhost:8000", False, False),
+    ],
+)
+def test_without_allowed_hosts_a_page_subscribes_where_django_serves_it(settings, host, debug, allowed):
+    settings.DEBUG, settings.ALLOWED_HOSTS = debug, []
+    scope = {"headers": [(b"host", host.encode()), (b"origin", f"http://{host}".encode())]}
+    assert same_origin(scope, missing=False) is allowed
 
 
 def test_an_unknown_host_is_refused(server):
