@@ -7,24 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from django_risingwave.streaming.connectors.definitions import format_clause
 from django_risingwave.streaming.connectors.options import (
+    ConnectedDefinition,
     check_options,
-    environment_of,
     options_sql,
-    secrets_of,
 )
-from django_risingwave.streaming.definitions import Definition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from django_risingwave.streaming.connectors.options import Option
-    from django_risingwave.streaming.secrets import Environment
 
 _FORMATS = ("PLAIN", "UPSERT", "DEBEZIUM")
 
 
 @dataclass(frozen=True)
-class SinkDefinition(Definition):
+class SinkDefinition(ConnectedDefinition):
     """A sink of the rows of `source`, or of a query over it, into a connector or a table.
 
     Raises ValueError for what RisingWave refuses: CreateSinkStatement in src/sqlparser/src/ast/statement.rs
@@ -69,14 +66,6 @@ class SinkDefinition(Definition):
 
         read = relations_read(self.query) if self.query else frozenset()
         return read | {self.source} | ({self.into} if self.into else frozenset())
-
-    def environment(self) -> Mapping[str, Environment]:
-        options = {**self.connector, **self.encode_options}
-        return {f"option {name}": variable for name, variable in environment_of(options)}
-
-    def secrets(self) -> Mapping[str, Definition]:
-        options = {**self.connector, **self.encode_options}
-        return {secret.name: secret for secret in secrets_of(options)}
 
 
 @dataclass(frozen=True)

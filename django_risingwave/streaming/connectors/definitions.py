@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.db import NotSupportedError
 
 from django_risingwave.streaming.connectors.options import (
+    ConnectedDefinition,
     check_options,
-    environment_of,
     options_sql,
-    secrets_of,
 )
-from django_risingwave.streaming.definitions import Definition
 from django_risingwave.streaming.rebuilding.altering_columns import add_columns, drop_columns
 
 if TYPE_CHECKING:
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
     from django_risingwave.schema import DatabaseSchemaEditor
     from django_risingwave.streaming.connectors.options import Option
-    from django_risingwave.streaming.secrets import Environment
+    from django_risingwave.streaming.definitions import Definition
 
 _TEXTS = frozenset({"varchar", "text"})
 # What INCLUDE may name, with the types of its column: get_supported_additional_columns() and
@@ -49,7 +47,7 @@ _CONFLICTS = frozenset({None, "DO NOTHING", "DO UPDATE FULL", "DO UPDATE IF NOT 
 
 
 @dataclass(frozen=True)
-class ConnectorDefinition(Definition):
+class ConnectorDefinition(ConnectedDefinition):
     """A relation whose rows a connector brings.
 
     `columns` has all columns and their SQL types, `include` those that aren't in a message's value: what
@@ -190,14 +188,6 @@ class ConnectorDefinition(Definition):
                 yield f"INCLUDE header '{name}' {column_type} AS {quote_name(column)}"
             else:
                 yield f"INCLUDE {kind} AS {quote_name(column)}"
-
-    def environment(self) -> Mapping[str, Environment]:
-        options = {**self.connector, **self.encode_options}
-        return {f"option {name}": variable for name, variable in environment_of(options)}
-
-    def secrets(self) -> Mapping[str, Definition]:
-        options = {**self.connector, **self.encode_options}
-        return {secret.name: secret for secret in secrets_of(options)}
 
     def check_alteration(self, old: Definition) -> None:
         """Raise NotSupportedError unless only columns are added, or dropped where that is possible."""

@@ -7,12 +7,38 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from django_risingwave.drivers.literals import literal
+from django_risingwave.streaming.definitions import Definition
 from django_risingwave.streaming.secrets import Environment, Secret, SecretDefinition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Option: TypeAlias = "str | bool | int | float | Environment | Secret"
+
+
+class ConnectedDefinition(Definition):
+    """The definition of an object with options, whose values may be environment variables and secrets."""
+
+    if TYPE_CHECKING:
+        connector: Mapping[str, Option]
+        encode_options: Mapping[str, Option]
+
+    def options(self) -> dict[str, Option]:
+        """Return the options of the connector and of the encoding."""
+        return {**self.connector, **self.encode_options}
+
+    def environment(self) -> Mapping[str, Environment]:
+        variables = {f"option {name}": value for name, value in self.options().items()}
+        return {name: value for name, value in variables.items() if isinstance(value, Environment)}
+
+    def secrets(self) -> Mapping[str, Definition]:
+        """Return the definitions of the secrets that have a value, by name."""
+        return {
+            value.name: SecretDefinition(value.name, value.value)
+            for value in self.options().values()
+            if isinstance(value, Secret) and value.value is not None
+        }
+
 
 # RisingWave reads a name in parts, and unquoted ones in lower case: parse_sql_option() in
 # src/sqlparser/src/parser.rs at v3.0.3.
@@ -48,20 +74,6 @@ def check_options(owner: str, options: Mapping[str, Option]) -> None:
 def options_sql(options: Mapping[str, Option], quote_name: Callable[[str], str]) -> str:
     """Return the options with commas between them. A variable's name stands in place of its value."""
     return ", ".join(f"{_name(name)} = {_value(value, quote_name)}" for name, value in options.items())
-
-
-def environment_of(options: Mapping[str, Option]) -> Iterator[tuple[str, Environment]]:
-    """Yield the names of the options whose values come from the environment, and the variables."""
-    for name, value in options.items():
-        if isinstance(value, Environment):
-            yield name, value
-
-
-def secrets_of(options: Mapping[str, Option]) -> Iterator[SecretDefinition]:
-    """Yield the definitions of the secrets that have a value."""
-    for value in options.values():
-        if isinstance(value, Secret) and value.value is not None:
-            yield SecretDefinition(value.name, value.value)
 
 
 def exposed(options: Mapping[str, Option]) -> Iterator[str]:

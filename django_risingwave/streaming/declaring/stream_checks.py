@@ -10,11 +10,9 @@ from django.core.checks import Warning as CheckWarning
 from django.core.management import get_commands, load_command_class
 
 from django_risingwave.streaming.autodetector import RisingWaveAutodetector
-from django_risingwave.streaming.connectors.definitions import ConnectorDefinition
-from django_risingwave.streaming.connectors.options import exposed
+from django_risingwave.streaming.connectors.options import ConnectedDefinition, exposed
 from django_risingwave.streaming.declaring.declarations import DeclarationError, declared, stream_of
 from django_risingwave.streaming.detecting.changed_models import CircularDefinitionsError, models_in_order
-from django_risingwave.streaming.sinks import SinkDefinition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,10 +70,10 @@ def _check_circles(definitions: dict[type[Model], Definition]) -> Iterator[Check
 def _check_secrets(model: type[Model], declaration: Declaration) -> Iterator[CheckMessage]:
     """Warn about passwords and the like that would stand in a migration file."""
     for definition in (declaration.definition, *declaration.attached.values()):
-        if not isinstance(definition, ConnectorDefinition | SinkDefinition):
+        if not isinstance(definition, ConnectedDefinition):
             continue
         owner = f"{definition.kind.lower()} {definition.name!r}"
-        for name in exposed({**definition.connector, **definition.encode_options}):
+        for name in exposed(definition.options()):
             variable = name.replace(".", "_").upper()
             yield CheckWarning(
                 f"The value of option {name} of {owner} looks like a secret, but migrations would have it.",
