@@ -151,8 +151,10 @@ def _select(model: type[Model], query: Any) -> str:
     if isinstance(query, str):
         return _trimmed(query)
     if not callable(query):
+        # The text of a QuerySet would be its rows.
+        found = "a QuerySet" if isinstance(query, QuerySet) else repr(query)
         raise DeclarationError(
-            model, f"query is {query!r}.", "Set it to a SELECT, or to a callable that returns a QuerySet."
+            model, f"query is {found}.", "Set it to a SELECT, or to a callable that returns a QuerySet."
         )
     from django_risingwave.streaming.declaring.compiling import compile_queryset  # noqa: PLC0415 - needs the app registry
 

@@ -36,10 +36,14 @@ _STANDIN_COLUMNS = """
     WHERE c.relkind IN ('f', 'm', 'p', 'r', 'v') AND c.relnamespace = to_regnamespace(current_schema())
     ORDER BY c.relname, a.attnum
 """
-# PostgreSQL's own text of what the stand-in has not created: indexes, and views that others made.
+# PostgreSQL's own text of what the stand-in has not created: indexes, and views that others made. Of a view
+# that it created before it had a record, PostgreSQL's text says how it is kept up to date, not its SELECT.
 _STANDIN_DEFINITIONS = """
     SELECT viewname, 'CREATE VIEW ' || quote_ident(viewname) || ' AS ' || trim(definition, '; ')
-    FROM pg_catalog.pg_views WHERE schemaname = current_schema()
+    FROM pg_catalog.pg_views WHERE schemaname = current_schema() AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_trigger
+        WHERE tgname = 'refuse_write' AND tgrelid = to_regclass(format('%I.%I', schemaname, viewname))
+    )
     UNION ALL
     SELECT c.relname, replace(pg_get_indexdef(i.indexrelid), ' USING btree', '')
     FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid

@@ -123,6 +123,15 @@ def test_nothing_is_reported_after_migrate(shop: App) -> None:
     assert shop.check(fail_level="WARNING") == ""
 
 
+def test_a_view_that_the_standin_created_before_it_recorded_definitions_is_not_compared(
+    standin: DatabaseWrapper, tmp_path: Path, settings: Any
+) -> None:
+    app = App(tmp_path, settings, SHOP)
+    app.migrate()
+    run(standin, """DELETE FROM standin."*.definitions" WHERE name = 'quantity'""")
+    assert app.check(fail_level="WARNING") == ""
+
+
 def test_each_missing_relation_is_an_error(
     each_server: DatabaseWrapper, tmp_path: Path, settings: Any
 ) -> None:

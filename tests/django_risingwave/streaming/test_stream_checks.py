@@ -43,6 +43,11 @@ def test_what_is_declared_rightly_passes(monkeypatch: pytest.MonkeyPatch) -> Non
     assert check(monkeypatch, *models) == []
 
 
+def test_a_queryset_without_a_callable_is_refused_without_a_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    ((_, message, _),) = check(monkeypatch, view("A", models.QuerySet(table("T"))))
+    assert message == "Stream: query is a QuerySet."
+
+
 @pytest.mark.parametrize(
     ("declaration", "message", "hint"),
     [
