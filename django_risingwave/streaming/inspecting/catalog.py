@@ -42,7 +42,8 @@ _STANDIN_DEFINITIONS = """
     SELECT viewname, 'CREATE VIEW ' || quote_ident(viewname) || ' AS ' || trim(definition, '; ')
     FROM pg_catalog.pg_views WHERE schemaname = current_schema() AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_trigger
-        WHERE tgname = 'refuse_write' AND tgrelid = to_regclass(format('%I.%I', schemaname, viewname))
+        WHERE tgname = 'refuse_write'
+            AND tgrelid = to_regclass(quote_ident(schemaname) || '.' || quote_ident(viewname))
     )
     UNION ALL
     SELECT c.relname, replace(pg_get_indexdef(i.indexrelid), ' USING btree', '')
