@@ -204,7 +204,7 @@ def test_a_page_without_an_origin_is_refused(server):
 )
 def test_without_allowed_hosts_a_page_subscribes_where_django_serves_it(settings, host, debug, allowed):
     settings.DEBUG, settings.ALLOWED_HOSTS = debug, []
-    scope = {"headers": [(b"host", host.encode()), (b"origin", f"http://{host}".encode())]}
+    scope: Any = {"headers": [(b"host", host.encode()), (b"origin", f"http://{host}".encode())]}
     assert same_origin(scope, missing=False) is allowed
 
 
