@@ -129,8 +129,8 @@ def _frames(tokens: Sequence[Token]) -> Iterator[tuple[int, int, str]]:
 
     RisingWave 2.8.0 ends such a frame at the row, PostgreSQL at the last of the rows that are ordered alike.
     """
-    for number, token in enumerate(tokens[:-1]):
-        if token.text.upper() != "OVER" or not _is_code(token) or tokens[number + 1].text != "(":
+    for number in range(len(tokens)):
+        if not _begins_window(tokens[number : number + 3]):
             continue
         last = _closing(tokens, number + 1)
         depth, words = 0, set[str]()
@@ -141,6 +141,17 @@ def _frames(tokens: Sequence[Token]) -> Iterator[tuple[int, int, str]]:
         if "ORDER" in words and not words & {"ROWS", "RANGE", "GROUPS"}:
             end = tokens[last].start
             yield end, end, " ROWS UNBOUNDED PRECEDING"
+
+
+def _begins_window(tokens: Sequence[Token]) -> bool:
+    """Return whether the first of the tokens comes before the definition of a window: OVER (…, or w AS (…."""
+    if len(tokens) < 3 or not _is_code(tokens[0]) or tokens[1].text != "(":
+        return False
+    first = tokens[2].text.upper().split()
+    return tokens[0].text.upper() == "OVER" or (
+        # A CTE begins with SELECT.
+        tokens[0].text.upper() == "AS" and _is_code(tokens[2]) and first[:1] in (["PARTITION"], ["ORDER"])
+    )
 
 
 def _closing(tokens: Sequence[Token], opening: int) -> int:

@@ -189,6 +189,12 @@ def test_a_window_without_a_frame_ends_at_the_row_as_on_risingwave(over: str, tr
     assert translate("v", query) == expected
 
 
+def test_a_window_that_has_a_name_ends_at_the_row_too() -> None:
+    windows = "v AS (PARTITION BY a ORDER BY b{0}), w AS (ORDER BY b{0}), z AS (PARTITION BY a)"
+    query = f"WITH c AS (SELECT * FROM t ORDER BY b) SELECT sum(x) OVER w AS n FROM c WINDOW {windows}"
+    assert translate("v", query.format("")) == query.format(" ROWS UNBOUNDED PRECEDING")
+
+
 @pytest.mark.parametrize(
     "query",
     [
