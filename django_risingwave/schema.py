@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import logging
 import re
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import InternalError, NotSupportedError, ProgrammingError
+from django.db.backends.ddl_references import Statement
 
-from django_risingwave.fields import has_generated_columns
+from django_risingwave.fields import RowIdField, has_generated_columns
 from django_risingwave.streaming.connectors.hidden_values import execute, read_environment
 from django_risingwave.streaming.rebuilding.building import in_background, wait_until_built
 from django_risingwave.tables.copies import TableCopyEditor
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from django.db.models import Field, Model
 
     from django_risingwave.streaming.definitions import Definition
+
+logger = logging.getLogger(__name__)
 
 # A statement after comments, if there are any.
 _CREATES_VIEW = re.compile(
@@ -33,6 +37,11 @@ class DatabaseSchemaEditor(TableCopyEditor):
     sql_delete_table = "DROP TABLE %(table)s"
     # RisingWave doesn't implement CASCADE: https://github.com/risingwavelabs/risingwave/issues/6903
     sql_delete_column = "ALTER TABLE %(table)s DROP COLUMN %(column)s"
+
+    def __enter__(self) -> Self:
+        # The models whose tables existed already.
+        self._kept_models: list[type[Model]] = []
+        return super().__enter__()
 
     def __exit__(
         self,
@@ -56,6 +65,54 @@ class DatabaseSchemaEditor(TableCopyEditor):
                 f"view: {sql!r}. Run the statement by RunRisingWaveSQL, or declare the view on a model."
             )
         super().execute(sql, params)
+
+    # Tables --------------------------------------------------------------------------------------------
+
+    def create_model(self, model: type[Model]) -> None:
+        """Create a table and its indexes, without what exists already if the table has the model's columns.
+
+        RisingWave rolls nothing back: when a migration is interrupted, the tables that it has created stay.
+        They are skipped when it is run again.
+        """
+        super().create_model(model)
+        if model in self._kept_models:
+            with self.connection.cursor() as cursor:
+                names = self.connection.introspection.get_constraints(cursor, model._meta.db_table)
+            existing = {self.quote_name(name) for name in names}
+            self.deferred_sql = [sql for sql in self.deferred_sql if _name(sql) not in existing]
+
+    def table_sql(self, model: type[Model]) -> Any:
+        """Return no SQL for a table that exists already, with the columns of the model."""
+        if not self.collect_sql and self._has_table(model):
+            logger.info("table %s: exists already, with these columns", model._meta.db_table)
+            self._kept_models.append(model)
+            return None, []
+        return super().table_sql(model)
+
+    def _has_table(self, model: type[Model]) -> bool:
+        from django_risingwave.streaming.declaring.column_checks import mismatches  # noqa: PLC0415 - loads sqlglot
+
+        table, introspection = model._meta.db_table, self.connection.introspection
+        with self.connection.cursor() as cursor:
+            if introspection.get_relation_kinds(cursor).get(table) != "table":
+                return False
+            description = introspection.get_table_description(cursor, table)
+        columns = {column.name: column.type_code for column in description}
+        fields = {
+            field.column
+            for field in model._meta.local_concrete_fields
+            # RisingWave doesn't show the column.
+            if not (isinstance(field, RowIdField) and self.connection.is_risingwave)
+        }
+        others = {mismatch.field.column for mismatch in mismatches(self.connection, model, columns)}
+        return columns.keys() <= fields and not others & fields
+
+    def delete_model(self, model: type[Model]) -> None:
+        """Drop a table, unless an interrupted migration has dropped it already."""
+        with self.connection.cursor() as cursor:
+            existing = self.collect_sql or self.connection.introspection.get_relation_kinds(cursor)
+        if existing is True or model._meta.db_table in existing:
+            super().delete_model(model)
 
     # Columns -------------------------------------------------------------------------------------------
 
@@ -253,3 +310,8 @@ class DatabaseSchemaEditor(TableCopyEditor):
                 f"use it: {', '.join(users)}. Drop them before it."
             ) from error
         definition.after_drop(self)
+
+
+def _name(sql: Any) -> str | None:
+    """Return the quoted name of what a deferred statement creates."""
+    return str(sql.parts["name"]) if isinstance(sql, Statement) and "name" in sql.parts else None

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management.color import no_style
-from django.db import NotSupportedError, models
+from django.db import NotSupportedError, ProgrammingError, models
 from django.db.migrations import operations
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.models.functions import Random
 
+from django_risingwave.fields import RowIdField
 from tests.django_risingwave.models import Author, Book, Everything
 from tests.django_risingwave.table import LABEL, THING, VENDOR, Table, rows
 
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
+    from django_risingwave.testing.double import Double
     from tests.django_risingwave.conftest import Disguise
 
 
@@ -45,6 +47,34 @@ def test_every_field_has_a_type_that_risingwave_supports(disguise: Disguise) -> 
     )
     # The other one is on the title, with db_index=True.
     assert len(indexes) == 2
+
+
+def test_a_table_that_an_interrupted_migration_has_created_is_kept(thing: Table) -> None:
+    create = operations.CreateModel(THING.name, list(THING.fields.items()), THING.options)
+    thing.state = ProjectState()
+    undo = thing.apply(create)
+    assert rows(thing, "name") == [("a",), ("b",)]
+    undo()
+    assert thing.columns() == {}
+    undo()
+
+
+def test_a_table_with_row_ids_is_kept_too(double: Double, standin: DatabaseWrapper) -> None:
+    fields = [("row_id", RowIdField()), ("name", models.CharField(max_length=5, db_index=True))]
+    create = operations.CreateModel("Line", fields, VENDOR)
+    table = Table(standin)
+    table.apply(create)
+    table.state = ProjectState()
+    undo = table.apply(create)
+    undo()
+    assert sum(sql.startswith("CREATE TABLE") for sql in double.statements) == 1
+
+
+def test_a_table_with_other_columns_is_refused(thing: Table) -> None:
+    fields = [*THING.fields.items(), ("note", models.TextField(null=True))]
+    thing.state = ProjectState()
+    with pytest.raises(ProgrammingError, match="already exists"):
+        thing.apply(operations.CreateModel(THING.name, fields, THING.options))
 
 
 def test_a_column_is_added(thing: Table) -> None:

@@ -84,11 +84,10 @@ def declared(model: type[Model]) -> Declaration:
         )
     streaming = cast("type[RisingWaveModel]", model)
     if unknown := attributes_of(stream) - streaming._stream_attributes:
-        raise DeclarationError(
-            model,
-            f"unknown attribute {', '.join(sorted(unknown))}.",
-            f"Use {', '.join(sorted(streaming._stream_attributes))}.",
-        )
+        hint = f"Use {', '.join(sorted(streaming._stream_attributes))}."
+        if "indexes" in unknown:
+            hint += " Declare indexes in Meta.indexes."
+        raise DeclarationError(model, f"unknown attribute {', '.join(sorted(unknown))}.", hint)
     try:
         definition = streaming._stream_definition(stream)
         attached = list(_attached(model, stream))

@@ -48,6 +48,14 @@ def test_a_queryset_without_a_callable_is_refused_without_a_query(monkeypatch: p
     assert message == "Stream: query is a QuerySet."
 
 
+def test_indexes_in_a_stream_are_referred_to_meta(monkeypatch: pytest.MonkeyPatch) -> None:
+    model: Any = view("A", "SELECT kind FROM b")
+    monkeypatch.setattr(model.Stream, "indexes", [], raising=False)
+    ((_, message, hint),) = check(monkeypatch, model)
+    assert message == "Stream: unknown attribute indexes."
+    assert (hint or "").endswith("Declare indexes in Meta.indexes.")
+
+
 @pytest.mark.parametrize(
     ("declaration", "message", "hint"),
     [
