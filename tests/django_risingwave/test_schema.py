@@ -60,7 +60,8 @@ def test_a_table_that_an_interrupted_migration_has_created_is_kept(thing: Table)
 
 
 def test_a_table_with_row_ids_is_kept_too(double: Double, standin: DatabaseWrapper) -> None:
-    fields = [("row_id", RowIdField()), ("name", models.CharField(max_length=5, db_index=True))]
+    name = models.CharField(max_length=5, db_index=True)
+    fields: list[tuple[str, Any]] = [("row_id", RowIdField()), ("name", name)]
     create = operations.CreateModel("Line", fields, VENDOR)
     table = Table(standin)
     table.apply(create)
