@@ -8,8 +8,6 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from django.db.backends import utils
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.backends.postgresql.schema import DatabaseSchemaEditor as PostgreSQLDatabaseSchemaEditor
 from django.db.migrations.operations import RunSQL
 from django.db.models.sql.query import RawQuery
 
@@ -24,8 +22,7 @@ if TYPE_CHECKING:
 _EXECUTE = {utils.CursorWrapper.execute.__code__, utils.CursorWrapper.executemany.__code__}
 _INTERMEDIATE_FILES = (utils.__file__, contextlib.__file__)
 _SCHEMA_EXECUTE = {
-    editor.execute.__code__
-    for editor in (BaseDatabaseSchemaEditor, PostgreSQLDatabaseSchemaEditor, DatabaseSchemaEditor)
+    vars(editor)["execute"].__code__ for editor in DatabaseSchemaEditor.__mro__ if "execute" in vars(editor)
 }
 _SENDS_SQL_OF_TESTS = {
     RawQuery._execute_query.__code__,  # type: ignore[attr-defined]  # not in the stubs
