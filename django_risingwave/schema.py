@@ -110,10 +110,14 @@ class DatabaseSchemaEditor(TableCopyEditor):
 
     def delete_model(self, model: type[Model]) -> None:
         """Drop a table, unless an interrupted migration has dropped it already."""
-        with self.connection.cursor() as cursor:
-            existing = self.collect_sql or self.connection.introspection.get_relation_kinds(cursor)
-        if existing is True or model._meta.db_table in existing:
+        table = model._meta.db_table
+        # A name with quotes, such as '"Orders"', isn't the one in the catalog.
+        if self.collect_sql or '"' in table or self._exists(table):
             super().delete_model(model)
+
+    def _exists(self, relation: str) -> bool:
+        with self.connection.cursor() as cursor:
+            return relation in self.connection.introspection.get_relation_kinds(cursor)
 
     # Columns -------------------------------------------------------------------------------------------
 

@@ -64,6 +64,16 @@ def test_a_table_that_an_interrupted_migration_has_created_is_kept(
     assert sum(sql.startswith("CREATE TABLE") for sql in double.statements) == 1
 
 
+def test_a_table_whose_name_is_quoted_already_is_dropped(standin: DatabaseWrapper) -> None:
+    options = {**VENDOR, "db_table": '"Lines"'}
+    table = Table(standin)
+    undo = table.apply(
+        operations.CreateModel("Line", [("id", models.IntegerField(primary_key=True))], options)
+    )
+    undo()
+    assert table.columns("Lines") == {}
+
+
 def test_a_table_with_other_columns_is_refused(thing: Table) -> None:
     fields = [*THING.fields.items(), ("note", models.TextField(null=True))]
     thing.state = ProjectState()
