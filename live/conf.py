@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from ipaddress import ip_network
 from typing import Any, ClassVar, Generic, Self, TypeVar, overload
 
 from django.conf import settings
@@ -92,6 +93,22 @@ class Sources(Setting[Sequence[str]]):
         )
 
 
+class Networks(Setting[Sequence[str]]):
+    """Networks of IP addresses."""
+
+    allowed = "a list of IP addresses or networks"
+
+    def is_valid(self, value: Any) -> bool:
+        return isinstance(value, list | tuple) and all(_is_network(network) for network in value)
+
+
+def _is_network(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(ip_network(value))
+    except ValueError:
+        return False
+
+
 class LiveSettings:
     """The settings of `live`, by their names without the prefix. docs/settings.md lists them."""
 
@@ -101,6 +118,10 @@ class LiveSettings:
     OPEN = Flag(False, "a boolean")
     #: Sites that may show a widget in an iframe. By default only this site may.
     FRAME_ANCESTORS = Sources(["'self'"], "a list of sources")
+    #: Proxies whose X-Forwarded-For says from which address a request comes.
+    TRUSTED_PROXIES = Networks([], "a list of networks")
+    #: Addresses that may ask for /livez, /readyz and /metrics.
+    OPERATORS = Networks(["127.0.0.0/8", "::1"], "a list of networks")
     #: How long a process remembers whether a session is logged in, instead of asking the database again.
     LOGIN_CACHE_SECONDS = Seconds(5)
     #: Time between two checks that a subscriber is still logged in. They catch logouts that send no signal.

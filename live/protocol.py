@@ -54,6 +54,8 @@ class CloseCode(IntEnum):
     TOO_MANY_SUBSCRIBERS = 4503
     #: RESTART, from an ASGI server that may not send 1012.
     ASGI_RESTART = 4512
+    #: The database of users and sessions can't be asked whether this client may subscribe.
+    USERS_UNAVAILABLE = 4513
 
     @property
     def may_reconnect(self) -> bool:

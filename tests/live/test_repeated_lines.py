@@ -1,0 +1,33 @@
+import logging
+import time
+
+import pytest
+
+from live.conf import OUTAGE_LOG_SECONDS
+from live.repeated_lines import RepeatedLines
+
+logger = logging.getLogger("tests.repeated_lines")
+
+
+@pytest.fixture
+def now(monkeypatch):
+    """The monotonic clock, which the test turns."""
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    return clock
+
+
+def test_a_kind_of_line_is_logged_once_a_minute_with_the_number_of_those_left_out(caplog, now):
+    lines = RepeatedLines(logger, logging.WARNING)
+    for _ in range(3):
+        lines.log("origin", "origin: refused")
+    lines.log("host", "host: refused")
+    now[0] += OUTAGE_LOG_SECONDS
+    lines.log("origin", "origin: refused")
+    lines.log("host", "host: refused")
+    assert caplog.messages == [
+        "origin: refused",
+        "host: refused",
+        "origin: refused (2 more of this kind since the last line)",
+        "host: refused",
+    ]
