@@ -24,6 +24,7 @@ from live.rankings import RANKINGS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from live.faults import Fault
     from live.rankings import Ranking
     from live.snapshots import Snapshot
 
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class NoDataError(Exception):
-    """A ranking has not been read yet and can't be read now."""
+    """No ranking that was asked for has been read yet, and the database can't be read now."""
 
 
 class TooManySubscribersError(Exception):
@@ -44,10 +45,14 @@ class ShuttingDownError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Ping:
-    """Sent every PING_SECONDS: the time, and when each ranking was last read successfully."""
+    """The time, when each ranking was last read, and what is wrong with those that can't be.
+
+    Sent every PING_SECONDS, and at once when a fault begins or ends.
+    """
 
     now: datetime
     checked_at: dict[str, datetime]
+    faults: dict[str, Fault]
     rendered: dict[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -65,9 +70,11 @@ class Hub:
     """The newest snapshot of each ranking, and each ranking's subscribers."""
 
     def __init__(self) -> None:
-        #: Both by slug; `checked_at` is the time of the last successful read.
+        #: All by slug; `checked_at` is the time of the last successful read.
         self.snapshots: dict[str, Snapshot] = {}
         self.checked_at: dict[str, datetime] = {}
+        #: What is wrong with rankings that can't be read while others can.
+        self.faults: dict[str, Fault] = {}
         #: The slugs that each subscriber watches.
         self._subscribers: dict[Subscriber, frozenset[str]] = {}
         #: The subscribers by slug. Dictionaries keep the order, so that nobody is always served last.
@@ -90,19 +97,22 @@ class Hub:
 
         Where the database announces changes, the snapshots are up to date and nothing is read. Otherwise all
         requests that wait share one read. While the database is lost, the last snapshots are returned without
-        a wait. Raises NoDataError if there is none.
+        a wait. Rankings that have never been read are left out. Raises NoDataError if these are all, and
+        none has a fault, which would be the reason.
         """
         self._keep_feed_running()
         if not (self._is_failing or all(self._is_fresh(ranking.slug) for ranking in rankings)):
             await self._wait_for_read()
-        try:
-            return [self.snapshots[ranking.slug] for ranking in rankings]
-        except KeyError as error:
-            raise NoDataError(error.args[0]) from None
+        slugs = [ranking.slug for ranking in rankings]
+        snapshots = [self.snapshots[slug] for slug in slugs if slug in self.snapshots]
+        if not snapshots and not any(slug in self.faults for slug in slugs):
+            raise NoDataError
+        return snapshots
 
-    def oldest_check(self, rankings: Sequence[Ranking]) -> datetime:
-        """Return when the least recently read of these rankings was read. Raises KeyError if one wasn't."""
-        return min(self.checked_at[ranking.slug] for ranking in rankings)
+    def oldest_check(self, rankings: Sequence[Ranking]) -> datetime | None:
+        """Return when the least recently read of these rankings was read, None if none was."""
+        slugs = (ranking.slug for ranking in rankings)
+        return min((self.checked_at[slug] for slug in slugs if slug in self.checked_at), default=None)
 
     def subscribe(self, subscriber: Subscriber, rankings: Sequence[Ranking]) -> None:
         """Deliver each new snapshot of these rankings, and each ping, to `subscriber` until it unsubscribes.
@@ -134,7 +144,7 @@ class Hub:
 
     def ping(self) -> Ping:
         """Return a ping with the current time and state."""
-        return Ping(datetime.now(UTC), dict(self.checked_at))
+        return Ping(datetime.now(UTC), dict(self.checked_at), dict(self.faults))
 
     def _is_fresh(self, slug: str) -> bool:
         if self._feed is not None and slug in self._feed.up_to_date and slug in self.snapshots:

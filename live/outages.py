@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
+from live import metrics
 from live.conf import FIRST_RETRY_SECONDS, OUTAGE_LOG_SECONDS
 from live.retries import retry_delays
 
@@ -15,9 +18,20 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_lock = threading.Lock()
+# The outages of this process that are on.
+_current: WeakSet[Outage] = WeakSet()
+
+
+def current() -> list[Outage]:
+    """Return this process's outages that are on, the oldest first. May be called from any thread."""
+    with _lock:
+        began = [(outage.began_at, outage) for outage in _current if outage.began_at]
+    return [outage for _, outage in sorted(began, key=lambda pair: pair[0])]
+
 
 class Outage:
-    """The outages of one thing, each from the first failure to the first success.
+    """The outages of one thing, each from the first failure to the first success. Any thread may report.
 
     `verb` completes the sentence "name: can't …". An outage has a log line when it begins, one when it ends,
     and at most one per OUTAGE_LOG_SECONDS between.
@@ -26,33 +40,59 @@ class Outage:
     def __init__(self, name: str, verb: str, longest_delay: float) -> None:
         self.name, self.verb, self.longest_delay = name, verb, longest_delay
         #: None while there is no outage.
-        self._began_at: datetime | None = None
+        self.began_at: datetime | None = None
+        #: Failed attempts since then.
+        self.failures = 0
         self._logged_at = 0.0
+        self._logged_failures = 0
         self._delays: Iterator[float] = iter(())
 
     @property
     def is_on(self) -> bool:
         """Whether the last attempt failed."""
-        return self._began_at is not None
+        return self.began_at is not None
 
     def fail(self, error: Exception) -> float:
         """Report a failed attempt; return the seconds to wait before the next."""
         reason = " ".join(str(error).split()) or type(error).__name__
-        if self._began_at is None:
-            self._began_at = datetime.now(UTC)
-            self._delays = retry_delays(FIRST_RETRY_SECONDS, self.longest_delay)
-            self._log(f"can't {self.verb} ({reason}); retrying at least every {self.longest_delay:g} s")
-        elif time.monotonic() - self._logged_at >= OUTAGE_LOG_SECONDS:
-            self._log(f"can't {self.verb} since {self._began_at:%H:%M:%S} UTC ({reason}); still retrying")
-        return next(self._delays)
+        now, text = time.monotonic(), ""
+        with _lock:
+            self.failures += 1
+            if self.began_at is None:
+                self.began_at = datetime.now(UTC)
+                _current.add(self)
+                self._delays = retry_delays(FIRST_RETRY_SECONDS, self.longest_delay)
+                metrics.OUTAGES.labels(self.name).inc()
+                text = f"can't {self.verb} ({reason}); retrying at least every {self.longest_delay:g} s"
+            elif now - self._logged_at >= OUTAGE_LOG_SECONDS:
+                count = self.failures - self._logged_failures
+                text = (
+                    f"can't {self.verb} since {self.began_at:%H:%M:%S} UTC ({reason}); still retrying,"
+                    f" {count:,} failed since the last line"
+                )
+            if text:
+                self._logged_at, self._logged_failures = now, self.failures
+            delay = next(self._delays)
+        if text:
+            logger.warning("%s: %s", self.name, text)
+        return delay
 
     def succeed(self) -> None:
         """Report a successful attempt."""
-        if self._began_at is not None:
-            seconds = (datetime.now(UTC) - self._began_at).total_seconds()
-            self._began_at = None
-            logger.info("%s: can %s again after %.1f s", self.name, self.verb, seconds)
-
-    def _log(self, text: str) -> None:
-        self._logged_at = time.monotonic()
-        logger.warning("%s: %s", self.name, text)
+        if self.began_at is None:
+            return
+        with _lock:
+            began_at, failures = self.began_at, self.failures
+            if began_at is None:
+                return
+            self.began_at, self.failures, self._logged_failures = None, 0, 0
+            _current.discard(self)
+        seconds = (datetime.now(UTC) - began_at).total_seconds()
+        logger.info(
+            "%s: can %s again after %.1f s and %s failed attempt%s",
+            self.name,
+            self.verb,
+            seconds,
+            f"{failures:,}",
+            "" if failures == 1 else "s",
+        )

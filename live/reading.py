@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from django.core.handlers.asgi import ASGIRequest
 
 from live import hub
+from live.snapshots import combined_etag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,19 +19,39 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
+    from live.faults import Fault
     from live.rankings import Ranking
     from live.snapshots import Snapshot
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The newest snapshots of some rankings."""
+    """What this process knows of some rankings."""
 
+    rankings: Sequence[Ranking]
+    #: The newest snapshots of those that have been read, in the order of the rankings.
     snapshots: list[Snapshot]
-    #: When the least recently read one of them was read.
-    checked_at: datetime
+    #: What is wrong with those of the rankings that can't be read, by slug.
+    faults: dict[str, Fault]
+    #: When the least recently read one of them was read; None if none was.
+    checked_at: datetime | None
     #: Whether that was more than STALE_SECONDS ago.
     stale: bool
+    #: The state of all rankings, as subscribers get it.
+    ping: hub.Ping
+
+    @property
+    def etag(self) -> str:
+        """A hash of the rows and of what is wrong: processes that know the same have the same etag."""
+        return combined_etag(self.snapshots, self.faults)
+
+    @property
+    def cards(self) -> list[tuple[Ranking, Snapshot | None, Fault | None]]:
+        """Each ranking with its snapshot and its fault."""
+        snapshots = {snapshot.ranking.slug: snapshot for snapshot in self.snapshots}
+        return [
+            (ranking, snapshots.get(ranking.slug), self.faults.get(ranking.slug)) for ranking in self.rankings
+        ]
 
 
 async def read(request: HttpRequest, rankings: Sequence[Ranking]) -> Reading:
@@ -50,7 +71,16 @@ async def _read(rankings: Sequence[Ranking]) -> Reading:
     the_hub = hub.get_hub()
     snapshots = await the_hub.current(rankings)
     checked_at = the_hub.oldest_check(rankings)
-    return Reading(snapshots, checked_at, hub.is_stale(checked_at))
+    ping = the_hub.ping()
+    slugs = [ranking.slug for ranking in rankings]
+    return Reading(
+        rankings=rankings,
+        snapshots=snapshots,
+        faults={slug: ping.faults[slug] for slug in slugs if slug in ping.faults},
+        checked_at=checked_at,
+        stale=checked_at is not None and hub.is_stale(checked_at),
+        ping=ping,
+    )
 
 
 _lock = Lock()

@@ -18,6 +18,7 @@ from live.protocol import VERSION, CloseCode, MessageType
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from live.faults import Fault
     from live.hub import Ping
     from live.rankings import Ranking
     from live.snapshots import Snapshot
@@ -62,6 +63,33 @@ def once(render: Callable[[Message], str]) -> Callable[[Message], str]:
     return text
 
 
+def known_payload(ranking: Ranking, snapshot: Snapshot | None, fault: Fault | None) -> dict[str, Any]:
+    """Return what is known of a ranking, as programs get it over HTTP."""
+    if snapshot is not None:
+        known = payload(snapshot)
+    else:
+        known = {
+            "ranking": ranking.slug,
+            "title": ranking.heading,
+            "measure": ranking.measure,
+            "source": None,
+            "changed_at": None,
+            "etag": None,
+            "rows": [],
+            "totals": None,
+        }
+    return known | {"fault": fault and _fault_payload(fault)}
+
+
+def _fault_payload(fault: Fault) -> dict[str, str]:
+    return {"reason": fault.reason, "since": isoformat(fault.since)}
+
+
+def placeholder(ranking: Ranking, fault: Fault | None) -> str:
+    """Return the card of a ranking that has never been read."""
+    return render_to_string("live/unread_card.html", {"ranking": ranking, "fault": fault})
+
+
 @once
 def card(snapshot: Snapshot) -> str:
     """Return a ranking's card, for the answer to a poll."""
@@ -88,12 +116,21 @@ def update_message(snapshot: Snapshot) -> str:
 
 @once
 def ping_message(ping: Ping) -> str:
-    """Return the message with the time, and the time of the last read of each ranking."""
-    return _message(
-        MessageType.PING,
-        now=isoformat(ping.now),
-        checked_at={slug: isoformat(moment) for slug, moment in ping.checked_at.items()},
-    )
+    """Return the message with the time, the time of the last read of each ranking, and what is wrong."""
+    return _message(MessageType.PING, **_ping_payload(ping))
+
+
+def ping_header(ping: Ping) -> str:
+    """Return a ping as the value of the header Live-Ping: the JSON of the message without its type."""
+    return json.dumps(_ping_payload(ping), separators=(",", ":"))
+
+
+def _ping_payload(ping: Ping) -> dict[str, Any]:
+    return {
+        "now": isoformat(ping.now),
+        "checked_at": {slug: isoformat(moment) for slug, moment in ping.checked_at.items()},
+        "faults": {slug: _fault_payload(fault) for slug, fault in ping.faults.items()},
+    }
 
 
 def hello_message(rankings: Sequence[Ranking]) -> str:

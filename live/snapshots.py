@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from django.core.serializers.json import DjangoJSONEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from live.faults import Fault
     from live.rankings import Ranking
 
     #: Pairs of (key, value), in a ranking's order.
@@ -90,6 +91,8 @@ class Snapshot:
         return f"{text} ({share:.0%})".replace("%", " %")
 
 
-def combined_etag(snapshots: Sequence[Snapshot]) -> str:
-    """Return one etag for several snapshots together."""
-    return hashlib.sha256("".join(s.etag for s in snapshots).encode()).hexdigest()[:16]
+def combined_etag(snapshots: Sequence[Snapshot], faults: Mapping[str, Fault]) -> str:
+    """Return one etag for several snapshots together, and for what is wrong with rankings, by slug."""
+    reasons = sorted((slug, fault.reason) for slug, fault in faults.items())
+    text = "".join(snapshot.etag for snapshot in snapshots) + (repr(reasons) if reasons else "")
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

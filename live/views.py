@@ -20,12 +20,14 @@ from live.formats import isoformat
 from live.rankings import RANKINGS, Ranking, select
 from live.reading import Reading, read
 from live.refusals import json_refusal, page_refusal, refuse_with, widget_refusal
-from live.snapshots import combined_etag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from django.http import HttpRequest, HttpResponseBase
+
+    from live.faults import Fault
+    from live.snapshots import Snapshot
 
 
 @require_safe
@@ -53,13 +55,13 @@ async def cards(request: HttpRequest) -> HttpResponseBase:
     """Answer a page's poll: with the cards, or 304 if the page's HX-PTag says that it has them."""
     parameters.check_known(request.GET, ("rankings",))
     reading = await read(request, parameters.rankings(request.GET))
-    tag = combined_etag(reading.snapshots)
     response: HttpResponse
-    if HtmxDetails(request).ptag == tag:
+    if HtmxDetails(request).ptag == reading.etag:
         response = HttpResponseNotModified()
     else:
-        response = HttpResponse("".join(rendering.card(snapshot) for snapshot in reading.snapshots))
-    response.headers["HX-PTag"] = tag
+        response = HttpResponse("".join(_card(*known) for known in reading.cards))
+    response.headers["HX-PTag"] = reading.etag
+    response.headers["Live-Ping"] = rendering.ping_header(reading.ping)
     return _with_checked_at(response, reading)
 
 
@@ -69,9 +71,7 @@ async def api_rankings(request: HttpRequest) -> HttpResponseBase:
     """Answer with all rankings, or those of `?rankings=`, as JSON."""
     parameters.check_known(request.GET, ("rankings",))
     reading = await read(request, parameters.rankings(request.GET))
-    return _json(
-        request, reading, {"rankings": [rendering.payload(snapshot) for snapshot in reading.snapshots]}
-    )
+    return _json(request, reading, {"rankings": [rendering.known_payload(*known) for known in reading.cards]})
 
 
 @require_safe
@@ -80,7 +80,7 @@ async def api_ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Answer with one ranking as JSON."""
     parameters.check_known(request.GET, ())
     reading = await read(request, select([slug]))
-    return _json(request, reading, rendering.payload(reading.snapshots[0]))
+    return _json(request, reading, rendering.known_payload(*reading.cards[0]))
 
 
 @require_safe
@@ -103,18 +103,22 @@ async def healthz(_request: HttpRequest) -> HttpResponseBase:
 async def _page_context(request: HttpRequest, rankings: Sequence[Ranking]) -> dict[str, Any]:
     """Return what the templates of a page with these rankings need. Raises NoDataError."""
     reading = await read(request, rankings)
-    updates = pages.updates(rankings, ptag=combined_etag(reading.snapshots), checked_at=reading.checked_at)
+    updates = pages.updates(rankings, ptag=reading.etag, checked_at=reading.checked_at)
     return updates | {
-        "snapshots": reading.snapshots,
-        "source": reading.snapshots[0].source,
+        "cards": reading.cards,
+        "source": reading.snapshots[0].source if reading.snapshots else "",
         "stale": reading.stale,
         "retry_after": RETRY_AFTER_SECONDS,
     }
 
 
+def _card(ranking: Ranking, snapshot: Snapshot | None, fault: Fault | None) -> str:
+    return rendering.placeholder(ranking, fault) if snapshot is None else rendering.card(snapshot)
+
+
 def _json(request: HttpRequest, reading: Reading, body: dict[str, Any]) -> HttpResponseBase:
     """Answer with the body, or 304 if the request's If-None-Match has its etag."""
-    etag = f'"{combined_etag(reading.snapshots)}"'
+    etag = f'"{reading.etag}"'
     response = JsonResponse(body, headers={"ETag": etag})
     answer = get_conditional_response(request, etag=etag, response=response) or response
     return _with_checked_at(answer, reading)
@@ -122,7 +126,8 @@ def _json(request: HttpRequest, reading: Reading, body: dict[str, Any]) -> HttpR
 
 def _with_checked_at(response: HttpResponseBase, reading: Reading) -> HttpResponseBase:
     """Add the time of the last read. A 304 has it too: the same rows may have been read again."""
-    response.headers["Checked-At"] = isoformat(reading.checked_at)
+    if reading.checked_at is not None:
+        response.headers["Checked-At"] = isoformat(reading.checked_at)
     return _revalidated(response)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 from django.db import connections
@@ -12,9 +14,13 @@ from django.template.loader import render_to_string
 
 from django_risingwave.streaming.changes import ChangeListener
 from live import hub, rendering
+from live.faults import Fault
+from live.formats import isoformat
+from live.reading import _read
 from live.snapshots import Snapshot
 from tests.conftest import BOTH
 from tests.live.hubs import ITEMS, STATES, Recorder, in_thread, wait_until
+from tests.live.schemas import faults
 
 pytestmark = BOTH
 
@@ -24,6 +30,44 @@ async def test_a_request_gets_what_is_in_the_database_now(the_hub, insert):
     [snapshot] = await the_hub.current([STATES])
     assert snapshot.values == (("Ohio", 6.0),)
     assert snapshot.source.startswith(("PostgreSQL", "RisingWave"))
+
+
+@pytest.fixture
+async def blind_hub(monkeypatch) -> hub.Hub:
+    """A hub that reads nothing."""
+    monkeypatch.setattr(hub.Hub, "_keep_feed_running", lambda self: None)
+    blind_hub = hub.get_hub()
+    blind_hub._is_failing = True
+    return blind_hub
+
+
+async def test_the_fault_of_a_ranking_is_told_and_the_others_are_shown(blind_hub):
+    now = datetime.now(UTC)
+    blind_hub.snapshots[STATES.slug] = Snapshot(STATES, (("Ohio", 1.0),), now, source="RisingWave")
+    blind_hub.checked_at[STATES.slug] = now
+    blind_hub.faults[ITEMS.slug] = Fault("its view doesn't exist", now)
+    assert await blind_hub.current([ITEMS]) == []
+    assert [snapshot.ranking for snapshot in await blind_hub.current([ITEMS, STATES])] == [STATES]
+    reading = await _read([ITEMS, STATES])
+    assert (reading.checked_at, reading.stale) == (now, False)
+    assert [(ranking, fault is None) for ranking, _, fault in reading.cards] == [
+        (ITEMS, False),
+        (STATES, True),
+    ]
+    answer = rendering.known_payload(*reading.cards[0])
+    assert faults("api-ranking", answer) == []
+    assert answer["fault"] == {"reason": "its view doesn't exist", "since": isoformat(now)}
+    ping = json.loads(rendering.ping_message(blind_hub.ping()))
+    assert faults("ping", ping) == []
+    assert ping["faults"] == {ITEMS.slug: answer["fault"]}
+    card = rendering.placeholder(ITEMS, reading.faults[ITEMS.slug])
+    assert "its view doesn&#x27;t exist" in card
+
+
+async def test_there_is_no_data_while_nothing_has_been_read(blind_hub):
+    with pytest.raises(hub.NoDataError):
+        await blind_hub.current([STATES])
+    assert blind_hub.oldest_check([STATES]) is None
 
 
 async def test_concurrent_requests_share_one_read(the_hub, insert, reads):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import pytest
+from prometheus_client import REGISTRY
 
 from live import outages
 from live.conf import FIRST_RETRY_SECONDS
@@ -31,7 +33,9 @@ def test_an_outage_has_one_line_at_its_begin_and_one_at_its_end(caplog):
     assert caplog.messages == ["rankings: can't be read (connection refused); retrying at least every 2 s"]
     outage.succeed()
     outage.succeed()
-    assert re.fullmatch(r"rankings: can be read again after \d\.\d s", caplog.messages[-1])
+    assert re.fullmatch(
+        r"rankings: can be read again after \d\.\d s and 3 failed attempts", caplog.messages[-1]
+    )
     assert len(caplog.messages) == 2
 
 
@@ -41,8 +45,55 @@ def test_an_outage_that_goes_on_is_logged_again(caplog, monkeypatch):
     outage.fail(OSError())
     outage.fail(OSError())
     assert re.fullmatch(
-        r"rankings: can't be read since \d\d:\d\d:\d\d UTC \(OSError\); still retrying", caplog.messages[-1]
+        r"rankings: can't be read since \d\d:\d\d:\d\d UTC \(OSError\); still retrying,"
+        r" 1 failed since the last line",
+        caplog.messages[-1],
     )
+
+
+def test_the_line_in_between_counts_the_attempts_that_have_none(caplog, monkeypatch):
+    outage = Outage("rankings", "be read", 2.0)
+    for _ in range(5):
+        outage.fail(OSError())
+    monkeypatch.setattr(outages, "OUTAGE_LOG_SECONDS", 0.0)
+    outage.fail(OSError())
+    assert len(caplog.messages) == 2
+    assert caplog.messages[-1].endswith("5 failed since the last line")
+
+
+def test_the_outages_that_are_on_are_known_the_oldest_first():
+    before = outages.current()
+    one, other = Outage("one", "be read", 2.0), Outage("other", "be read", 2.0)
+    for outage in (one, other, one):
+        outage.fail(OSError())
+    assert [outage for outage in outages.current() if outage not in before] == [one, other]
+    assert (one.failures, other.failures) == (2, 1)
+    assert one.began_at is not None
+    one.succeed()
+    assert one not in outages.current()
+    assert one.failures == 0
+    other.succeed()
+
+
+def test_the_begin_of_each_outage_is_counted():
+    def count() -> float:
+        return REGISTRY.get_sample_value("live_outages_total", {"subject": "counted"}) or 0
+
+    before, outage = count(), Outage("counted", "be read", 2.0)
+    for _ in range(2):
+        outage.fail(OSError())
+        outage.fail(OSError())
+        outage.succeed()
+    assert count() == before + 2
+
+
+def test_failures_that_threads_report_at_once_are_all_counted(caplog):
+    outage = Outage("rankings", "be read", 2.0)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(outage.fail, [OSError()] * 800))
+    assert outage.failures == 800
+    assert len(caplog.messages) == 1
+    outage.succeed()
 
 
 def test_each_outage_begins_with_the_first_delay():

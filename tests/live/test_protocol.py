@@ -321,6 +321,8 @@ def test_no_schema_accepts_a_malformed_message(server, blind_server, orders):
         ("etag", "5f0c"),
         ("slug", "top items"),
         ("slug", ""),
+        ("fault", {"reason": "", "since": "2026-11-23T15:04:05.678Z"}),
+        ("fault", {"reason": "is gone", "since": None}),
         ("row", {"rank": 0, "key": "Ohio", "name": "Ohio", "value": 1, "display": "$1"}),
     ],
 )

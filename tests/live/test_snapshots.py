@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from live import rendering
+from live.faults import Fault
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot, Totals, combined_etag
 from tests.live.schemas import faults
@@ -59,15 +60,23 @@ def test_the_card_shows_the_extent_if_it_is_known():
 
 @pytest.mark.parametrize(("totals", "written"), [(None, None), (Totals(51, None), {"keys": 51, "sum": None})])
 def test_programs_get_the_totals(totals, written):
-    payload = rendering.payload(snapshot(("Ohio", 2.0), totals=totals))
+    payload = rendering.known_payload(RANKING, snapshot(("Ohio", 2.0), totals=totals), None)
     assert payload["totals"] == written
     assert faults("api-ranking", payload) == []
 
 
 def test_a_combined_etag_changes_with_each_of_its_snapshots():
     one, other = snapshot(("Ohio", 2.0)), snapshot(("Utah", 2.0))
-    assert combined_etag([one, other]) != combined_etag([one, one])
-    assert combined_etag([one, other]) == combined_etag([snapshot(("Ohio", 2.0)), other])
+    assert combined_etag([one, other], {}) != combined_etag([one, one], {})
+    assert combined_etag([one, other], {}) == combined_etag([snapshot(("Ohio", 2.0)), other], {})
+
+
+def test_a_combined_etag_changes_with_each_fault_but_not_with_its_time():
+    def etag(**reasons: str) -> str:
+        return combined_etag([], {slug: Fault(reason, datetime.now(UTC)) for slug, reason in reasons.items()})
+
+    assert etag(one="is slow", other="is gone") == etag(other="is gone", one="is slow")
+    assert len({etag(), etag(one="is slow"), etag(one="is gone"), etag(other="is gone")}) == 4
 
 
 def test_rows_have_a_rank_a_name_a_formatted_value_and_a_share_of_the_largest():

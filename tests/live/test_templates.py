@@ -50,7 +50,7 @@ def context() -> dict[str, Any]:
     now = datetime.now(UTC)
     snapshot = Snapshot(ranking, (("Ohio", 6.0),), changed_at=now, source="PostgreSQL")
     return pages.updates([ranking]) | {
-        "snapshots": [snapshot],
+        "cards": [(ranking, snapshot, None)],
         "snippets": [(ranking, "https://example.com/embed/states-by-turnover/")],
         "user": AnonymousUser(),
         "login_page": "/login/",

@@ -13,6 +13,7 @@ import pytest
 
 from live.rankings import RANKINGS
 from tests.conftest import BOTH
+from tests.live.schemas import faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,6 +140,8 @@ def test_a_poll_gets_the_cards_and_then_304_until_something_changes(server, orde
     again = get(server, path, HX_Request="true", HX_PTag=tag)
     assert (again.status, again.body) == (304, "")
     assert again.headers["HX-PTag"] == tag
+    for answer in (first, again):
+        assert faults("ping", {"type": "ping", **json.loads(answer.headers["Live-Ping"])}) == []
     assert again.headers["Checked-At"]
     orders((1, 2, 3.0, "Utah"))
     again = get_until(lambda answer: answer.status == 200, server, path, HX_Request="true", HX_PTag=tag)
