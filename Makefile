@@ -6,7 +6,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test matrix conformance live lint lock lock-peers bench bench-peers clean
+.PHONY: help demo test faults matrix conformance live lint lock lock-peers bench bench-peers clean
 
 help:
 	@echo "make demo          run the dashboard at http://127.0.0.1:8000 with generated orders, until Ctrl-C"
@@ -15,6 +15,7 @@ help:
 	@echo "  RISINGWAVE_URL=postgres://root@host:4566/dev DATABASE_URL=postgres://..."
 	@echo "                   use a RisingWave and a PostgreSQL of yours; see docs/settings.md for more variables"
 	@echo "make test          run all tests"
+	@echo "make faults        kill, freeze and fill what the dashboard depends on, and write docs/reliability.md"
 	@echo "make matrix        run the backend's tests on each supported Python, Django and driver"
 	@echo "make conformance   run Django's own tests on the backend, or those of some apps: APP=\"basic lookup\""
 	@echo "make live RISINGWAVE_URL=postgres://root@127.0.0.1:4566/dev"
@@ -34,6 +35,9 @@ demo: $(VENV)/demo
 # whole files, so that what a file's tests share is set up once, in the order of tests/conftest.py.
 test: $(VENV)/dev
 	@exec $(VENV)/bin/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+faults: $(VENV)/dev
+	@exec $(VENV)/bin/python -m tests.faults $(ARGS)
 
 # uv downloads a Python that it doesn't find on the PATH, where pyenv doesn't put its own.
 matrix: $(VENV)/dev
@@ -101,7 +105,7 @@ lock-peers: $(VENV)/dev
 	done
 
 clean:
-	rm -rf $(VENV) .tox .demo .conformance .live .peers staticfiles .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
+	rm -rf $(VENV) .tox .demo .conformance .faults .live .peers staticfiles .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The files $(VENV)/demo and $(VENV)/dev mark when requirements/demo.txt and dev.txt were installed.

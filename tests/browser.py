@@ -20,9 +20,9 @@ STATES_CARD = "#ranking-states-by-turnover"
 TIMEOUT_MS = processes.DEADLINE_SECONDS * 1000
 
 
-# Ends with the module: Playwright's event loop keeps asynchronous tests from running in this thread.
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
+@contextmanager
+def launched(chromium: str) -> Iterator[Browser]:
+    """Run the Chromium at this path until the block ends."""
     # Not imported by tests without a browser.
     from playwright.sync_api import expect, sync_playwright
 
@@ -42,6 +42,13 @@ def browser(chromium: str) -> Iterator[Browser]:
         yield running
         running.close()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+# Ends with the module: Playwright's event loop keeps asynchronous tests from running in this thread.
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with launched(chromium) as running:
+        yield running
 
 
 @pytest.fixture

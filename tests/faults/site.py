@@ -1,0 +1,129 @@
+"""The site's processes, on the databases of a lab."""
+
+from __future__ import annotations
+
+import secrets
+import urllib.error
+import urllib.request
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+
+from tests import processes
+from tests.faults.environment import ENVIRONMENT
+from tests.faults.logs import LogCount
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from email.message import Message
+
+    from tests.faults.lab import Database, Lab
+    from tests.processes import Server
+
+PASSWORD = "correct horse"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response over HTTP."""
+
+    status: int
+    headers: Message
+    body: str
+
+
+class Site:
+    """Processes of the dashboard, all alike; each can be ended and started again, at its port."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        users: Database,
+        rankings: Database,
+        *,
+        count: int = 2,
+        environment: Mapping[str, str] | None = None,
+        **settings: object,
+    ) -> None:
+        """Start `count` processes; `settings` are Django's, and their values must be JSON's."""
+        self.users, self.rankings = users, rankings
+        self.environment = (
+            ENVIRONMENT
+            | {
+                "DATABASE_URL": users.url,
+                "RISINGWAVE_URL": rankings.url,
+                "STATIC_ROOT": str(lab.templates.static),
+            }
+            | (processes.changed(**settings) if settings else {})
+            | dict(environment or {})
+        )
+        self.lab, self.stack = lab, lab.stack.enter_context(ExitStack())
+        self.servers: list[Server] = []
+        for which in range(count):
+            self.servers.append(self.start(which))
+
+    def start(self, which: int, port: int | None = None, **environment: str) -> Server:
+        """Start a process, and return it once it answers."""
+        log = self.lab.folder / f"web{which}.log"
+        return self.stack.enter_context(processes.daphne(self.environment | environment, log, port))
+
+    def restart(self, which: int, how: str = "terminate") -> None:
+        """End a process with the method `how` of Popen, "kill" or "terminate", and start it at its port."""
+        process = self.servers[which].process
+        getattr(process, how)()
+        process.wait(processes.DEADLINE_SECONDS)
+        self.servers[which] = self.start(which, int(self.servers[which].host.rpartition(":")[2]))
+
+    def add_user(self, name: str) -> str:
+        """Insert a user with PASSWORD, and a session of his; return the session's cookie."""
+        password = make_password(PASSWORD)
+        key = self.users.query(
+            "INSERT INTO auth_user (username, password, is_active, is_staff, is_superuser, first_name, "
+            "last_name, email, date_joined) VALUES (%s, %s, true, true, true, '', '', '', now()) "
+            "RETURNING id",
+            name,
+            password,
+        )
+        user = User(pk=key, password=password)
+        session = secrets.token_hex(16)
+        data = {
+            SESSION_KEY: str(key),
+            BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend",
+            HASH_SESSION_KEY: user.get_session_auth_hash(),
+        }
+        self.users.query(
+            "INSERT INTO django_session VALUES (%s, %s, %s)",
+            session,
+            SessionStore().encode(data),
+            datetime.now(UTC) + timedelta(days=1),
+        )
+        return f"sessionid={session}"
+
+    def get(self, path: str, which: int = 0, timeout: float = 30, **headers: str) -> Answer:
+        """Request a page of one process, without following redirects. Raises OSError without an answer."""
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(f"{self.servers[which].url}{path}", headers=names)
+        try:
+            with OPENER.open(request, timeout=timeout) as response:
+                return Answer(response.status, response.headers, response.read().decode())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.headers, error.read().decode())
+
+    def logs(self) -> LogCount:
+        """Count the lines that the processes have logged so far."""
+        return LogCount([server.log for server in self.servers])
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+OPENER = urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler({}))
