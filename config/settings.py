@@ -55,6 +55,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # The first, so that it answers before hosts are checked and plain HTTP is redirected.
+    "live.middleware.OperatorMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -144,15 +146,27 @@ CONTENT_SECURITY_POLICY = {
 LIVE_OPEN = env.bool("LIVE_OPEN", default=False)
 # The sites that may embed a widget, as sources of CSP's frame-ancestors.
 LIVE_FRAME_ANCESTORS = env.list("LIVE_FRAME_ANCESTORS", default=[SELF])
+# The networks of the proxies in front, and of those who may ask for /readyz and /metrics.
+LIVE_TRUSTED_PROXIES = env.list("LIVE_TRUSTED_PROXIES", default=[])
+LIVE_OPERATORS = env.list("LIVE_OPERATORS", default=["127.0.0.0/8", "::1"])
 
+FORMATTERS = {"line": "live.logs.LineFormatter", "json": "live.logs.JSONFormatter"}
+LOG_FORMAT = env.str("LOG_FORMAT", default="line")
+if LOG_FORMAT not in FORMATTERS:
+    raise ImproperlyConfigured(f"LOG_FORMAT must be one of {', '.join(FORMATTERS)}, not {LOG_FORMAT!r}.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {name: {"()": formatter} for name, formatter in FORMATTERS.items()},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         # At INFO, Daphne logs four lines at each start and no requests.
         "daphne": {"level": "WARNING"},
+        # uvicorn writes its lines itself, those of requests with the whole URL. "handlers" removes its own.
+        "uvicorn": {"handlers": [], "level": "WARNING", "propagate": True},
+        "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
     },
 }
+DEFAULT_EXCEPTION_REPORTER = "live.logs.Reporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "live.logs.ReportFilter"

@@ -13,6 +13,7 @@ from live.capacity import raise_open_files_limit
 from live.consumers import RankingsConsumer
 from live.hub import get_hub
 from live.loops import PerLoop
+from live.request_context import begin_socket
 from live.servers.base import TRANSPORT_KEY
 
 if TYPE_CHECKING:
@@ -48,8 +49,10 @@ class ServerMiddleware:
         if scope["type"] == "http":
             await server.handle_request(self.inner, scope, receive, send)
             return
-        if scope["type"] == "websocket" and TRANSPORT_KEY not in scope:
-            scope = {**scope, TRANSPORT_KEY: server.transport(send)}
+        if scope["type"] == "websocket":
+            begin_socket(scope)
+            if TRANSPORT_KEY not in scope:
+                scope = {**scope, TRANSPORT_KEY: server.transport(send)}
         await self.inner(scope, receive, send)
 
 

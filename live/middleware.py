@@ -1,0 +1,47 @@
+"""Django's middleware of `live`: request ids, and the answers to operators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+
+from live.request_context import HEADER, begin_request
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from django.http import HttpResponseBase
+    from django.http.request import HttpRequest
+
+
+class OperatorMiddleware:
+    """Gives each request an id, for its log lines and the header X-Request-ID of its answer.
+
+    Must be the first middleware, so that the lines and answers of the others have the id.
+    """
+
+    sync_capable = async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            # Makes Django await the answer. https://docs.djangoproject.com/en/5.2/topics/http/middleware/
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        """Answer the request."""
+        if self.is_async:
+            return self._answer(request)
+        request_id = begin_request(request)
+        return _with_id(self.get_response(request), request_id)
+
+    async def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        request_id = begin_request(request)
+        return _with_id(await self.get_response(request), request_id)  # type: ignore[misc]
+
+
+def _with_id(response: HttpResponseBase, request_id: str) -> HttpResponseBase:
+    response.headers.setdefault(HEADER, request_id)
+    return response
