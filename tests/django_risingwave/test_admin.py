@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.core.checks import registry
 from django.core.management import call_command
-from django.db import models
+from django.db import connections, models
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 from django.test.utils import isolate_apps
@@ -24,7 +24,7 @@ from tests.conftest import BOTH
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.test import Client
+    from django.test import Client, RequestFactory
 
 site = admin.AdminSite("read-only")
 
@@ -87,6 +87,33 @@ def test_rows_are_shown_to_users_with_the_permission_to_view_them(
     user.user_permissions.add(Permission.objects.get(codename="view_stateturnover"))
     assert client.get(LIST).status_code == 200
     assert client.get(f"{UTAH}change/").status_code == 200
+
+
+@BOTH
+@isolate_apps("django_risingwave")
+def test_a_read_only_list_ignores_an_order_by_json(rf: RequestFactory, admin_user: User) -> None:
+    class Item(RisingWaveModel):
+        id = models.IntegerField(primary_key=True)
+        attrs = models.JSONField()
+
+        class Meta(RisingWaveModel.Meta):
+            app_label = "django_risingwave"
+
+    class ItemAdmin(ReadOnlyAdmin):
+        list_display = ("id", "attrs")
+
+    with connections["risingwave"].schema_editor() as editor:
+        editor.create_model(Item)
+    try:
+        Item._default_manager.bulk_create([Item(id=2, attrs={"a": 1}), Item(id=1, attrs={"a": 2})])
+        item_admin = ItemAdmin(Item, admin.AdminSite())
+        request = rf.get("/", {"o": "1.0"})
+        request.user = admin_user
+        assert [item.id for item in item_admin.get_changelist_instance(request).result_list] == [1, 2]
+        assert item_admin.get_sortable_by(request) == ["id"]
+    finally:
+        with connections["risingwave"].schema_editor() as editor:
+            editor.delete_model(Item)
 
 
 # Permissions ---------------------------------------------------------------------------------------------
