@@ -62,13 +62,17 @@ def serve(
     log: Path,
     port: int | None = None,
     application: str = "config.asgi:application",
+    prefix: tuple[str, ...] = (),
 ) -> Iterator[Server]:
-    """Run a server for the duration of the block, which begins once the server answers."""
+    """Run a server for the duration of the block, which begins once the server answers.
+
+    `prefix` is a command that runs it, such as ("prlimit", "--nofile=300").
+    """
     port = port or free_port()
     arguments = [argument.format(port=port) for argument in command]
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", *arguments, application],
+            [*prefix, sys.executable, "-m", *arguments, application],
             cwd=ROOT,
             env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"} | environment,
             stdout=output,

@@ -37,7 +37,7 @@ class Client:
     def reset(self) -> None:
         self.buffer = b""
         self.upgraded = False
-        #: The close code; 1006 if the connection was lost without one.
+        #: The close code; 1006 if the connection was lost without one, the status of a refused handshake.
         self.closed: int | None = None
         self.frames = 0
         self.cards = 0
@@ -48,10 +48,17 @@ class Client:
 class Clients:
     """The clients of one server."""
 
-    def __init__(self, host: str, path: str, cookies: Callable[[int], str] = lambda _number: "") -> None:
+    def __init__(
+        self,
+        host: str,
+        path: str,
+        cookies: Callable[[int], str] = lambda _number: "",
+        sources: Callable[[int], str] | None = None,
+    ) -> None:
+        """`cookies` and `sources` return the cookies and the own address of the client of a number."""
         name, _, port = host.partition(":")
         self.address = name, int(port)
-        self.host, self.path, self.cookies = host, path, cookies
+        self.host, self.path, self.cookies, self.sources = host, path, cookies, sources
         self.poll = select.epoll()
         self.by_fd: dict[int, Client] = {}
         self.opened = 0
@@ -61,12 +68,18 @@ class Clients:
     def connect(self, client: Client | None = None, receive_buffer: int | None = None) -> Client:
         """Begin a handshake. Raises OSError if nothing listens on the address."""
         client = client or Client()
+        if client.socket is not None and client.socket.fileno() in self.by_fd:
+            # The server has sent a close frame, and hasn't closed the connection yet.
+            self._end(client, 1000)
         client.reset()
         sock = socket.socket()
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(2)
+        if self.sources is not None:
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_BIND_ADDRESS_NO_PORT, 1)
+            sock.bind((self.sources(self.opened), 0))
         try:
             sock.connect(self.address)
             headers = HEADERS.format(path=self.path, host=self.host, cookie=self.cookies(self.opened))
@@ -156,7 +169,9 @@ class Clients:
             if not end:
                 client.buffer = head
                 return
-            assert b" 101 " in head.split(b"\r\n", 1)[0], head
+            if not head.startswith(b"HTTP/1.1 101 "):
+                self._end(client, int(head.split(b" ", 2)[1]))
+                return
             client.upgraded = True
         client.buffer = self._parse(client, data)
 

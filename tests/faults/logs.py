@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+#: A line of Daphne's access log, which has one for each request and socket, whatever happens.
+ACCESS = re.compile(r"\S+ - - \[")
 #: The minute that a line begins with. The lines of a traceback have none, and belong to the line before.
 MINUTE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
 
@@ -44,5 +46,5 @@ def count_by_minute(text: str) -> Counter[str]:
     for line in text.splitlines():
         if match := MINUTE.match(line):
             minute = match[0]
-        counts[minute] += 1
+        counts[minute] += not ACCESS.match(line)
     return counts

@@ -38,7 +38,24 @@ class Answer:
     body: str
 
 
-class Site:
+class Served:
+    """What can be asked for pages."""
+
+    servers: list[Server]
+
+    def get(self, path: str, which: int = 0, timeout: float = 30, **headers: str) -> Answer:
+        """Request a page of one server, without following redirects. Raises OSError without an answer."""
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(f"{self.servers[which].url}{path}", headers=names)
+        try:
+            with OPENER.open(request, timeout=timeout) as response:
+                return Answer(response.status, response.headers, response.read().decode())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.headers, error.read().decode())
+
+
+class Site(Served):
     """Processes of the dashboard, all alike; each can be ended and started again, at its port."""
 
     def __init__(
@@ -49,9 +66,13 @@ class Site:
         *,
         count: int = 2,
         environment: Mapping[str, str] | None = None,
+        prefix: tuple[str, ...] = (),
         **settings: object,
     ) -> None:
-        """Start `count` processes; `settings` are Django's, and their values must be JSON's."""
+        """Start `count` processes by the command `prefix`, if there is one.
+
+        `settings` are Django's, and their values must be JSON's.
+        """
         self.users, self.rankings = users, rankings
         self.environment = (
             ENVIRONMENT
@@ -63,6 +84,7 @@ class Site:
             | (processes.changed(**settings) if settings else {})
             | dict(environment or {})
         )
+        self.prefix = prefix
         self.lab, self.stack = lab, lab.stack.enter_context(ExitStack())
         self.servers: list[Server] = []
         for which in range(count):
@@ -71,7 +93,8 @@ class Site:
     def start(self, which: int, port: int | None = None, **environment: str) -> Server:
         """Start a process, and return it once it answers."""
         log = self.lab.folder / f"web{which}.log"
-        return self.stack.enter_context(processes.daphne(self.environment | environment, log, port))
+        server = processes.daphne(self.environment | environment, log, port, prefix=self.prefix)
+        return self.stack.enter_context(server)
 
     def restart(self, which: int, how: str = "terminate") -> None:
         """End a process with the method `how` of Popen, "kill" or "terminate", and start it at its port."""
@@ -104,17 +127,6 @@ class Site:
             datetime.now(UTC) + timedelta(days=1),
         )
         return f"sessionid={session}"
-
-    def get(self, path: str, which: int = 0, timeout: float = 30, **headers: str) -> Answer:
-        """Request a page of one process, without following redirects. Raises OSError without an answer."""
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = urllib.request.Request(f"{self.servers[which].url}{path}", headers=names)
-        try:
-            with OPENER.open(request, timeout=timeout) as response:
-                return Answer(response.status, response.headers, response.read().decode())
-        except urllib.error.HTTPError as error:
-            with error:
-                return Answer(error.code, error.headers, error.read().decode())
 
     def logs(self) -> LogCount:
         """Count the lines that the processes have logged so far."""

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
 if TYPE_CHECKING:
-    from tests.faults.site import Site
+    from tests.faults.site import Served
 
 #: Seconds between two polls.
 POLL_SECONDS = 0.5
@@ -33,7 +33,7 @@ class Closed:
 class Watcher(threading.Thread):
     """A thread that watches until it is told to end."""
 
-    def __init__(self, site: Site, which: int, cookie: str) -> None:
+    def __init__(self, site: Served, which: int, cookie: str) -> None:
         super().__init__(daemon=True)
         self.site, self.which, self.cookie = site, which, cookie
         self.ended = threading.Event()
@@ -50,7 +50,7 @@ class Watcher(threading.Thread):
 class Subscriber(Watcher):
     """A program on a socket, which reconnects as docs/protocol.md asks for, until it is refused for good."""
 
-    def __init__(self, site: Site, which: int = 0, cookie: str = "", form: str = "json") -> None:
+    def __init__(self, site: Served, which: int = 0, cookie: str = "", form: str = "json") -> None:
         super().__init__(site, which, cookie)
         self.form = form
         #: The newest message of each ranking, and the newest ping.
@@ -117,7 +117,7 @@ class Subscriber(Watcher):
 class Poller(Watcher):
     """A program that polls the JSON API. A status of 0 is a connection that failed or took 30 s."""
 
-    def __init__(self, site: Site, which: int = 0, cookie: str = "", path: str = "/api/rankings/") -> None:
+    def __init__(self, site: Served, which: int = 0, cookie: str = "", path: str = "/api/rankings/") -> None:
         super().__init__(site, which, cookie)
         self.path = path
         #: The monotonic time of the end, the seconds and the status of each poll.

@@ -1,0 +1,188 @@
+"""Floods and attacks"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tests.faults import flooding
+from tests.faults.judging import logs_are_short, nothing_is_lost, seconds_until
+from tests.faults.report import BACK, LOG_LINES
+from tests.faults.resources import latencies, now, usage
+from tests.faults.scenario import scenario
+from tests.faults.site import Site
+from tests.faults.viewers import Poller, Subscriber
+from tests.faults.writer import Writer
+from tests.processes import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.faults.lab import Lab
+
+#: Seconds that each flood lasts: some dozens of polls of the page.
+FLOOD_SECONDS = 15
+#: Milliseconds that the page may take meanwhile: the median and the 95th percentile. The flooders and a busy
+#: machine's other programs take their share of the cores.
+MAX_MEDIAN_MS, MAX_P95_MS = 500, 2_000
+#: Lines that a process may log in a minute of a flood: each kind has its first ones and then a count.
+MAX_LOG_LINES = 60
+FILES = 300
+HALF_OPEN = 500
+
+
+def flood(lab: Lab, attack: Callable[[Site], Callable[[], object]]) -> None:
+    """Flood a site that is watched. Judge how long its page takes meanwhile, and what it logs."""
+    users, rankings = lab.databases()
+    site = Site(lab, users, rankings, count=1)
+    site.add_user("alice")
+    with Writer(rankings) as writer, Subscriber(site) as viewer, Poller(site, path="/") as poller:
+        wait_until(lambda: len(poller.polls) >= 10 and viewer.rankings)
+        lab.note("the page before", "{:.0f} ms, p95 {:.0f} ms".format(*latencies(poller, 0)))
+        memory = usage(site, 0).memory_mib
+        began = now()
+        with flooding.Flood(attack(site)) as attackers:
+            time.sleep(FLOOD_SECONDS)
+        median, p95, _ = latencies(poller, began)
+        lab.note("attacks a second", f"{attackers.times / (now() - began):,.0f}")
+        lab.record("the page meanwhile, p50", median, "ms", bound=MAX_MEDIAN_MS)
+        lab.record("p95", p95, "ms", bound=MAX_P95_MS)
+        lab.record("more memory after", usage(site, 0).memory_mib - memory, "MiB", bound=60)
+        nothing_is_lost(lab, site, writer)
+    assert set(poller.statuses) == {200}, poller.statuses
+    assert not viewer.closed, viewer.closed
+    logs_are_short(lab, site, MAX_LOG_LINES)
+
+
+@scenario("Four clients flood their sockets with pings")
+def flood_of_pings(lab: Lab) -> None:
+    flood(lab, lambda site: partial(flooding.frames, site.servers[0], b"\x89\x80\0\0\0\0"))
+
+
+@scenario("Four clients flood their sockets with empty fragments")
+def flood_of_fragments(lab: Lab) -> None:
+    # The first fragment begins a message; the others continue it.
+    flood(
+        lab,
+        lambda site: partial(flooding.frames, site.servers[0], b"\x01\x80\0\0\0\0" + b"\0\x80\0\0\0\0" * 50),
+    )
+
+
+@scenario("Four clients flood their sockets with messages")
+def flood_of_messages(lab: Lab) -> None:
+    flood(lab, lambda site: partial(flooding.frames, site.servers[0], b"\x81\x81\0\0\0\0x"))
+
+
+@scenario("Four clients try passwords of users who don't exist")
+def flood_of_logins(lab: Lab) -> None:
+    numbers = itertools.count()
+    flood(lab, lambda site: partial(flooding.failed_login, site, lambda: next(numbers)))
+
+
+@scenario("Four pages of another site open sockets again and again")
+def flood_of_refused_origins(lab: Lab) -> None:
+    flood(lab, lambda site: partial(flooding.refused_origin, site.servers[0]))
+
+
+@scenario("Four clients request what is refused: unknown pages, rankings and parameters, foreign hosts")
+def flood_of_bad_requests(lab: Lab) -> None:
+    paths = [
+        "/nowhere/",
+        "/api/rankings/unknown/",
+        "/api/rankings/?page=%00",
+        "/ws/nowhere/",
+        "/admin/%5c/",
+        "/%ff",
+    ]
+    flood(lab, lambda site: partial(flooding.bad_request, site.servers[0], paths))
+
+
+@scenario(f"{HALF_OPEN} half-open connections from one address, where {FILES} descriptors are allowed")
+def descriptors_gone(lab: Lab) -> None:
+    half_open(lab, flooding.one_address)
+
+
+@scenario(
+    f"{HALF_OPEN} half-open connections from {HALF_OPEN} addresses, where {FILES} descriptors are allowed"
+)
+def descriptors_gone_to_many(lab: Lab) -> None:
+    half_open(lab, flooding.any_address)
+
+
+def half_open(lab: Lab, source: Callable[[int], str]) -> None:
+    """Take a process's descriptors. The feed, the pings and healthy viewers go on."""
+    users, rankings = lab.databases()
+    site = Site(lab, users, rankings, count=1, prefix=("prlimit", f"--nofile={FILES}"))
+    with Writer(rankings) as writer, Subscriber(site) as viewer:
+        wait_until(lambda: viewer.rankings)
+        before = usage(site, 0).files
+        with flooding.HalfOpen(site.servers[0], HALF_OPEN, source) as attackers:
+            wait_until(lambda: attackers.opened + attackers.refused >= HALF_OPEN)
+            began, frames = now(), len(viewer.frames_at)
+            etag = viewer.rankings["states-by-turnover"]["etag"]
+            admitted = [entering(site) for _ in range(10)]
+            lab.record("a new viewer gets in after", max(admitted), "s", bound=10)
+            wait_until(lambda: now() - began > 15)
+            lab.record("longest silence of a socket", longest_silence(viewer, frames), "s", bound=10)
+            assert viewer.rankings["states-by-turnover"]["etag"] != etag, "The feed has stopped."
+            lab.note("/readyz meanwhile", readiness(site))
+        back = seconds_until(lambda: usage(site, 0).files <= before + 5, seconds=60)
+        lab.record(BACK, back, "s", bound=60)
+        nothing_is_lost(lab, site, writer)
+    assert not viewer.closed, viewer.closed
+    logs_are_short(lab, site)
+
+
+def entering(site: Site) -> float:
+    """Return the seconds until a new viewer has a frame. Raises AssertionError."""
+    began = now()
+    with Subscriber(site) as viewer:
+        wait_until(lambda: viewer.frames_at, lambda: str(viewer.closed))
+    return now() - began
+
+
+def longest_silence(viewer: Subscriber, since: int) -> float:
+    """Return the longest time in seconds between two frames, from the frame with this number on."""
+    times = [*viewer.frames_at[max(since - 1, 0) :], now()]
+    return max(later - earlier for earlier, later in itertools.pairwise(times))
+
+
+def readiness(site: Site) -> str:
+    """Return status and state of /readyz."""
+    answer = site.get("/readyz")
+    try:
+        parts = json.loads(answer.body)
+    except ValueError:
+        return str(answer.status)
+    return f"{answer.status}, {parts.get('status')}"
+
+
+@scenario("10,000 connections in a minute: some send nothing, some request a page, some open a socket and go")
+def ten_thousand_connections(lab: Lab) -> None:
+    users, rankings = lab.databases()
+    site = Site(lab, users, rankings, count=1)
+    with Writer(rankings) as writer, Subscriber(site) as viewer, Poller(site, path="/") as poller:
+        wait_until(lambda: len(poller.polls) >= 10 and viewer.rankings)
+        before, began, failed = usage(site, 0), now(), 0
+        for number in range(10_000):
+            ahead = began + number * 60 / 10_000 - now()
+            if ahead > 0:
+                time.sleep(ahead)
+            failed += not flooding.passes_by(site.servers[0], number)
+        took = now() - began
+        lab.note("connections a second", f"{10_000 / took:.0f}")
+        lab.record("connections that failed", failed, bound=0)
+        median, p95, worst = latencies(poller, began)
+        lab.note("the page meanwhile, p50", f"{median:.0f} ms")
+        lab.record("p95", p95, "ms", bound=MAX_P95_MS)
+        lab.record("slowest", worst, "ms", bound=5_000)
+        back = seconds_until(lambda: usage(site, 0).files <= before.files + 5)
+        lab.record(BACK, back, "s", bound=30)
+        lab.record("more memory after", usage(site, 0).memory_mib - before.memory_mib, "MiB", bound=60)
+        nothing_is_lost(lab, site, writer)
+    assert set(poller.statuses) == {200}, poller.statuses
+    assert not viewer.closed, viewer.closed
+    lab.record(LOG_LINES, site.logs().most_lines_in_a_minute, bound=20)
