@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from channels.auth import get_user
 from django.conf import settings
 from django.core.exceptions import SynchronousOnlyOperation
-from django.http.request import split_domain_port, validate_host
 
 from live.conf import live_settings
 from live.logins import get_logins, session_digest
@@ -80,29 +78,3 @@ async def _may_look(
 def session_key(scope: _ChannelScope) -> str | None:
     """Return the key of the session that a WebSocket's cookies name."""
     return scope["cookies"].get(settings.SESSION_COOKIE_NAME)
-
-
-def same_origin(scope: _ChannelScope, *, missing: bool) -> bool:
-    """Return whether a page of this site opened the WebSocket; `missing` is the answer without an Origin.
-
-    Browsers always send an Origin, so another site's page can't use a visitor's session. As in Django's CSRF
-    check, the Origin must have the Host's name and port, or be one of CSRF_TRUSTED_ORIGINS. The Host must be
-    one of ALLOWED_HOSTS, against DNS rebinding. https://owasp.org/www-community/attacks/csrf
-    """
-    headers = {
-        name: value.decode("latin-1") for name, value in scope["headers"] if name in {b"origin", b"host"}
-    }
-    host = headers.get(b"host", "")
-    allowed_hosts = settings.ALLOWED_HOSTS
-    if settings.DEBUG and not allowed_hosts:
-        # As HttpRequest.get_host() has it.
-        allowed_hosts = [".localhost", "127.0.0.1", "[::1]"]
-    if not validate_host(split_domain_port(host)[0], allowed_hosts):
-        return False
-    origin = headers.get(b"origin")
-    if origin is None:
-        return missing
-    if origin in settings.CSRF_TRUSTED_ORIGINS:
-        return True
-    parts = urlsplit(origin)
-    return parts.scheme in {"http", "https"} and parts.netloc.lower() == host.lower()

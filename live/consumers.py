@@ -10,7 +10,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error
 from django.http import QueryDict
 
-from live import access, parameters, rendering
+from live import access, origins, parameters, rendering
 from live.conf import live_settings
 from live.hub import NoDataError, Ping, ShuttingDownError, TooManySubscribersError, get_hub
 from live.logins import get_logins, session_digest
@@ -76,7 +76,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
             raise RefusalError(CloseCode.BAD_REQUEST, str(error)) from None
         except UnknownRankingError as error:
             raise RefusalError(CloseCode.UNKNOWN_RANKING, str(error)) from None
-        if not access.same_origin(self.scope, missing=self.json and access.is_open()):
+        if not origins.same_origin(self.scope, missing=self.json and access.is_open()):
             raise RefusalError(
                 CloseCode.FORBIDDEN, "This origin may not subscribe. Only this site's pages may."
             )

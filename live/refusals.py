@@ -61,7 +61,8 @@ def json_refusal(_request: HttpRequest, status: int, message: str) -> HttpRespon
 def page_refusal(request: HttpRequest, status: int, message: str) -> HttpResponseBase:
     """Answer a person: with the login page, or a page that says what is wrong."""
     if status == 401:
-        return redirect_to_login(request.get_full_path())
+        # Without the parameters, which the page ignores.
+        return redirect_to_login(request.path)
     context = {"status": status, "message": message, "retry_after": RETRY_AFTER_SECONDS}
     return render(request, "live/refusal.html", context, status=status)
 

@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 @require_safe
 @refuse_with(page_refusal)
 async def dashboard(request: HttpRequest) -> HttpResponseBase:
-    """Show all rankings, kept up to date."""
-    parameters.check_known(request.GET, ())
+    """Show all rankings, kept up to date. Parameters are ignored, such as those of a newsletter's links."""
     rankings = list(RANKINGS.values())
     if not rankings:
         return render(request, "live/no_rankings.html")
@@ -87,8 +86,10 @@ async def api_ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
 @xframe_options_exempt
 @refuse_with(widget_refusal)
 async def embed(request: HttpRequest, slug: str) -> HttpResponseBase:
-    """Show one ranking in an iframe. `?theme=` is `light`, `dark`, or `auto` for the viewer's own."""
-    parameters.check_known(request.GET, ("theme",))
+    """Show one ranking in an iframe. `?theme=` is `light`, `dark`, or `auto` for the viewer's own.
+
+    Other parameters are ignored.
+    """
     theme = parameters.one_of(request.GET, "theme", ("auto", "light", "dark"))
     context = await _page_context(request, select([slug]))
     return allow_embedding(_revalidated(render(request, "live/embed.html", {**context, "theme": theme})))

@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
-from live.access import same_origin
+from live.origins import same_origin
 from live.rankings import RANKINGS
 from tests import processes
 from tests.conftest import BOTH
