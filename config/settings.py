@@ -147,7 +147,7 @@ LIVE_OPEN = env.bool("LIVE_OPEN", default=False)
 # The sites that may embed a widget, as sources of CSP's frame-ancestors.
 LIVE_FRAME_ANCESTORS = env.list("LIVE_FRAME_ANCESTORS", default=[SELF])
 # The networks of the proxies in front, and of those who may ask for /readyz and /metrics.
-LIVE_TRUSTED_PROXIES = env.list("LIVE_TRUSTED_PROXIES", default=[])
+LIVE_TRUSTED_PROXIES = env.list("LIVE_TRUSTED_PROXIES", default=["127.0.0.0/8", "::1"])
 LIVE_OPERATORS = env.list("LIVE_OPERATORS", default=["127.0.0.0/8", "::1"])
 
 FORMATTERS = {"line": "live.logs.LineFormatter", "json": "live.logs.JSONFormatter"}
