@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from tests import browser, processes
 
@@ -63,6 +63,11 @@ class ShownPage:
         """What the pill shows now: live, polling, stale, reconnecting, paused or closed."""
         return str(self.page.evaluate("document.getElementById('badge')?.dataset.state"))
 
+    def step(self) -> str:
+        """Let the browser's events arrive, and return what the pill shows then."""
+        self.sleep(0.05)
+        return self.state
+
     @property
     def states(self) -> list[str]:
         """The states that the pill has shown, in their order."""
@@ -74,13 +79,13 @@ class ShownPage:
             lambda: self.state in states,
             lambda: f"The pill has shown {self.states}.",
             seconds,
-            sleep=self._sleep,
+            sleep=self.sleep,
         )
 
     def wait_for_text(self, text: str, seconds: float = processes.DEADLINE_SECONDS) -> None:
         """Wait until the page contains a text. Raises AssertionError."""
         found = f"document.body.textContent.includes({json.dumps(text)})"
-        processes.wait_until(lambda: self.page.evaluate(found), lambda: text, seconds, sleep=self._sleep)
+        processes.wait_until(lambda: self.page.evaluate(found), lambda: text, seconds, sleep=self.sleep)
 
     @property
     def is_reloaded(self) -> bool:
@@ -91,5 +96,6 @@ class ShownPage:
         """Remember that the page is the one that it is now."""
         self.page.evaluate("window.faultsKept = true")
 
-    def _sleep(self, seconds: float) -> Any:
+    def sleep(self, seconds: float) -> None:
+        """Let the browser's events arrive for some seconds."""
         self.page.wait_for_timeout(seconds * 1000)

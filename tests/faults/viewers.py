@@ -56,6 +56,8 @@ class Subscriber(Watcher):
         #: The newest message of each ranking, and the newest ping.
         self.rankings: dict[str, dict[str, Any]] = {}
         self.ping: dict[str, Any] = {}
+        #: The number of messages with new rows.
+        self.updates = 0
         #: Monotonic times of the frames, and the ends of the sockets.
         self.frames_at: list[float] = []
         self.closed: list[Closed] = []
@@ -108,6 +110,7 @@ class Subscriber(Watcher):
             self.ping = message
         elif message["type"] in ("snapshot", "update"):
             self.rankings[message["ranking"]] = message
+            self.updates += message["type"] == "update"
 
     def _end(self, code: int) -> None:
         self.is_open = False
