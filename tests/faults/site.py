@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
 import urllib.error
 import urllib.request
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
 
 from tests import processes
 from tests.faults.environment import ENVIRONMENT
 from tests.faults.logs import LogCount
+from tests.faults.users import add_user
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,9 +20,6 @@ if TYPE_CHECKING:
 
     from tests.faults.lab import Database, Lab
     from tests.processes import Server
-
-PASSWORD = "correct horse"
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -105,28 +97,7 @@ class Site(Served):
 
     def add_user(self, name: str) -> str:
         """Insert a user with PASSWORD, and a session of his; return the session's cookie."""
-        password = make_password(PASSWORD)
-        key = self.users.query(
-            "INSERT INTO auth_user (username, password, is_active, is_staff, is_superuser, first_name, "
-            "last_name, email, date_joined) VALUES (%s, %s, true, true, true, '', '', '', now()) "
-            "RETURNING id",
-            name,
-            password,
-        )
-        user = User(pk=key, password=password)
-        session = secrets.token_hex(16)
-        data = {
-            SESSION_KEY: str(key),
-            BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend",
-            HASH_SESSION_KEY: user.get_session_auth_hash(),
-        }
-        self.users.query(
-            "INSERT INTO django_session VALUES (%s, %s, %s)",
-            session,
-            SessionStore().encode(data),
-            datetime.now(UTC) + timedelta(days=1),
-        )
-        return f"sessionid={session}"
+        return add_user(self.users, name)
 
     def logs(self) -> LogCount:
         """Count the lines that the processes have logged so far."""

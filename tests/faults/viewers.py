@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 if TYPE_CHECKING:
     from tests.faults.site import Served
@@ -68,11 +69,13 @@ class Subscriber(Watcher):
         while not self.ended.is_set():
             server = self.site.servers[self.which]
             headers = {"Cookie": self.cookie} if self.cookie else {}
+            # As a page; a program without an origin is admitted only where everybody is.
+            origin = Origin(server.url) if self.cookie or self.form == "html" else None
             try:
                 with connect(
                     f"{server.socket_url}?format={self.form}",
                     additional_headers=headers,
-                    origin=server.url if self.form == "html" else None,  # type: ignore[arg-type]
+                    origin=origin,
                     open_timeout=SILENCE_SECONDS,
                     close_timeout=1,
                     proxy=None,
