@@ -56,7 +56,7 @@ def nothing_is_lost(lab: Lab, site: Site, writer: Writer, processes: Collection[
     lab.note("nothing lost", f"{writer.orders} orders, their sums exact in {len(asked)} processes")
 
 
-def _answers(site: Site, which: int, wanted: dict[str, int]) -> bool:
+def _answers(site: Site, which: int, wanted: dict[str, float]) -> bool:
     return sums(site, which) == wanted
 
 

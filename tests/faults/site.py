@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-
 from tests import processes
 from tests.faults.environment import ENVIRONMENT
 from tests.faults.logs import LogCount
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from tests.faults.lab import Database, Lab
     from tests.processes import Server
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -82,10 +82,12 @@ class Site(Served):
         for which in range(count):
             self.servers.append(self.start(which))
 
-    def start(self, which: int, port: int | None = None, **environment: str) -> Server:
+    def start(
+        self, which: int, port: int | None = None, environment: Mapping[str, str] | None = None
+    ) -> Server:
         """Start a process, and return it once it answers."""
         log = self.lab.folder / f"web{which}.log"
-        server = processes.daphne(self.environment | environment, log, port, prefix=self.prefix)
+        server = processes.daphne(self.environment | dict(environment or {}), log, port, prefix=self.prefix)
         return self.stack.enter_context(server)
 
     def restart(self, which: int, how: str = "terminate") -> None:

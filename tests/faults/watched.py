@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.faults.judging import seconds_until
 from tests.faults.report import BACK
@@ -63,7 +63,7 @@ def watched(
     count: int = 2,
     cookie: str = "",
     environment: dict[str, str] | None = None,
-    **settings: object,
+    **settings: Any,
 ) -> Iterator[Watched]:
     """Run a site with a writer, a subscriber on each process and a poller, until the block ends."""
     site = Site(lab, users, rankings, count=count, environment=environment, **settings)

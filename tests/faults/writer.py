@@ -21,7 +21,7 @@ RETRY_SECONDS = 0.2
 
 
 class Writer(threading.Thread):
-    """Inserts orders until the block ends. Each insert is one order, known by its number.
+    """Inserts orders until the block ends. Each insert is one order, known by its number, which is negative.
 
     An insert whose answer is lost may have happened. The writer asks for the order's number once the
     database is back, and repeats the insert only if it isn't there: so each order counts once.
@@ -31,7 +31,8 @@ class Writer(threading.Thread):
         super().__init__(name="writer", daemon=True)
         server = database.server
         self.url = database.url if through_proxy else server.url(database.database)
-        self.quantity = self.turnover = self.orders = 0
+        self.orders = self.quantity = 0
+        self.turnover = 0.0
         #: The errors of attempts that failed, without repetitions in a row.
         self.errors: list[str] = []
         self._connection: Any = None
@@ -51,7 +52,7 @@ class Writer(threading.Thread):
 
     def run(self) -> None:
         while not self._ended.wait(PAUSE_SECONDS):
-            order = self.orders + 1, random.randint(1, 9), random.randint(1, 99), random.choice(STATES)
+            order = -self.orders - 1, random.randint(1, 9), random.randint(1, 99), random.choice(STATES)
             self._insert_once(*order)
 
     def _insert_once(self, number: int, quantity: int, price: int, state: str) -> None:
@@ -72,8 +73,12 @@ class Writer(threading.Thread):
                 time.sleep(RETRY_SECONDS)
             else:
                 break
-        self.orders, self.quantity = number, self.quantity + quantity
-        self.turnover += quantity * price
+        self.add(1, quantity, quantity * price)
+
+    def add(self, orders: int, quantity: int, turnover: float) -> None:
+        """Add to what must be found in the end: orders that are inserted."""
+        self.orders, self.quantity = self.orders + orders, self.quantity + quantity
+        self.turnover += turnover
 
     def _has(self, number: int) -> bool:
         return bool(self._execute("SELECT 1 FROM orders WHERE orderid = %s", [number]))

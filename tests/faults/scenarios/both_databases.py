@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tests.faults.judging import logs_are_short, nothing_is_lost, seconds_until
 from tests.faults.report import NOTICED
 from tests.faults.scenario import scenario
-from tests.faults.site import add_user
+from tests.faults.users import add_user
 from tests.faults.watched import watched
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def lose_both(lab: Lab, lost: Callable[[Watched], AbstractContextManager[object]
         here.record_return(page, bound=MAX_BACK_SECONDS)
         lab.note("the pill", " → ".join(page.states))
         assert not any(each.closed for each in here.subscribers)
-        here.site.servers.append(here.site.start(2, LIVE_OPEN="true"))
+        here.site.servers.append(here.site.start(2, environment={"LIVE_OPEN": "true"}))
         nothing_is_lost(lab, here.site, here.writer, processes=[2])
         here.users.query(LOG_OUT, cookie.partition("=")[2])
         seconds = seconds_until(lambda: all(each.closed for each in here.subscribers))

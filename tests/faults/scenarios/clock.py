@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from tests.faults.judging import logs_are_short, nothing_is_lost, seconds_until
 from tests.faults.lab import SkippedError
-from tests.faults.report import BACK, NOTICED
+from tests.faults.report import NOTICED
 from tests.faults.scenario import scenario
-from tests.faults.site import add_user
+from tests.faults.users import add_user
 from tests.faults.viewers import Subscriber
 from tests.faults.watched import watched
 
@@ -66,7 +66,7 @@ def step_clock(lab: Lab, by: timedelta) -> None:
     with watched(lab, users, rankings, cookie=cookie) as here:
         here.site.servers[0].process.terminate()
         here.site.servers[0].process.wait(60)
-        here.site.servers[0] = here.site.start(0, LIVE_OPEN="false", **clock.environment)
+        here.site.servers[0] = here.site.start(0, environment={"LIVE_OPEN": "false"} | clock.environment)
         page = here.open_page(0, cookie)
         states = len(page.states)
         clock.step(by)
@@ -118,10 +118,7 @@ def clock_past_a_session(lab: Lab) -> None:
         lab.record("its socket closed after", seconds, "s", bound=MAX_BACK_SECONDS)
         assert here.site.get("/", 0, Cookie=cookie).status == 302
         assert not stays.closed
-        lab.record(
-            BACK,
-            seconds_until(lambda count=stays.updates: stays.updates > count),
-            "s",
-            bound=MAX_BACK_SECONDS,
-        )
+        count = stays.updates
+        seconds = seconds_until(lambda: stays.updates > count)
+        lab.record("the next rows of another session came after", seconds, "s", bound=MAX_BACK_SECONDS)
         logs_are_short(lab, here.site)

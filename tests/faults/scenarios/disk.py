@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from tests.faults.environment import ENVIRONMENT
 from tests.faults.judging import logs_are_short, nothing_is_lost
 from tests.faults.lab import SkippedError
-from tests.faults.report import BACK
 from tests.faults.scenario import scenario
 from tests.faults.watched import watched
 from tests.processes import ROOT, wait_until
@@ -32,9 +31,9 @@ NO_SPACE = "No space left on device"
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
-    """Mount a small file system in memory until the block ends. Raises SkippedError unless that is allowed."""
+    """Mount a small file system until the block ends. Raises SkippedError unless that is allowed."""
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "faults", folder]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "faults", str(folder)]
     mounted = subprocess.run(command, check=False, capture_output=True, text=True)
     if mounted.returncode:
         raise SkippedError(f"A file system can't be mounted: {mounted.stderr.strip()}. Run it as root.")
@@ -105,7 +104,12 @@ def disk_full(lab: Lab) -> None:
             "the generator says", next(line for line in log.read_text().splitlines() if NO_SPACE in line)
         )
         here.writer.end()
-        here.writer.orders = rankings.query("SELECT count(*) FROM orders")
+        own = rankings.query("SELECT sum(qty) FROM orders WHERE orderid < 0")
+        assert own == here.writer.quantity, f"{own} of {here.writer.quantity} are there"
+        here.writer.add(
+            rankings.query("SELECT count(*) FROM orders WHERE orderid > 0"),
+            rankings.query("SELECT sum(qty) FROM orders WHERE orderid > 0"),
+            float(rankings.query("SELECT sum((qty * price)::numeric) FROM orders WHERE orderid > 0")),
+        )
         nothing_is_lost(lab, here.site, here.writer)
         logs_are_short(lab, here.site)
-    del BACK

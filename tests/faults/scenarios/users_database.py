@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tests.faults.judging import logs_are_short, nothing_is_lost, seconds_until
 from tests.faults.report import BACK, NOTICED
 from tests.faults.scenario import scenario
-from tests.faults.site import add_user
+from tests.faults.users import add_user
 from tests.faults.viewers import Poller, Subscriber
 from tests.faults.watched import Watched, watched
 from tests.processes import wait_until
@@ -42,7 +42,7 @@ def closed_site(lab: Lab, **settings: Any) -> Iterator[tuple[Watched, str]]:
     users, rankings = lab.databases()
     cookie = add_user(users, "vera")
     with watched(lab, users, rankings, cookie=cookie, environment=CLOSED, **settings) as here:
-        here.site.servers.append(here.site.start(2, LIVE_OPEN="true"))
+        here.site.servers.append(here.site.start(2, environment={"LIVE_OPEN": "true"}))
         yield here, cookie
 
 

@@ -10,7 +10,8 @@ from tests.faults.judging import logs_are_short, nothing_is_lost
 from tests.faults.logging_in import Visitor
 from tests.faults.report import BACK
 from tests.faults.scenario import scenario
-from tests.faults.site import PASSWORD, Site
+from tests.faults.site import Site
+from tests.faults.users import PASSWORD
 from tests.faults.viewers import Poller
 from tests.faults.writer import Writer
 
