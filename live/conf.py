@@ -199,6 +199,20 @@ TICK_SECONDS = 1.0
 FIRST_RETRY_SECONDS = 0.25
 #: The feed's longest delay. Viewers wait for it.
 MAX_FEED_RETRY_SECONDS = 2.0
+#: How long the feed's shared session waits for one query. A ranking that takes longer is read with a session
+#: of its own, so that no other ranking is more than a second late.
+SHARED_READ_SECONDS = 0.5
+#: Rankings that fail or take long that are read at the same time. Others wait for their turn.
+MAX_OWN_SESSIONS = 4
+#: How much longer than QUERY_TIMEOUT_SECONDS the server may take to say that a query took too long. Then its
+#: connection is cut: a server that hangs enforces no limit.
+HANG_SLACK_SECONDS = 1.0
+#: How long after that a feed that still hangs is replaced.
+ABANDON_SECONDS = 5.0
+#: Threads of feeds that hang and have been replaced. With more, no other is started.
+MAX_HUNG_FEEDS = 3
+#: Time without a tick after which the hub's clock counts as stopped. A busy process may delay several.
+CLOCK_LATE_SECONDS = 5.0
 #: The longest delay of the listener for logouts. Until it is back, the login checks catch them.
 MAX_LISTENER_RETRY_SECONDS = 10.0
 #: Time between two log lines about the same outage.

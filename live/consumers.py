@@ -56,6 +56,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         self._session_key: str | None = None
         self._next_login_check: asyncio.TimerHandle | None = None
         self._login_check: asyncio.Task[None] | None = None
+        self._counts = get_hub().counts
         self.transport = transport_of(self.scope)
         await self.accept()
         self.transport.start(self._send_pending)
@@ -177,6 +178,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
 
     def _write_or_keep(self, key: str, message: Snapshot | Ping | str) -> None:
         if self._pending or not self._write(message):
+            self._counts.coalesced += key in self._pending
             self._pending[key] = message
             if self._stalled is None:
                 self._stalled = asyncio.get_running_loop().call_later(
@@ -196,9 +198,9 @@ class RankingsConsumer(AsyncWebsocketConsumer):
     def _write(self, message: Snapshot | Ping | str) -> bool:
         """Hand a message to the transport; return False if it doesn't take it now."""
         if isinstance(message, str):
-            return self.transport.write(message)
+            return self._transmit(message)
         if isinstance(message, Ping):
-            return self.transport.write(rendering.ping_message(message))
+            return self._transmit(rendering.ping_message(message))
         slug = message.ranking.slug
         is_first = slug not in self._sent
         content = message.etag, message.totals
@@ -207,7 +209,13 @@ class RankingsConsumer(AsyncWebsocketConsumer):
                 text = rendering.card_message(message)
             else:
                 text = rendering.snapshot_message(message) if is_first else rendering.update_message(message)
-            if not self.transport.write(text):
+            if not self._transmit(text):
                 return False
         self._sent[slug] = content
+        return True
+
+    def _transmit(self, text: str) -> bool:
+        if not self.transport.write(text):
+            return False
+        self._counts.add(text)
         return True

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from django.db import DataError, Error
+
+from live.conf import live_settings
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -13,7 +18,27 @@ if TYPE_CHECKING:
 class Fault:
     """Why one ranking can't be read, while others can. The log has the whole error."""
 
-    #: Follows "Can't be read: ". Has no SQL, no name of a host and no secret.
+    #: Completes "The ranking can't be shown: …". Has no SQL, no name of a host and no secret.
     reason: str
     #: When the ranking could not be read for the first time.
     since: datetime
+
+
+def reason_for(error: Exception) -> str:
+    """Return why a ranking can't be read, for its viewers."""
+    late = f"its view doesn't answer within {live_settings.QUERY_TIMEOUT_SECONDS:g} s"
+    if isinstance(error, TimeoutError):
+        return late
+    if isinstance(error, DataError) or not isinstance(error, Error):
+        return "it has a value that can't be shown"
+    cause = error.__cause__
+    # psycopg 3 and psycopg2. RisingWave has XX000 for nearly all errors, so there the text decides.
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    text = str(error)
+    if code == "42P01" or re.search(r"(table|source|view|relation|schema)\b.* not found", text):
+        return "its view doesn't exist"
+    if code == "42501" or re.search(r"permission denied", text, re.IGNORECASE):
+        return "this site may not read its view"
+    if code == "57014" or re.search(r"Query cancelled|\btime(d )?out\b", text):
+        return late
+    return "it can't be read"

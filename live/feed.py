@@ -2,6 +2,9 @@
 
 The feed is a thread because database drivers block. The hub starts it with the first request or subscriber
 and stops it when nobody has used the hub for a while.
+
+One session reads all rankings, one after the other, each for a short time only. A ranking that fails or takes
+longer is read with a session of its own: live/own_sessions.py.
 """
 
 from __future__ import annotations
@@ -9,60 +12,70 @@ from __future__ import annotations
 import math
 import threading
 import time
-from contextlib import closing
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
 
 from django.db import Error, connections, router
 
 from django_risingwave.streaming.changes import ChangeListener
 from django_risingwave.streaming.selectable_event import SelectableEvent
-from live.conf import live_settings
-from live.gathering import Gathering
-from live.snapshots import Snapshot
+from django_risingwave.streaming.sessions import cut, open_session
+from live.conf import ABANDON_SECONDS, HANG_SLACK_SECONDS, SHARED_READ_SECONDS, live_settings
+from live.own_sessions import connect_seconds
+from live.ranking_reads import RankingReads, SourceChangedError
 from live.sources import find_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from django_risingwave.base import DatabaseWrapper
     from live.outages import Outage
+    from live.ranking_reads import Reader
     from live.rankings import Ranking
+    from live.snapshots import Snapshot
     from live.sources import Source
 
 
 class Feed(threading.Thread):
-    """Reads rankings and calls back, from its own thread.
-
-    Calls `on_read(changed, read_at)` after each read, with the snapshots whose rows or totals differ from the
-    last ones, and the time of the read by slug, unless only totals were read. Calls `on_failure()` after each
-    failed attempt to read.
-    """
+    """Reads rankings and tells `reader`, from its own thread."""
 
     def __init__(
         self,
         rankings: Iterable[Ranking],
         last: Mapping[str, Snapshot],
-        on_read: Callable[[list[Snapshot], dict[str, datetime]], None],
-        on_failure: Callable[[], None],
+        reader: Reader,
         outage: Outage,
+        outages: Mapping[str, Outage],
     ) -> None:
+        """Take the newest snapshots, and the outages of all rankings together and of each by slug.
+
+        An outage may have begun under an earlier feed. Raises OSError if no file descriptor is left.
+        """
         super().__init__(name="rankings-feed", daemon=True)
         self.rankings = list(rankings)
-        #: The newest snapshot by slug.
-        self.last = dict(last)
-        self.on_read = on_read
-        self.on_failure = on_failure
-        #: May have begun under an earlier feed.
+        self.reader = reader
         self.outage = outage
         self.alias = router.db_for_read(self.rankings[0].model)
-        #: The slugs of the rankings that have been read since the database announces their changes.
-        self.up_to_date: frozenset[str] = frozenset()
         self._is_stopping = False
         self._is_read_requested = False
         #: Set whenever one of these two becomes True.
         self._wake_up = SelectableEvent()
+        self._session = open_session(self.alias)
+        self.reads = RankingReads(self._session, last, reader, outages, self._wake_up)
+        self._listener: ChangeListener | None = None
+        #: When the thread must have gone on, on the monotonic clock. Later, its server hangs.
+        self._back_by = math.inf
+        self._is_cut = False
+
+    @property
+    def up_to_date(self) -> frozenset[str]:
+        """The slugs of the rankings that have been read since the database announces their changes."""
+        return self.reads.up_to_date
+
+    @property
+    def apart(self) -> frozenset[str]:
+        """The slugs of the rankings that are read with sessions of their own."""
+        return self.reads.apart
 
     def request_read(self) -> None:
         """Read all rankings soon. May be called from any thread."""
@@ -71,107 +84,121 @@ class Feed(threading.Thread):
 
     def stop(self) -> None:
         """End the thread soon, without waiting for it. May be called from any thread."""
-        self._is_stopping = True
+        self._is_stopping = self.reads.is_muted = True
         self._wake_up.set()
 
+    def cut_overdue(self) -> None:
+        """End waits for a server that hangs. The hub's clock calls it."""
+        now = time.monotonic()
+        self.reads.own.cut_overdue(now)
+        if now > self._back_by:
+            self._is_cut = True
+            for session in self._sessions():
+                cut(session)
+
+    @property
+    def is_hung(self) -> bool:
+        """Whether the thread hangs in something that can't be cut."""
+        return self.is_alive() and time.monotonic() > self._back_by + ABANDON_SECONDS
+
     def run(self) -> None:
-        """Watch the rankings until stopped; reconnect when the database is lost."""
+        """Watch the rankings until stopped; reconnect when the database is lost. Survives any exception."""
+        # The connection of this thread, which the ORM uses.
+        connections[self.alias] = self._session
         with closing(self._wake_up):
             while not self._is_stopping:
                 try:
                     self._watch()
-                except Error as error:
-                    delay = self.outage.fail(error)
+                except SourceChangedError:
+                    pass
+                except Exception as error:  # noqa: BLE001 - without the feed, nothing is read any more
                     if not self._is_stopping:
-                        self.on_failure()
-                    self._sleep(delay)
+                        delay = self.outage.fail(self._reason(error))
+                        self.reader.on_failure()
+                        self._sleep(delay)
                 finally:
-                    self.up_to_date = frozenset()
-                    connections[self.alias].close()
+                    self.reads.reset()
+                    with suppress(Error):
+                        self._session.close()
+
+    def _reason(self, error: Exception) -> Exception:
+        if not self._is_cut:
+            return error
+        self._is_cut = False
+        return TimeoutError(f"no answer within {self._limit:g} s")
+
+    def _sessions(self) -> list[DatabaseWrapper]:
+        return [self._session] if self._listener is None else self._listener.sessions
+
+    @property
+    def _limit(self) -> float:
+        return live_settings.QUERY_TIMEOUT_SECONDS + HANG_SLACK_SECONDS
+
+    def _expect(self, more_seconds: float = 0) -> None:
+        """Note that the thread goes on, and when it must do so again."""
+        self._back_by = time.monotonic() + self._limit + more_seconds
 
     def _watch(self) -> None:
         """Connect, and read what changes until stopped. Raises django.db.Error when the database is lost."""
+        self._expect(connect_seconds(self._session.settings_dict["OPTIONS"]))
+        self._session.limit_queries(live_settings.QUERY_TIMEOUT_SECONDS)
+        self._expect()
         sources = find_sources(self.alias, self.rankings)
         relations = {source.relation for source in sources.values()}
         interval = live_settings.SUBSCRIPTION_POLL_SECONDS
         with closing(ChangeListener(self.alias, relations, interval=interval)) as listener:
+            # A session for the subscriptions, and a flush.
+            self._expect(self._limit + connect_seconds(self._session.settings_dict["OPTIONS"]))
             listener.start()
-            listener.connection.limit_queries(live_settings.QUERY_TIMEOUT_SECONDS)
-            self._follow(listener, sources)
+            self._expect()
+            self._session.limit_queries(min(SHARED_READ_SECONDS, live_settings.QUERY_TIMEOUT_SECONDS))
+            self._listener = listener
+            try:
+                self._follow(listener, sources)
+            finally:
+                self._listener = None
 
-    def _follow(self, listener: ChangeListener, sources: Mapping[str, Source]) -> None:
+    def _follow(self, listener: ChangeListener, sources: dict[str, Source]) -> None:
         """Read each ranking once, then what changes: one at a time, and listen after each read.
 
         All are read before the first poll, so that a subscription that fails keeps none from being read.
         """
-        unheard = {slug for slug, source in sources.items() if source.relation not in listener.heard}
-        unread = set(sources)
-        gathering = Gathering()
-        gathering.add(sources)
+        reads = self.reads
+        reads.begin(sources, listener.heard)
         check_at = time.monotonic() + live_settings.SERVER_CHECK_SECONDS
         refresh_at = 0.0
         totals_due: list[str] = []
         while not self._is_stopping:
             now = time.monotonic()
+            self._expect()
             if self._is_read_requested:
                 self._is_read_requested = False
-                gathering.add(sources)
+                reads.gathering.add(sources)
             if now >= refresh_at:
-                gathering.add(unheard)
-                refresh_at = now + live_settings.REFRESH_SECONDS if unheard else math.inf
+                reads.gathering.add(reads.unheard)
+                refresh_at = now + live_settings.REFRESH_SECONDS if reads.unheard else math.inf
             if now >= check_at:
-                self._check()
+                reads.check()
                 totals_due = list(sources)
                 check_at = now + live_settings.SERVER_CHECK_SECONDS
-            if slug := gathering.take(now, live_settings.UPDATE_SECONDS):
-                self._read(sources[slug])
-                self.up_to_date |= {slug} - unheard
-                unread.discard(slug)
-                if unread:
+            if reads.read_next(now):
+                if reads.unread:
                     continue
             elif totals_due:
-                self._read_totals(sources[totals_due.pop()])
+                reads.read_totals(totals_due.pop())
             is_due = totals_due or self.outage.is_on
-            until = now if is_due else min(check_at, refresh_at, gathering.next_at)
+            until = now if is_due else min(check_at, refresh_at, reads.next_at)
+            self._expect(max(until - now, 0))
             changed = listener.wait(until - time.monotonic(), self._wake_up)
-            self.outage.succeed()
-            gathering.add(slug for slug, source in sources.items() if source.relation in changed)
+            if not self._is_stopping:
+                self.outage.succeed()
+            reads.gathering.add(slug for slug, source in sources.items() if source.relation in changed)
             self._wake_up.clear()
-
-    def _check(self) -> None:
-        """Make sure that the server is alive: a lost one announces no change. Raises django.db.Error."""
-        with connections[self.alias].cursor() as cursor:
-            cursor.execute("SELECT 1")
-        self._hand_on([], dict.fromkeys(self.up_to_date, datetime.now(UTC)))
-
-    def _read(self, source: Source) -> None:
-        """Read a ranking and hand it on if its rows have changed. Raises django.db.Error."""
-        slug, values = source.ranking.slug, source.rows()
-        now = datetime.now(UTC)
-        server = cast("DatabaseWrapper", connections[self.alias]).server_name
-        snapshot = Snapshot(source.ranking, values, changed_at=now, source=server)
-        last = self.last.get(slug)
-        changed = []
-        if last is None or last.etag != snapshot.etag:
-            self.last[slug] = replace(snapshot, totals=source.totals())
-            changed = [self.last[slug]]
-        self._hand_on(changed, {slug: now})
-
-    def _read_totals(self, source: Source) -> None:
-        """Read a ranking's totals alone: most of their changes are in rows whose changes aren't announced."""
-        totals = source.totals()
-        last = self.last.get(source.ranking.slug)
-        if last is not None and last.totals != totals:
-            self.last[source.ranking.slug] = replace(last, totals=totals, rendered={})
-            self._hand_on([self.last[source.ranking.slug]], {})
-
-    def _hand_on(self, changed: list[Snapshot], read_at: dict[str, datetime]) -> None:
-        if not self._is_stopping:
-            self.on_read(changed, read_at)
 
     def _sleep(self, seconds: float) -> None:
         """Sleep unless stopped. A requested read doesn't end it: it must not hurry the next attempt."""
         until = time.monotonic() + seconds
         while not self._is_stopping and (left := until - time.monotonic()) > 0:
+            self._expect(left)
             self._wake_up.wait(left)
             self._wake_up.clear()

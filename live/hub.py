@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
-from dataclasses import dataclass, field
+import time
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from live.capacity import max_subscribers
-from live.conf import MAX_FEED_RETRY_SECONDS, TICK_SECONDS, live_settings
-from live.feed import Feed
+from live.clock import Clock
+from live.conf import live_settings
+from live.counts import Counts
+from live.feed_keeper import FeedKeeper
+from live.hub_state import Health
+from live.hub_state import Ping as Ping  # noqa: PLC0414 - exported
 from live.loops import PerLoop
-from live.outages import Outage
 from live.rankings import RANKINGS
+from live.repeated_lines import RepeatedLines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from live.faults import Fault
+    from live.feed import Feed
     from live.rankings import Ranking
     from live.snapshots import Snapshot
 
@@ -41,19 +45,6 @@ class TooManySubscribersError(Exception):
 
 class ShuttingDownError(Exception):
     """The process is shutting down."""
-
-
-@dataclass(frozen=True, eq=False)
-class Ping:
-    """The time, when each ranking was last read, and what is wrong with those that can't be.
-
-    Sent every PING_SECONDS, and at once when a fault begins or ends.
-    """
-
-    now: datetime
-    checked_at: dict[str, datetime]
-    faults: dict[str, Fault]
-    rendered: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 class Subscriber(Protocol):
@@ -75,39 +66,45 @@ class Hub:
         self.checked_at: dict[str, datetime] = {}
         #: What is wrong with rankings that can't be read while others can.
         self.faults: dict[str, Fault] = {}
+        #: What the subscribers have been sent; they count it.
+        self.counts = Counts()
         #: The slugs that each subscriber watches.
         self._subscribers: dict[Subscriber, frozenset[str]] = {}
         #: The subscribers by slug. Dictionaries keep the order, so that nobody is always served last.
         self._subscribers_of: defaultdict[str, dict[Subscriber, None]] = defaultdict(dict)
-        self._feed: Feed | None = None
-        self._outage = Outage("rankings", "be read", MAX_FEED_RETRY_SECONDS)
+        self._keeper = FeedKeeper(self, self.snapshots)
+        self._clock = Clock(self._on_tick)
+        self._failed_subscribers = RepeatedLines(logger, logging.ERROR)
         #: Whether the last attempt to read failed, so that requests don't wait for the next one.
         self._is_failing = False
-        #: Done when all rankings have been read again, or can't be read; None while no request waits.
-        self._next_read: asyncio.Future[None] | None = None
-        #: The slugs that haven't been read since then.
+        #: The slugs that haven't been read again since a request asked for it.
         self._awaited: set[str] = set()
+        #: Done at the next news from the feed; None while no request waits.
+        self._news: asyncio.Future[None] | None = None
         #: Times of the event loop's clock.
         self._last_used_at = 0.0
         self._last_ping_at = 0.0
         self._is_shutting_down = False
+
+    @property
+    def _feed(self) -> Feed | None:
+        return self._keeper.feed
 
     async def current(self, rankings: Sequence[Ranking]) -> list[Snapshot]:
         """Return these rankings' snapshots, no older than POLL_SECONDS if the database can be read.
 
         Where the database announces changes, the snapshots are up to date and nothing is read. Otherwise all
         requests that wait share one read. While the database is lost, the last snapshots are returned without
-        a wait. Rankings that have never been read are left out. Raises NoDataError if these are all, and
-        none has a fault, which would be the reason.
+        a wait, and so is that of a ranking that can't be read quickly. Rankings that have never been read are
+        left out. Raises NoDataError if these are all, and none has a fault, which would be the reason.
         """
         self._keep_feed_running()
-        if not (self._is_failing or all(self._is_fresh(ranking.slug) for ranking in rankings)):
-            await self._wait_for_read()
-        slugs = [ranking.slug for ranking in rankings]
-        snapshots = [self.snapshots[slug] for slug in slugs if slug in self.snapshots]
-        if not snapshots and not any(slug in self.faults for slug in slugs):
+        slugs = frozenset(ranking.slug for ranking in rankings)
+        if not self._is_failing:
+            await self._wait_for_read(slugs)
+        if not self._is_known(slugs):
             raise NoDataError
-        return snapshots
+        return [self.snapshots[ranking.slug] for ranking in rankings if ranking.slug in self.snapshots]
 
     def oldest_check(self, rankings: Sequence[Ranking]) -> datetime | None:
         """Return when the least recently read of these rankings was read, None if none was."""
@@ -146,96 +143,128 @@ class Hub:
         """Return a ping with the current time and state."""
         return Ping(datetime.now(UTC), dict(self.checked_at), dict(self.faults))
 
+    def health(self) -> Health:
+        """Return how the hub and its feed are. May be called from any thread."""
+        ticked_at = self._clock.ticked_at
+        kinds = Counter("json" if getattr(one, "json", False) else "html" for one in list(self._subscribers))
+        return Health(
+            feed=self._keeper.state,
+            feed_since=self._keeper.since,
+            is_ending=self._is_shutting_down,
+            tick_age_seconds=None if ticked_at is None else time.monotonic() - ticked_at,
+            checked_at=dict(self.checked_at),
+            faults=dict(self.faults),
+            subscribers={"html": kinds["html"], "json": kinds["json"]},
+            frames=self.counts.frames,
+            bytes=self.counts.bytes,
+            coalesced=self.counts.coalesced,
+        )
+
+    # From the feed ---------------------------------------------------------------------------------------
+
+    def on_read(self, changed: list[Snapshot], read_at: dict[str, datetime]) -> None:
+        """Keep and deliver what the feed has read."""
+        self._clock.ensure()
+        self._is_failing = False
+        self.checked_at.update(read_at)
+        self._awaited -= read_at.keys()
+        if self._feed is not None:
+            self._awaited -= self._feed.apart
+        for snapshot in changed:
+            slug = snapshot.ranking.slug
+            self.snapshots[slug] = snapshot
+            self._hand_out(snapshot, self._subscribers_of[slug])
+        self._tell_requests()
+
+    def on_fault(self, slug: str, fault: Fault | None) -> None:
+        """Keep what is wrong with a ranking; tell all subscribers when that begins or ends."""
+        if self.faults.get(slug) == fault:
+            return
+        if fault is None:
+            del self.faults[slug]
+        else:
+            self.faults[slug] = fault
+            self._awaited.discard(slug)
+        self._hand_out(self.ping(), self._subscribers)
+        self._tell_requests()
+
+    def on_failure(self) -> None:
+        """Let no request wait for a read."""
+        self._is_failing = True
+        self._awaited.clear()
+        self._tell_requests()
+
+    # Requests --------------------------------------------------------------------------------------------
+
+    def _is_known(self, slugs: frozenset[str]) -> bool:
+        """Return whether there is something to say of any of these rankings."""
+        return any(slug in self.snapshots or slug in self.faults for slug in slugs)
+
     def _is_fresh(self, slug: str) -> bool:
+        """Return whether a request for this ranking needs no read, or can't wait for one."""
+        if self._feed is not None and slug in self._feed.apart:
+            return True
         if self._feed is not None and slug in self._feed.up_to_date and slug in self.snapshots:
             return True
         checked_at = self.checked_at.get(slug)
         return checked_at is not None and _age_seconds(checked_at) <= live_settings.POLL_SECONDS
 
-    async def _wait_for_read(self) -> None:
-        if self._next_read is None:
-            self._next_read = asyncio.get_running_loop().create_future()
-            self._awaited = set(RANKINGS)
+    async def _wait_for_read(self, slugs: frozenset[str]) -> None:
+        """Wait until these rankings have been read again, if that is needed and possible."""
+        if not self._awaited.issuperset(slug for slug in slugs if not self._is_fresh(slug)):
+            apart = self._feed.apart if self._feed is not None else frozenset()
+            self._awaited = set(RANKINGS) - apart
             if self._feed is not None:
                 self._feed.request_read()
-        # Not wait_for, which would cancel the read that other requests wait for.
-        done, _ = await asyncio.wait([self._next_read], timeout=live_settings.REQUEST_WAIT_SECONDS)
-        if not done:
-            self._is_failing = True
+        loop = asyncio.get_running_loop()
+        until = loop.time() + live_settings.REQUEST_WAIT_SECONDS
+        while not self._is_failing and (self._awaited & slugs or not self._is_known(slugs)):
+            if self._news is None:
+                self._news = loop.create_future()
+            # Not wait_for, which would cancel the future that other requests wait for.
+            done, _ = await asyncio.wait([self._news], timeout=until - loop.time())
+            if not done:
+                self._is_failing = True
+
+    def _tell_requests(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+        self._news = None
+
+    # The feed and the clock ------------------------------------------------------------------------------
 
     def _keep_feed_running(self) -> None:
         """Start the feed if it isn't running, and keep it running for at least IDLE_SECONDS more."""
-        loop = asyncio.get_running_loop()
-        self._last_used_at = loop.time()
-        if self._feed is None:
-            loop.call_later(TICK_SECONDS, self._tick)
-        self._ensure_feed()
+        self._last_used_at = asyncio.get_running_loop().time()
+        self._clock.ensure()
+        if self._keeper.feed is None:
+            self._is_failing = False
+        self._keeper.ensure()
 
-    def _ensure_feed(self) -> None:
-        if self._feed is not None and self._feed.is_alive():
-            return
-        loop = asyncio.get_running_loop()
-
-        def call(callback: Callable[..., None], *args: object) -> None:
-            try:
-                loop.call_soon_threadsafe(callback, *args)
-            except RuntimeError:
-                feed.stop()  # The loop is closed.
-
-        feed = Feed(
-            RANKINGS.values(),
-            self.snapshots,
-            partial(call, self._on_read),
-            partial(call, self._on_failure),
-            self._outage,
-        )
-        feed.start()
-        self._feed, self._is_failing = feed, False
-
-    def _tick(self) -> None:
+    def _on_tick(self) -> None:
         """Send pings while the feed runs, and stop it when nobody has used the hub for IDLE_SECONDS."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        if self._subscribers:
-            # A feed that has ended with an unexpected exception is replaced.
-            self._ensure_feed()
-        elif now - self._last_used_at > live_settings.IDLE_SECONDS:
-            if self._feed is not None:
-                self._feed.stop()
-            self._feed = None
+        now = asyncio.get_running_loop().time()
+        self._keeper.cut_overdue()
+        if self._subscribers or now - self._last_used_at <= live_settings.IDLE_SECONDS:
+            self._keeper.ensure()
+        else:
+            self._keeper.stop()
+            self._clock.stop()
             return
         if now - self._last_ping_at >= live_settings.PING_SECONDS:
             self._last_ping_at = now
             self._hand_out(self.ping(), self._subscribers)
-        loop.call_later(TICK_SECONDS, self._tick)
-
-    def _on_read(self, changed: list[Snapshot], read_at: dict[str, datetime]) -> None:
-        self._is_failing = False
-        self.checked_at.update(read_at)
-        for snapshot in changed:
-            slug = snapshot.ranking.slug
-            self.snapshots[slug] = snapshot
-            self._hand_out(snapshot, self._subscribers_of[slug])
-        self._awaited -= read_at.keys()
-        if not self._awaited:
-            self._end_wait_for_read()
-
-    def _on_failure(self) -> None:
-        self._is_failing = True
-        self._end_wait_for_read()
-
-    def _end_wait_for_read(self) -> None:
-        if self._next_read is not None and not self._next_read.done():
-            self._next_read.set_result(None)
-        self._next_read = None
 
     def _hand_out(self, message: Snapshot | Ping, subscribers: Iterable[Subscriber]) -> None:
         for subscriber in list(subscribers):
             try:
                 subscriber.deliver(message)
-            except Exception:
-                # The others must get the message all the same.
-                logger.exception("subscriber %s: failed and is unsubscribed", subscriber)
+            except Exception as error:  # noqa: BLE001 - the others must get the message all the same
+                self._failed_subscribers.log(
+                    type(error).__name__,
+                    f"subscriber {subscriber}: failed and is unsubscribed",
+                    error=error,
+                )
                 self.unsubscribe(subscriber)
 
 

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from django.db import Error
+
 from live import metrics
 from live.conf import FIRST_RETRY_SECONDS, OUTAGE_LOG_SECONDS
 from live.retries import retry_delays
@@ -56,6 +58,7 @@ class Outage:
         """Report a failed attempt; return the seconds to wait before the next."""
         reason = " ".join(str(error).split()) or type(error).__name__
         now, text = time.monotonic(), ""
+        count: int | None = None
         with _lock:
             self.failures += 1
             if self.began_at is None:
@@ -74,7 +77,9 @@ class Outage:
                 self._logged_at, self._logged_failures = now, self.failures
             delay = next(self._delays)
         if text:
-            logger.warning("%s: %s", self.name, text)
+            # A lost database needs no traceback. Any other error is a mistake in some code.
+            is_mistake = count is None and not isinstance(error, Error | OSError)
+            logger.warning("%s: %s", self.name, text, exc_info=error if is_mistake else None)
         return delay
 
     def succeed(self) -> None:

@@ -45,8 +45,10 @@ class Ranking:
         """The title on its own: "Top 5 states by turnover"."""
         return f"Top {self.size} {self.title}"
 
-    def queryset(self, model: type[MaterializedView] | None = None) -> QuerySet[MaterializedView]:
-        """Return the rows with the largest measure, the largest first, ties by key, and NULL last.
+    def queryset(
+        self, model: type[MaterializedView] | None = None, rows: int | None = None
+    ) -> QuerySet[MaterializedView]:
+        """Return the `size` rows, or another number, with the largest measure, ties by key, and NULL last.
 
         They are read from the ranking's own model, or from another one with the same fields. The query has
         neither a cast, with which RisingWave 2.8.0 uses no index, nor the aliases and the positions that
@@ -54,7 +56,7 @@ class Ranking:
         """
         order = F(self.measure).desc(nulls_last=True), F(self.key).asc(nulls_last=True)
         manager = (model or self.model)._default_manager
-        return manager.only(self.key, self.measure).order_by(*order)[: self.size]
+        return manager.only(self.key, self.measure).order_by(*order)[: rows or self.size]
 
 
 class UnknownRankingError(LookupError):

@@ -146,5 +146,9 @@ def error_message(code: CloseCode, reason: str) -> str:
 def _message(kind: MessageType, **fields: Any) -> str:
     # DjangoJSONEncoder writes keys such as dates and UUIDs as JsonResponse does.
     return json.dumps(
-        {"type": kind, **fields}, separators=(",", ":"), ensure_ascii=False, cls=DjangoJSONEncoder
+        {"type": kind, **fields},
+        separators=(",", ":"),
+        ensure_ascii=False,
+        allow_nan=False,
+        cls=DjangoJSONEncoder,
     )

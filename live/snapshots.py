@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -71,9 +72,9 @@ class Snapshot:
             Row(
                 rank=rank,
                 key=key,
-                name=self.ranking.name(key),
+                name=str(self.ranking.name(key)),
                 value=value,
-                display="–" if value is None else self.ranking.display(value),
+                display="–" if value is None else str(self.ranking.display(value)),
                 share=round(max(value or 0, 0) / largest * 100, 1) if largest > 0 else 0,
             )
             for rank, (key, value) in enumerate(self.values, start=1)
@@ -88,7 +89,12 @@ class Snapshot:
         if self.totals.sum is None or self.totals.sum <= 0:
             return text
         share = sum(value or 0 for _, value in self.values) / self.totals.sum
-        return f"{text} ({share:.0%})".replace("%", " %")
+        return f"{text} ({share:.0%})".replace("%", " %") if math.isfinite(share) else text
+
+    def check(self) -> None:
+        """Make sure that the snapshot can be shown and sent. Raises whatever a ranking's functions raise."""
+        text = self.etag + self.extent + "".join(row.name + row.display for row in self.rows)
+        text.encode()  # A lone surrogate can't be sent.
 
 
 def combined_etag(snapshots: Sequence[Snapshot], faults: Mapping[str, Fault]) -> str:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connections
 
-from live.leading import KEYS, TOTAL, advised_index, leading_model, leading_name, totals_model, totals_name
+from live.leading import (
+    KEYS,
+    LEADING_ROWS,
+    TOTAL,
+    advised_index,
+    leading_model,
+    leading_name,
+    totals_model,
+    totals_name,
+)
 from live.snapshots import Totals
 
 if TYPE_CHECKING:
@@ -47,20 +57,31 @@ class Source:
         return self._rows_model._meta.db_table
 
     def rows(self) -> Values:
-        """Read the ranking's pairs of (key, value), in its order. Raises django.db.Error."""
+        """Read the ranking's pairs of (key, value), in its order. Raises django.db.Error.
+
+        A value that isn't finite is none. PostgreSQL and RisingWave sort NaN and infinity before all numbers,
+        so where they lead, more rows are read and these come last.
+        """
+        size = self.ranking.size
+        pairs = self._pairs(size)
+        if any(value is not None and finite(value) is None for _, value in pairs):
+            pairs = self._pairs(max(size, LEADING_ROWS))
+        shown = [(_as_key(key), finite(value)) for key, value in pairs]
+        shown.sort(key=lambda pair: pair[1] is None)
+        return tuple(shown[:size])
+
+    def _pairs(self, rows: int) -> list[tuple[Any, Any]]:
         # Of a relation, the attribute is the stored key, not the related object.
         key = cast("Field[Any, Any]", self._rows_model._meta.get_field(self.ranking.key)).attname
-        return tuple(
-            (getattr(row, key), _as_float(getattr(row, self.ranking.measure)))
-            for row in self.ranking.queryset(self._rows_model).using(self.alias)
-        )
+        found = self.ranking.queryset(self._rows_model, rows).using(self.alias)
+        return [(getattr(row, key), getattr(row, self.ranking.measure)) for row in found]
 
     def totals(self) -> Totals | None:
         """Read the totals; None if the database doesn't keep them. Raises django.db.Error."""
         if self._totals_model is None:
             return None
         (row,) = self._totals_model._default_manager.using(self.alias)
-        return Totals(getattr(row, KEYS), _as_float(getattr(row, TOTAL, None)))
+        return Totals(getattr(row, KEYS), finite(getattr(row, TOTAL, None)))
 
 
 def find_sources(alias: str, rankings: Iterable[Ranking]) -> dict[str, Source]:
@@ -109,6 +130,18 @@ def _advise(ranking: Ranking, connection: DatabaseWrapper, *, exists: bool) -> N
     )
 
 
-def _as_float(value: Any) -> float | None:
-    """Return a measure for JSON and the bars: the database has exact numbers."""
-    return None if value is None else float(value)
+def finite(value: Any) -> float | None:
+    """Return a measure for JSON and the bars; None for NULL, NaN, infinity and what no float can hold.
+
+    The database has exact numbers. RisingWave has no CHECK that could keep NaN and infinity out of a table.
+    """
+    try:
+        number = math.nan if value is None else float(value)
+    except (OverflowError, ValueError):  # A huge integer; Decimal("sNaN").
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _as_key(key: Any) -> Any:
+    """Return a key; NaN and infinity as text, since JSON has no such numbers."""
+    return str(key) if isinstance(key, float) and not math.isfinite(key) else key

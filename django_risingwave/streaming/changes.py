@@ -82,6 +82,12 @@ class ChangeListener:
             self._source.close()
             self._source = None
 
+    @property
+    def sessions(self) -> list[DatabaseWrapper]:
+        """The sessions whose server wait() may wait for."""
+        own = [] if self._source is None else self._source.sessions
+        return [self.connection, *own]
+
     def _find_subscriptions(self) -> dict[str, str]:
         """Return the name of a subscription for each relation that has one, and log which have none."""
         with self.connection.cursor() as cursor:
@@ -102,6 +108,10 @@ class ChangeListener:
 class _ChangeSource(Protocol):
     """Where a listener learns of changes."""
 
+    @property
+    def sessions(self) -> list[DatabaseWrapper]:
+        """Its own sessions."""
+
     def wait(self, timeout: float, wake: SelectableEvent) -> set[str]:
         """Return the names of changed relations; wait for one, until the timeout, or until `wake`."""
 
@@ -121,6 +131,7 @@ class _NotifiedChanges:
         self._relations = relations
         self._moving = moving
         self._moved_at = time.monotonic()
+        self.sessions: list[DatabaseWrapper] = []
 
     def wait(self, timeout: float, wake: SelectableEvent) -> set[str]:
         if names := self._receive():

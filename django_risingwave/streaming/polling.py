@@ -66,6 +66,11 @@ class PolledSubscriptions:
         self._may_reopen = False
         self._session = self._open()
 
+    @property
+    def sessions(self) -> list[DatabaseWrapper]:
+        """The session with the cursors."""
+        return [self._session]
+
     def wait(self, timeout: float, wake: SelectableEvent) -> set[str]:
         """Return the relations that have changed; poll until one has, until the timeout, or until `wake`.
 

@@ -44,8 +44,9 @@ class SelectableEvent:
 
         Waits at most `timeout` seconds, or without a limit if it's None. The event stays set until clear().
         """
-        # Not select.select(), which refuses file descriptors above 1,023.
-        with selectors.DefaultSelector() as selector:
+        # Not select.select(), which refuses file descriptors above 1,023, nor epoll, which needs a descriptor
+        # of its own when the process may have none left.
+        with selectors.PollSelector() as selector:
             for waited_for in (self, *others):
                 selector.register(waited_for, selectors.EVENT_READ)
             return any(key.fileobj is self for key, _ in selector.select(timeout))

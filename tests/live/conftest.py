@@ -9,6 +9,7 @@ import pytest
 from live import hub
 from live.feed import Feed
 from live.logouts import LogoutListener
+from live.ranking_reads import RankingReads
 from live.rankings import RANKINGS
 from tests.django_risingwave.conftest import (  # noqa: F401 - fixtures of an empty database
     connection,
@@ -36,6 +37,10 @@ def stopped_threads() -> Iterator[None]:
             thread.stop()
             thread.join(60)
             assert not thread.is_alive()
+    for thread in threading.enumerate():
+        if thread.name.startswith("ranking-"):
+            thread.join(60)
+            assert not thread.is_alive()
 
 
 @pytest.fixture
@@ -56,11 +61,11 @@ def insert(orders):
 def reads(monkeypatch) -> dict[str, int]:
     """Count how often each ranking is read."""
     counts = dict.fromkeys(RANKINGS, 0)
-    read = Feed._read
+    read = RankingReads.read
 
     def counting(self, source):
         counts[source.ranking.slug] += 1
         read(self, source)
 
-    monkeypatch.setattr(Feed, "_read", counting)
+    monkeypatch.setattr(RankingReads, "read", counting)
     return counts

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING
 from asgiref.sync import sync_to_async
 from django.db import connections
 
+from live.feed import Feed
+from live.outages import Outage
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot
 from tests.processes import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
+    from datetime import datetime
 
     from live import hub
+    from live.faults import Fault
+    from live.rankings import Ranking
 
 STATES = RANKINGS["states-by-turnover"]
 ITEMS = RANKINGS["products-by-quantity"]
@@ -40,6 +45,23 @@ class Recorder:
 
     async def next(self) -> Snapshot:
         return await asyncio.wait_for(self.snapshots.get(), DEADLINE_SECONDS)
+
+
+def feed_of(
+    rankings: Collection[Ranking], on_read: Callable[[list[Snapshot], dict[str, datetime]], None]
+) -> Feed:
+    """Return a feed, not started yet, that calls a function after each read."""
+
+    class Reader:
+        def on_read(self, changed: list[Snapshot], read_at: dict[str, datetime]) -> None:
+            on_read(changed, read_at)
+
+        def on_fault(self, slug: str, fault: Fault | None) -> None: ...
+
+        def on_failure(self) -> None: ...
+
+    outages = {ranking.slug: Outage(f"ranking {ranking.slug}", "be read", 2) for ranking in rankings}
+    return Feed(rankings, {}, Reader(), Outage("rankings", "be read", 2), outages)
 
 
 def in_thread(function: Callable[..., None]) -> Callable[..., Awaitable[None]]:

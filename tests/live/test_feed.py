@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 from django.db import DatabaseError, connections
 
 from django_risingwave.streaming.changes import ChangeListener
-from live import feed
 from live.leading import leading_name
-from live.outages import Outage
+from live.ranking_reads import RankingReads
 from live.rankings import RANKINGS
 from live.snapshots import Totals
 from live.sources import Source
 from tests.conftest import BOTH
-from tests.live.hubs import ITEMS, STATES, Recorder, in_thread, wait_until
+from tests.live.hubs import ITEMS, STATES, Recorder, feed_of, in_thread, wait_until
 from tests.processes import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def test_a_new_feed_reports_no_ranking_as_read_before_it_has_read_it(orders, set
     def on_read(changed: list[Snapshot], read_at: dict[str, datetime]) -> None:
         calls.put(({snapshot.ranking.slug for snapshot in changed}, set(read_at)))
 
-    thread = feed.Feed(RANKINGS.values(), {}, on_read, print, Outage("rankings", "be read", 2))
+    thread = feed_of(RANKINGS.values(), on_read)
     thread.start()
     read: set[str] = set()
     while read != set(RANKINGS):
@@ -70,14 +69,14 @@ async def test_a_ranking_is_read_at_once_while_changes_of_another_are_gathered(t
 
 async def test_a_ranking_is_delivered_before_the_next_one_is_read(the_hub, insert, monkeypatch):
     await insert((1, 1, 1.0, "Ohio"))
-    read, may_read = feed.Feed._read, threading.Event()
+    read, may_read = RankingReads.read, threading.Event()
 
-    def waiting(self: feed.Feed, source: Source) -> None:
+    def waiting(self: RankingReads, source: Source) -> None:
         if source.ranking is not first:
             may_read.wait(DEADLINE_SECONDS)
         read(self, source)
 
-    monkeypatch.setattr(feed.Feed, "_read", waiting)
+    monkeypatch.setattr(RankingReads, "read", waiting)
     first = next(iter(RANKINGS.values()))
     recorder = Recorder()
     the_hub.subscribe(recorder, list(RANKINGS.values()))
@@ -173,7 +172,8 @@ async def test_rankings_are_polled_where_changes_are_not_announced(the_hub, inse
     assert (await recorder.next()).values == (("Ohio", 1.0),)
 
 
-async def test_a_ranking_that_can_not_be_read_is_one_outage_although_others_can(the_hub, monkeypatch, caplog):
+async def test_a_ranking_that_can_not_be_read_is_an_outage_of_its_own(the_hub, monkeypatch, caplog):
+    caplog.set_level("INFO", logger="live.outages")
     rows, attempts = Source.rows, SimpleQueue[str]()
 
     def failing(self: Source) -> Values:
@@ -186,10 +186,13 @@ async def test_a_ranking_that_can_not_be_read_is_one_outage_although_others_can(
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
     assert (await recorder.next()).ranking is STATES
-    await wait_until(lambda: attempts.qsize() >= 3)
-    assert caplog.text.count("rankings: can't be read") == 1
+    await wait_until(lambda: attempts.qsize() >= 4)
+    assert set(the_hub.faults) == {ITEMS.slug}
     monkeypatch.setattr(Source, "rows", rows)
     await wait_until(lambda: "can be read again" in caplog.text)
+    await wait_until(lambda: not the_hub.faults)
+    assert f"ranking {ITEMS.slug}: can't be read (no such view)" in caplog.messages[0]
+    assert len(caplog.messages) == 2
 
 
 async def test_totals_that_change_are_delivered_with_the_same_rows(the_hub, insert, monkeypatch, settings):

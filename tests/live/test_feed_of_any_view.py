@@ -13,10 +13,9 @@ from django.test.utils import isolate_apps
 from django_risingwave.connections import get_connection
 from django_risingwave.models import MaterializedView
 from django_risingwave.streaming.declaring.declarations import declared
-from live import feed
-from live.outages import Outage
 from live.rankings import Ranking
 from tests.conftest import BOTH
+from tests.live.hubs import feed_of
 from tests.processes import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def watched(model: type[MaterializedView], measure: str) -> Iterator[Callable[[]
 
     with get_connection("risingwave").schema_editor() as editor:
         editor.create_streaming_object(definition)
-    thread = feed.Feed([ranking], {}, on_read, print, Outage("rankings", "be read", 2))
+    thread = feed_of([ranking], on_read)
     thread.start()
     try:
         yield next_rows

@@ -26,7 +26,12 @@ STATES_PATH = "/api/rankings/states-by-turnover/"
 @pytest.fixture
 def site(own_standin: StandIn, site_environment: dict[str, str], tmp_path: Path) -> Iterator[Server]:
     # Rows are stale soon, so that nobody has to wait for it.
-    soon = processes.changed(LIVE_STALE_SECONDS=4, LIVE_SERVER_CHECK_SECONDS=2, LIVE_PING_SECONDS=2)
+    soon = processes.changed(
+        LIVE_STALE_SECONDS=4,
+        LIVE_SERVER_CHECK_SECONDS=2,
+        LIVE_PING_SECONDS=2,
+        LIVE_QUERY_TIMEOUT_SECONDS=1,
+    )
     environment = site_environment | own_standin.environment | soon
     with processes.daphne(environment, tmp_path / "log") as running:
         yield running
@@ -69,8 +74,15 @@ def test_a_database_that_hangs_delays_no_page(own_standin, site):
     with own_standin.frozen():
         for _ in range(5):
             assert "Ohio" in get(site, "/").body
+        # It enforces no timeout itself.
+        get_until(lambda _: "rankings: can't be read (no answer" in site.log.read_text(), site, STATES_PATH)
+        assert "Ohio" in get(site, "/").body
     own_standin.insert("Iowa")
     get_until(lambda answer: "Iowa" in answer.body, site, STATES_PATH)
+    get_until(lambda _: "can be read again" in site.log.read_text(), site, STATES_PATH)
+    log = site.log.read_text()
+    assert log.count("can't be read") == log.count("can be read again") == 1
+    assert "Traceback" not in log
 
 
 @pytest.mark.browser
