@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from demo.configuration import Configuration
 
 SHOP = "demo.shop"
+#: `manage.py check --deploy` warns of a key that begins so: it is in a file of the demo.
+#: https://docs.djangoproject.com/en/5.2/ref/checks/#security
+INSECURE = "django-insecure-demo-"
 #: What manage.py needs beside the demo. LIVE_OPEN and ALLOWED_HOSTS are left out: a server that is started
 #: in the same checkout must not be open to everybody because a demo once ran there.
 FILE_VARIABLES = ("SECRET_KEY", "DATABASE_URL", "RISINGWAVE_URL", "EXTRA_APPS")
@@ -49,10 +52,10 @@ def write_environment_file() -> None:
 
 
 def secret_key() -> str:
-    """Return the demo's secret key; make one the first time."""
+    """Return the demo's secret key; make one the first time, and in place of one of an earlier version."""
     key = folder.read_secret(folder.SECRET_KEY)
-    if not key:
-        key = secrets.token_urlsafe(50)
+    if not key or not key.startswith(INSECURE):
+        key = INSECURE + secrets.token_urlsafe(50)
         folder.write_secret(folder.SECRET_KEY, key)
     return key
 
