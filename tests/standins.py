@@ -46,6 +46,17 @@ class StandIn:
             command = [sys.executable, "manage.py", "migrate", "--verbosity", "0", "--database", database]
             subprocess.run(command, cwd=ROOT, env=environment, check=True)
 
+    def execute(self, sql: str, *, check: bool = True) -> None:
+        """Run statements, each in a transaction of its own; without `check`, ignore their errors."""
+        with closing(Database.connect(self.server.get_uri("risingwave"))) as connection:
+            connection.autocommit = True
+            for statement in sql.split("; "):
+                try:
+                    connection.cursor().execute(statement)
+                except Database.Error:
+                    if check:
+                        raise
+
     def insert(self, state: str) -> None:
         with closing(Database.connect(self.server.get_uri("risingwave"))) as connection, connection:
             connection.cursor().execute("INSERT INTO orders (qty, price, state) VALUES (2, 3, %s)", [state])

@@ -1,4 +1,4 @@
-"""Generates plausible orders without end, reproducible by a seed, and the SQL that inserts them."""
+"""Generates plausible orders, reproducible by a seed, and the SQL that inserts them."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ TURNOVER_LEADERS = leaders(lambda product: product.popularity * (product.largest
 
 
 def generate(seed: int | None = None, first_orderid: int = 1, dt: date | None = None) -> Iterator[OrderLine]:
-    """Generate order lines without end, order by order, numbered from `first_orderid`.
+    """Generate order lines, order by order, numbered from `first_orderid`.
 
     The same arguments give the same lines; without a `seed`, each run differs. `dt` is the date of all lines,
     by default today (UTC). For 150 orders at a time, one state and up to three products are in fashion. Each
     is the one of its pair that has sold less, so the leaders of the rankings keep overtaking each other,
     however many orders there are.
 
-    Raises ValueError after the largest possible orderid.
+    Ends after the largest possible orderid.
     """
     random = Random(seed)  # noqa: S311 - nothing here is secret
     prices = {
@@ -109,7 +109,6 @@ def generate(seed: int | None = None, first_orderid: int = 1, dt: date | None = 
                 turnover[itemid] += qty * price
                 state_turnover[state] += qty * price
                 yield OrderLine(orderid, itemid, qty, price, day, state)
-    raise ValueError(f"the largest possible orderid, {MAX_INT:,}, is reached")
 
 
 def one_behind(random: Random, leaders: Sequence[Key], measure: Callable[[Key], float]) -> Key:

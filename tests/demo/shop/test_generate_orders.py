@@ -22,6 +22,8 @@ from tests.processes import DEADLINE_SECONDS, ROOT, database_url, wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.standins import StandIn
+
 
 def generate_orders(*arguments: str) -> tuple[str, str]:
     """Run the command in this process; return what it wrote to stdout and stderr."""
@@ -168,11 +170,29 @@ def test_an_invalid_value_is_refused_with_what_is_allowed(option, value, message
         generate_orders(f"{option}={value}")
 
 
-def test_after_the_largest_orderid_the_command_stops_with_an_error():
-    with pytest.raises(
-        CommandError, match=r"Stopped: the largest possible orderid, 2,147,483,647, is reached"
-    ):
-        generate_orders("--first-orderid", "2147483647", "--count", "50", "--sql")
+def test_after_the_largest_orderid_the_numbers_begin_again_and_the_command_says_so():
+    sql, err = generate_orders("--first-orderid", "2147483646", "--count", "50", "--sql")
+    assert err == "The largest possible orderid, 2,147,483,647, is reached. Numbering from 1 again.\n"
+    numbers = [int(number) for number in re.findall(r"\((\d+), ", sql)]
+    assert len(numbers) == 50
+    assert list(dict.fromkeys(numbers))[:4] == [2147483646, 2147483647, 1, 2]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("stored_ids", "first"),
+    [
+        ([2147483647, 41], 42),
+        ([2147483647], 1),
+        ([-2147483648, -5], 1),
+        ([None], 1),
+        ([2000000000], 2000000001),
+    ],
+)
+def test_odd_numbers_in_the_table_do_not_end_the_numbering(orders, stored_ids, first):
+    Order.objects.bulk_create(Order(orderid=orderid) for orderid in stored_ids)
+    generate_orders("--count", "1")
+    assert stored()[-1].orderid == first
 
 
 # Servers that are gone
@@ -210,15 +230,70 @@ def test_a_lost_server_is_waited_for_and_takes_two_lines_of_output(own_standin, 
     try:
         wait_until(own_standin.count_orders, process.output)
         own_standin.stop()
-        wait_until(lambda: "is gone; waiting for it" in process.output(), process.output)
+        wait_until(lambda: "can't be inserted" in process.output(), process.output)
         own_standin.start()
         before = own_standin.count_orders()
         wait_until(lambda: own_standin.count_orders() > before, process.output)
     finally:
         assert process.end(signal.SIGTERM) == 0
     _rate, lost, back = process.output().splitlines()
-    assert re.fullmatch(r'The database "risingwave" at the socket in .* is gone; waiting for it: .+', lost)
-    assert re.fullmatch(r'The database "risingwave" at the socket in .* is back after \d+ s\.', back)
+    database = r'the database "risingwave" at the socket in .*'
+    assert re.fullmatch(rf"Orders can't be inserted into {database}: .+\. Retrying\.", lost)
+    assert re.fullmatch(rf"Orders can be inserted into {database} again after \d+ s\.", back)
+
+
+WRITABLE_AGAIN = (
+    "SET default_transaction_read_only TO off; ALTER SYSTEM RESET default_transaction_read_only; "
+    "SELECT pg_reload_conf()"
+)
+
+
+def wait_for_more_orders(standin: StandIn, process: Process) -> None:
+    before = standin.count_orders()
+    wait_until(lambda: standin.count_orders() > before, process.output)
+
+
+@pytest.mark.parametrize(
+    ("harm", "remedy", "reason"),
+    [
+        (
+            "ALTER TABLE orders RENAME TO away",
+            "ALTER TABLE away RENAME TO orders",
+            'relation "orders" does not exist',
+        ),
+        (
+            "ALTER SYSTEM SET default_transaction_read_only TO on; SELECT pg_reload_conf()",
+            WRITABLE_AGAIN,
+            "read-only transaction",
+        ),
+    ],
+)
+def test_a_table_that_takes_no_orders_for_a_while_is_said_once_and_waited_for(
+    own_standin, tmp_path, harm, remedy, reason
+):
+    process = Process(tmp_path / "log", own_standin.environment["RISINGWAVE_URL"], "--rate", "50")
+    try:
+        wait_for_more_orders(own_standin, process)
+        own_standin.execute(harm)
+        wait_until(lambda: "can't be inserted" in process.output(), process.output)
+        assert process.process.poll() is None
+        own_standin.execute(remedy)
+        wait_until(lambda: "again after" in process.output(), process.output)
+    finally:
+        own_standin.execute(remedy, check=False)
+        assert process.end(signal.SIGTERM) == 0
+    _rate, lost, _back = process.output().splitlines()
+    assert reason in lost
+
+
+def test_a_server_that_does_not_answer_is_said_once_and_sigterm_ends_the_command(own_standin, tmp_path):
+    process = Process(tmp_path / "log", own_standin.environment["RISINGWAVE_URL"], "--rate", "50")
+    wait_for_more_orders(own_standin, process)
+    with own_standin.frozen():
+        wait_until(lambda: "no answer within 5 s" in process.output(), process.output)
+        assert process.end(signal.SIGTERM) == 0
+    _rate, lost = process.output().splitlines()
+    assert lost.endswith("Retrying.")
 
 
 # The pace

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+import time
 from argparse import ArgumentTypeError
 from contextlib import nullcontext
 from datetime import date
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 DEFAULT_RATE = 20
 #: Order lines per INSERT: larger statements are hardly faster.
 DEFAULT_BATCH = 10_000
+#: Seconds for an orderly exit, which ends an INSERT. The demo's supervisor kills after three.
+EXIT_SECONDS = 2.0
 #: The date of orders with --seed, which must be the same every day.
 SEEDED_DATE = date(2026, 1, 1)
 
@@ -66,6 +70,25 @@ def iso_date(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise ArgumentTypeError(f"must be a date such as 2026-01-31, not {text!r}") from None
+
+
+def exit_though_waiting() -> None:
+    """Let SIGINT and SIGTERM end this process even while psycopg2 waits for a server that doesn't answer.
+
+    Python calls its signal handlers between two instructions of the main thread, but writes the number of the
+    signal to this pipe at once: https://docs.python.org/3/library/signal.html#signal.set_wakeup_fd
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+
+    def exit_late() -> None:
+        while os.read(reader, 1)[0] not in (signal.SIGINT, signal.SIGTERM):
+            pass
+        time.sleep(EXIT_SECONDS)
+        os._exit(0)
+
+    threading.Thread(target=exit_late, daemon=True).start()
 
 
 class Command(BaseCommand):
@@ -106,6 +129,7 @@ class Command(BaseCommand):
     def run_from_argv(self, argv: list[str]) -> None:
         """Exit quietly on Ctrl-C, on SIGTERM, and when a reader such as `head` closes the pipe."""
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        exit_though_waiting()
         try:
             super().run_from_argv(argv)
         except KeyboardInterrupt:
@@ -139,7 +163,7 @@ class Command(BaseCommand):
         last_orderid = table.last_orderid() if table else 0
         if seed is not None:
             first_orderid, date = first_orderid or 1, date or SEEDED_DATE
-        lines = islice(generate(seed, first_orderid or last_orderid + 1, date), count)
+        lines = islice(self.lines(seed, first_orderid or last_orderid + 1, date), count)
         insert = table.insert if table else self.print_statement
         if rate or not count:
             rate = rate or DEFAULT_RATE
@@ -151,6 +175,13 @@ class Command(BaseCommand):
             self.load(lines, batch, insert, progress)
         if table:
             table.connection.flush()
+
+    def lines(self, seed: int | None, first_orderid: int, day: date | None) -> Iterator[OrderLine]:
+        """Generate order lines without end. After the largest possible number, number from 1 again."""
+        while True:
+            yield from generate(seed, first_orderid, day)
+            first_orderid = 1
+            self.say(f"The largest possible orderid, {MAX_INT:,}, is reached. Numbering from 1 again.")
 
     def keep_pace(self, lines: Iterator[OrderLine], pace: Pace, batch: int, insert: Insert) -> None:
         """Insert each line when it is due. Lines that were due while the server was gone are dropped."""
