@@ -133,6 +133,10 @@ class Clients:
             self.step(min(left, 0.2))
         return True
 
+    def cut(self, client: Client) -> None:
+        """Close the client's connection without a close frame."""
+        self._end(client, 1006)
+
     def forget(self, client: Client) -> None:
         """Stop reading from the client. Its socket stays open."""
         assert client.socket is not None

@@ -1,7 +1,11 @@
-"""Thousands of subscribers, which reconnect as the pages do, each from an address of its own."""
+"""Thousands of subscribers, each from an address of its own.
+
+They reconnect as the pages do, and leave for good when they are refused.
+"""
 
 from __future__ import annotations
 
+import random
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Self
@@ -13,6 +17,8 @@ from benchmarks.fanout.site import STATES_PATH
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: The code of a connection that is lost without one.
+LOST = 1006
 #: Seconds between two looks at who is away.
 STEP_SECONDS = 0.05
 
@@ -44,11 +50,34 @@ class Crowd:
         """Open sockets until the crowd has `count` more members, each with a card."""
         self.members += self.clients.open(count)
 
+    def join(self, count: int) -> None:
+        """Add `count` members, which connect in the next steps, whatever the server answers."""
+        for _ in range(count):
+            client = Client()
+            client.closed = LOST
+            self.members.append(client)
+
+    def drop(self, count: int) -> None:
+        """Cut the connections of members chosen at random. They connect again in their time."""
+        there = [client for client in self.members if client.closed is None and client not in self.away]
+        for client in random.sample(there, min(count, len(there))):
+            self.clients.cut(client)
+
+    def is_complete(self) -> bool:
+        """Return whether all members are there and have a card."""
+        return not self.away and all(client.closed is None and client.cards for client in self.members)
+
     def step(self) -> None:
         """Read what has arrived, and let those whose connection is lost reconnect in their time."""
         self.clients.step(STEP_SECONDS)
-        for client in self.members:
-            if client.closed is not None and client not in self.away:
+        for client in list(self.members):
+            if client.closed is None:
+                continue
+            if 4400 <= client.closed < 4500:
+                self.codes[client.closed] += 1
+                self.members.remove(client)
+                self.away.pop(client, None)
+            elif client not in self.away:
                 self.away[client] = Returning(client)
         for client, returning in list(self.away.items()):
             # Returning forgets the code when it connects again.

@@ -34,10 +34,13 @@ class Served:
     """What can be asked for pages."""
 
     servers: list[Server]
+    #: Sent with requests that have no cookie of their own.
+    cookie = ""
 
     def get(self, path: str, which: int = 0, timeout: float = 30, **headers: str) -> Answer:
         """Request a page of one server, without following redirects. Raises OSError without an answer."""
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        headers = {"Cookie": self.cookie, **headers}
+        names = {name.replace("_", "-"): value for name, value in headers.items() if value}
         request = urllib.request.Request(f"{self.servers[which].url}{path}", headers=names)
         try:
             with OPENER.open(request, timeout=timeout) as response:
