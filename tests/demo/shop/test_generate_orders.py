@@ -232,8 +232,8 @@ def test_a_lost_server_is_waited_for_and_takes_two_lines_of_output(own_standin, 
         own_standin.stop()
         wait_until(lambda: "can't be inserted" in process.output(), process.output)
         own_standin.start()
-        before = own_standin.count_orders()
-        wait_until(lambda: own_standin.count_orders() > before, process.output)
+        wait_until(lambda: "again after" in process.output(), process.output)
+        wait_for_more_orders(own_standin, process)
     finally:
         assert process.end(signal.SIGTERM) == 0
     _rate, lost, back = process.output().splitlines()
