@@ -47,7 +47,8 @@ def nothing_is_lost(lab: Lab, site: Site, writer: Writer, processes: Collection[
     """End the writer and wait until every process, or each of `processes`, answers its sums."""
     writer.end()
     asked = range(len(site.servers)) if processes is None else processes
-    wanted = {"states": writer.turnover, "turnover": writer.turnover, "quantity": writer.quantity}
+    turnover = float(writer.turnover)
+    wanted = {"states": turnover, "turnover": turnover, "quantity": writer.quantity}
     for which in asked:
         wait_until(
             partial(_answers, site, which, wanted),

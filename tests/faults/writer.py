@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from contextlib import suppress
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db.backends.postgresql.base import Database as Driver  # type: ignore[attr-defined]
@@ -32,7 +33,7 @@ class Writer(threading.Thread):
         server = database.server
         self.url = database.url if through_proxy else server.url(database.database)
         self.orders = self.quantity = 0
-        self.turnover = 0.0
+        self.turnover = Decimal(0)
         #: The errors of attempts that failed, without repetitions in a row.
         self.errors: list[str] = []
         self._connection: Any = None
@@ -73,9 +74,9 @@ class Writer(threading.Thread):
                 time.sleep(RETRY_SECONDS)
             else:
                 break
-        self.add(1, quantity, quantity * price)
+        self.add(1, quantity, Decimal(quantity * price))
 
-    def add(self, orders: int, quantity: int, turnover: float) -> None:
+    def add(self, orders: int, quantity: int, turnover: Decimal) -> None:
         """Add to what must be found in the end: orders that are inserted."""
         self.orders, self.quantity = self.orders + orders, self.quantity + quantity
         self.turnover += turnover

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tests.faults.judging import logs_are_short, nothing_is_lost, seconds_until
@@ -163,7 +164,7 @@ def rankings_back_empty(lab: Lab) -> None:
         here.rankings.query(
             "INSERT INTO orders (orderid, itemid, qty, price, state) VALUES (1, 1, 2, 3, 'Ohio')"
         )
-        here.writer.orders, here.writer.quantity, here.writer.turnover = 1, 2, 6
+        here.writer.orders, here.writer.quantity, here.writer.turnover = 1, 2, Decimal(6)
         viewers_kept_all(lab, here)
 
 
@@ -190,5 +191,5 @@ def rankings_back_without_tables(lab: Lab) -> None:
         here.rankings.query(
             "INSERT INTO orders (orderid, itemid, qty, price, state) VALUES (1, 1, 2, 3, 'Ohio')"
         )
-        here.writer.orders, here.writer.quantity, here.writer.turnover = 1, 2, 6
+        here.writer.orders, here.writer.quantity, here.writer.turnover = 1, 2, Decimal(6)
         viewers_kept_all(lab, here)

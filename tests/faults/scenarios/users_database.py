@@ -46,42 +46,52 @@ def closed_site(lab: Lab, **settings: Any) -> Iterator[tuple[Watched, str]]:
         yield here, cookie
 
 
-def lose(lab: Lab, begin: Callable[[Watched], AbstractContextManager[object]], **settings: Any) -> None:
-    """Lose the database within the block of `begin`, and judge what users and viewers notice."""
-    with closed_site(lab, **settings) as (here, cookie):
+def lose(
+    lab: Lab, begin: Callable[[Watched], AbstractContextManager[object]], *, seconds: float = FAULT_SECONDS
+) -> None:
+    """Lose the database for some seconds by the block of `begin`; judge what users and viewers notice."""
+    with closed_site(lab) as (here, cookie):
         site = here.site
+        shown = here.open_page(0, cookie)
         with Poller(site, 2, path="/") as board, Poller(site, 0, cookie, path="/") as page:
             with begin(here):
                 began = time.monotonic()
-                seconds = seconds_until(
+                noticed = seconds_until(
                     lambda: 503 in page.statuses, lambda: f"{page.statuses}\n{site.logs()}"
                 )
-                lab.record(NOTICED, seconds, "s", bound=MAX_REQUEST_SECONDS + 2)
-                refusal = site.get("/", 1, Cookie=cookie)
-                assert refusal.status == 503, refusal
-                assert int(refusal.headers["Retry-After"]) > 0
-                with Subscriber(site, 1, cookie) as late:
-                    wait_until(lambda: late.closed, lambda: str(site.logs()))
-                    assert {each.code for each in late.closed} == {USERS_UNAVAILABLE}, late.closed
-                    frames = [len(each.frames_at) for each in here.subscribers]
-                    time.sleep(max(0, began + FAULT_SECONDS - time.monotonic()))
+                lab.record(NOTICED, noticed, "s", bound=MAX_REQUEST_SECONDS + 2)
+                others_are_asked_to_try_later(here, cookie)
+                frames = [len(each.frames_at) for each in here.subscribers]
+                shown.sleep(max(5, began + seconds - time.monotonic()))
                 for subscriber, count in zip(here.subscribers, frames, strict=True):
                     assert not subscriber.closed, subscriber.closed
                     assert len(subscriber.frames_at) > count + 5, "no more frames come to those who are in"
-            seconds = seconds_until(
+            back = seconds_until(
                 lambda: all(site.get("/", which, Cookie=cookie).status == 200 for which in (0, 1)),
                 lambda: str(site.logs()),
             )
-            lab.record(BACK, seconds, "s", bound=MAX_BACK_SECONDS)
+            lab.record(BACK, back, "s", bound=MAX_BACK_SECONDS)
+            shown.wait_for("live", seconds=1)
             nobody_is_in_who_should_not_be(lab, here, cookie)
+            shown.wait_for("closed", seconds=5)
+            lab.note("the pill of a user who is in", " → ".join(shown.states))
         assert set(board.statuses) == {200}, board.statuses
+        assert not {500, 502} & set(page.statuses), page.statuses
         lab.record("slowest open page", board.slowest, "s", bound=MAX_REQUEST_SECONDS)
         lab.record("slowest answer to a user", page.slowest, "s", bound=MAX_REQUEST_SECONDS)
-        lab.note(
-            "a user's page answers", ", ".join(f"{count} × {code}" for code, count in page.statuses.items())
-        )
+        lab.note("a user's page", ", ".join(f"{count} × {code}" for code, count in page.statuses.items()))
         nothing_is_lost_in_the_open(lab, here)
         logs_are_short(lab, site)
+
+
+def others_are_asked_to_try_later(here: Watched, cookie: str) -> None:
+    """Judge what a user gets who comes now, by a page and by a socket."""
+    refusal = here.site.get("/", 1, Cookie=cookie)
+    assert refusal.status == 503, refusal
+    assert int(refusal.headers["Retry-After"]) > 0
+    with Subscriber(here.site, 1, cookie) as late:
+        wait_until(lambda: late.closed, lambda: str(here.site.logs()))
+    assert {each.code for each in late.closed} == {USERS_UNAVAILABLE}, late.closed
 
 
 def nobody_is_in_who_should_not_be(lab: Lab, here: Watched, cookie: str) -> None:
@@ -107,7 +117,7 @@ def users_killed(lab: Lab) -> None:
         yield
         here.users.server.start()
 
-    lose(lab, killed)
+    lose(lab, killed, seconds=5)
 
 
 @scenario("Frozen with SIGSTOP")
@@ -199,7 +209,7 @@ def users_lost_for_good(lab: Lab) -> None:
 def users_deactivated_meanwhile(lab: Lab) -> None:
     with closed_site(lab) as (here, cookie):
         here.users.proxy.refuse()
-        wait_until(lambda: here.site.get("/", 0, Cookie=cookie).status == 503)
+        wait_until(lambda: here.site.get("/", 0, Cookie=cookie).status == 503, lambda: str(here.site.logs()))
         here.users.query(DEACTIVATE, "vera")
         here.users.proxy.forward()
         seconds = seconds_until(
