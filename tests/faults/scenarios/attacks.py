@@ -30,6 +30,8 @@ FLOOD_SECONDS = 15
 MAX_MEDIAN_MS, MAX_P95_MS = 500, 2_000
 #: Lines that a process may log in a minute of a flood: each kind has its first ones and then a count.
 MAX_LOG_LINES = 60
+#: By default a process trusts all of its machine's own addresses, those of the attackers among them.
+OWN = ["127.0.0.1"]
 FILES = 300
 HALF_OPEN = 500
 
@@ -37,7 +39,7 @@ HALF_OPEN = 500
 def flood(lab: Lab, attack: Callable[[Site], Callable[[], object]]) -> None:
     """Flood a site that is watched. Judge how long its page takes meanwhile, and what it logs."""
     users, rankings = lab.databases()
-    site = Site(lab, users, rankings, count=1)
+    site = Site(lab, users, rankings, count=1, LIVE_TRUSTED_PROXIES=OWN)
     site.add_user("alice")
     with Writer(rankings) as writer, Subscriber(site) as viewer, Poller(site, path="/") as poller:
         wait_until(lambda: len(poller.polls) >= 10 and viewer.rankings)
@@ -115,7 +117,9 @@ def descriptors_gone_to_many(lab: Lab) -> None:
 def half_open(lab: Lab, source: Callable[[int], str]) -> None:
     """Take a process's descriptors. The feed, the pings and healthy viewers go on."""
     users, rankings = lab.databases()
-    site = Site(lab, users, rankings, count=1, prefix=("prlimit", f"--nofile={FILES}"))
+    site = Site(
+        lab, users, rankings, count=1, prefix=("prlimit", f"--nofile={FILES}"), LIVE_TRUSTED_PROXIES=OWN
+    )
     with Writer(rankings) as writer, Subscriber(site) as viewer:
         wait_until(lambda: viewer.rankings)
         before = usage(site, 0).files
@@ -163,7 +167,7 @@ def readiness(site: Site) -> str:
 @scenario("10,000 connections in a minute: some send nothing, some request a page, some open a socket and go")
 def ten_thousand_connections(lab: Lab) -> None:
     users, rankings = lab.databases()
-    site = Site(lab, users, rankings, count=1)
+    site = Site(lab, users, rankings, count=1, LIVE_TRUSTED_PROXIES=OWN)
     with Writer(rankings) as writer, Subscriber(site) as viewer, Poller(site, path="/") as poller:
         wait_until(lambda: len(poller.polls) >= 10 and viewer.rankings)
         before, began, failed = usage(site, 0), now(), 0
