@@ -1,7 +1,9 @@
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.core import checks
+from django.db.backends.signals import connection_created
 from django.utils.module_loading import autodiscover_modules
+from prometheus_client import REGISTRY
 
 
 class LiveConfig(AppConfig):
@@ -13,10 +15,13 @@ class LiveConfig(AppConfig):
     def ready(self) -> None:
         # As Django's admin does with modules named `admin`.
         autodiscover_modules("rankings")
-        from live import logins  # noqa: PLC0415 - needs the apps to be loaded
+        from live import collector, logins  # noqa: PLC0415 - needs the apps to be loaded
         from live.checks import check_rankings, check_settings  # noqa: PLC0415 - needs the apps to be loaded
         from live.database_checks import check_leading_rows, check_reads  # noqa: PLC0415 - as above
 
+        open_connections = collector.Connections()
+        connection_created.connect(open_connections.on_created, weak=False)
+        REGISTRY.register(collector.LiveCollector(open_connections))
         checks.register(check_rankings)
         checks.register(check_settings)
         checks.register(check_leading_rows)

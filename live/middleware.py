@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 
+from live import operator_pages
 from live.request_context import HEADER, begin_request
 
 if TYPE_CHECKING:
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
 
 
 class OperatorMiddleware:
-    """Gives each request an id, for its log lines and the header X-Request-ID of its answer.
+    """Gives each request an id, and answers /livez, /readyz and /metrics.
 
-    Must be the first middleware, so that the lines and answers of the others have the id.
+    The id is in the log lines of the request and in the header X-Request-ID of its answer. Must be the first
+    middleware: operators ask by IP and over plain HTTP, and the lines and answers of the others need the id.
     """
 
     sync_capable = async_capable = True
@@ -35,11 +37,12 @@ class OperatorMiddleware:
         if self.is_async:
             return self._answer(request)
         request_id = begin_request(request)
-        return _with_id(self.get_response(request), request_id)
+        return _with_id(operator_pages.answer(request) or self.get_response(request), request_id)
 
     async def _answer(self, request: HttpRequest) -> HttpResponseBase:
         request_id = begin_request(request)
-        return _with_id(await self.get_response(request), request_id)  # type: ignore[misc]
+        answer = operator_pages.answer(request)
+        return _with_id(answer or await self.get_response(request), request_id)  # type: ignore[misc]
 
 
 def _with_id(response: HttpResponseBase, request_id: str) -> HttpResponseBase:

@@ -8,7 +8,7 @@ from channels.routing import URLRouter
 from channels.sessions import CookieMiddleware
 from django.urls import path
 
-from live import servers
+from live import operator_pages, servers
 from live.capacity import raise_open_files_limit
 from live.consumers import RankingsConsumer
 from live.hub import get_hub
@@ -47,7 +47,8 @@ class ServerMiddleware:
         """Serve one connection."""
         server = _get_server()
         if scope["type"] == "http":
-            await server.handle_request(self.inner, scope, receive, send)
+            if not await operator_pages.answer_asgi(scope, send):
+                await server.handle_request(self.inner, scope, receive, send)
             return
         if scope["type"] == "websocket":
             begin_socket(scope)
