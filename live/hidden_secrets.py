@@ -17,23 +17,24 @@ HIDDEN = "***"
 #: Shorter values aren't replaced: they hide nothing that can't be guessed, and would occur in ordinary words.
 MIN_SECRET_CHARACTERS = 4
 
+# Outsiders choose much of what is logged: each pattern is bounded or possessive, so that none takes long.
 _PATTERNS = (
     # The password in a URL, up to the last "@": one in the password should be %40, and sometimes isn't.
-    (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]*:)\S+(?=@)", re.IGNORECASE), rf"\1{HIDDEN}"),
+    (re.compile(r"(://[^\s/:@]{0,100}+:)\S{1,300}(?=@)"), rf"\1{HIDDEN}"),
     # password=…, as in libpq's connection strings, cookies, forms and queries.
     (
         re.compile(
-            r"""(\b[\w.-]*(?:passw|secret|token|session_?id|api_?key|signature)[\w.-]*\s?=\s?)"""
-            r"""(?:'[^']*'|"[^"]*"|[^\s&;,'"]+)""",
+            r"((?:passw|secret|token|session_?id|api_?key|signature)[\w.-]{0,40}+\s?=\s?)"
+            r"""(?:'[^']*+'?|"[^"]*+"?|[^\s&;,'"]++)""",
             re.IGNORECASE,
         ),
         rf"\1{HIDDEN}",
     ),
-    (re.compile(r"\b(Bearer|Basic) +[^\s'\"]+"), rf"\1 {HIDDEN}"),
+    (re.compile(r"\b(Bearer|Basic) {1,9}+[^\s'\"]++"), rf"\1 {HIDDEN}"),
     # PostgreSQL repeats the statement, with its values: psycopg2 writes them into the SQL. Up to the caret.
-    (re.compile(r"(\bLINE \d+: )(?:[^\n^]*\n?[ \t]*\^|[^\n]*)"), r"\1…"),
-    (re.compile(r"(\bKey \([^)]*\)=\()[^)]*"), rf"\1{HIDDEN}"),
-    (re.compile(r"(\bFailing row contains \().*(?=\))"), rf"\1{HIDDEN}"),
+    (re.compile(r"(\bLINE \d{1,9}: )(?:[^\n^]*+\n?[ \t]*+\^|[^\n]*+)"), r"\1…"),
+    (re.compile(r"(\bKey \([^)\n]{0,200}+\)=\()[^)\n]*+"), rf"\1{HIDDEN}"),
+    (re.compile(r"(\bFailing row contains )[^\n]*+"), rf"\1({HIDDEN})"),
 )
 
 
