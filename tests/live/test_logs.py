@@ -234,4 +234,4 @@ def test_error_reports_have_no_secrets(in_context):
 @pytest.mark.parametrize("part", ["a.", "://", "token=", "a:", "http://a:", "Bearer ", "LINE 1: ", "Key ("])
 def test_long_text_of_an_outsider_is_searched_in_linear_time(part):
     """A pattern that backtracks would take minutes."""
-    assert len(hide_secrets(part * 100_000)) > 1000
+    assert hide_secrets(part * 100_000).startswith(part.strip())
