@@ -202,6 +202,9 @@ MAX_FEED_RETRY_SECONDS = 2.0
 #: How long the feed's shared session waits for one query. A ranking that takes longer is read with a session
 #: of its own, so that no other ranking is more than a second late.
 SHARED_READ_SECONDS = 0.5
+#: Time after which a subscription that fails is tried again. Until then its ranking is read at intervals. A
+#: trial opens the cursors of all subscriptions anew, and reads all rankings once.
+RETRY_SUBSCRIPTION_SECONDS = 60.0
 #: Rankings that fail or take long that are read at the same time. Others wait for their turn.
 MAX_OWN_SESSIONS = 4
 #: How much longer than QUERY_TIMEOUT_SECONDS the server may take to say that a query took too long. Then its

@@ -20,7 +20,14 @@ from django.db import Error, connections, router
 from django_risingwave.streaming.changes import ChangeListener
 from django_risingwave.streaming.selectable_event import SelectableEvent
 from django_risingwave.streaming.sessions import cut, open_session
-from live.conf import ABANDON_SECONDS, HANG_SLACK_SECONDS, SHARED_READ_SECONDS, live_settings
+from live.conf import (
+    ABANDON_SECONDS,
+    HANG_SLACK_SECONDS,
+    RETRY_SUBSCRIPTION_SECONDS,
+    SHARED_READ_SECONDS,
+    live_settings,
+)
+from live.outages import Outage
 from live.own_sessions import connect_seconds
 from live.ranking_reads import RankingReads, SourceChangedError
 from live.sources import find_sources
@@ -29,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from django_risingwave.base import DatabaseWrapper
-    from live.outages import Outage
     from live.ranking_reads import Reader
     from live.rankings import Ranking
     from live.snapshots import Snapshot
@@ -63,6 +69,8 @@ class Feed(threading.Thread):
         self._session = open_session(self.alias)
         self.reads = RankingReads(self._session, last, reader, outages, self._wake_up)
         self._listener: ChangeListener | None = None
+        #: By relation.
+        self._subscription_outages: dict[str, Outage] = {}
         #: When the thread must have gone on, on the monotonic clock. Later, its server hangs.
         self._back_by = math.inf
         self._is_cut = False
@@ -146,7 +154,7 @@ class Feed(threading.Thread):
         sources = find_sources(self.alias, self.rankings)
         relations = {source.relation for source in sources.values()}
         interval = live_settings.SUBSCRIPTION_POLL_SECONDS
-        with closing(ChangeListener(self.alias, relations, interval=interval)) as listener:
+        with closing(ChangeListener(self.alias, relations, interval=interval, skip_failing=True)) as listener:
             # A session for the subscriptions, and a flush.
             self._expect(self._limit + connect_seconds(self._session.settings_dict["OPTIONS"]))
             listener.start()
@@ -168,6 +176,8 @@ class Feed(threading.Thread):
         check_at = time.monotonic() + live_settings.SERVER_CHECK_SECONDS
         refresh_at = 0.0
         totals_due: list[str] = []
+        failed = 0
+        began_at = time.monotonic()
         while not self._is_stopping:
             now = time.monotonic()
             self._expect()
@@ -179,6 +189,7 @@ class Feed(threading.Thread):
                 refresh_at = now + live_settings.REFRESH_SECONDS if reads.unheard else math.inf
             if now >= check_at:
                 reads.check()
+                self._check_subscriptions(listener, now - began_at)
                 totals_due = list(sources)
                 check_at = now + live_settings.SERVER_CHECK_SECONDS
             if reads.read_next(now):
@@ -190,10 +201,33 @@ class Feed(threading.Thread):
             until = now if is_due else min(check_at, refresh_at, reads.next_at)
             self._expect(max(until - now, 0))
             changed = listener.wait(until - time.monotonic(), self._wake_up)
+            if len(listener.failed) > failed:
+                failed = len(listener.failed)
+                self._on_failed_subscriptions(listener)
+                refresh_at = 0.0
             if not self._is_stopping:
                 self.outage.succeed()
             reads.gathering.add(slug for slug, source in sources.items() if source.relation in changed)
             self._wake_up.clear()
+
+    def _on_failed_subscriptions(self, listener: ChangeListener) -> None:
+        """Read the rankings at intervals whose subscriptions fail."""
+        for relation, error in listener.failed.items():
+            outage = Outage(f"subscription to {relation}", "be polled", RETRY_SUBSCRIPTION_SECONDS)
+            outage = self._subscription_outages.setdefault(relation, outage)
+            outage.fail(error)
+        self.reads.set_heard(listener.heard)
+
+    def _check_subscriptions(self, listener: ChangeListener, age_seconds: float) -> None:
+        """End the outages of subscriptions that work again; listen anew if some still fail after a while.
+
+        Raises SourceChangedError.
+        """
+        for relation, outage in self._subscription_outages.items():
+            if relation in listener.heard:
+                outage.succeed()
+        if listener.failed and age_seconds > RETRY_SUBSCRIPTION_SECONDS:
+            raise SourceChangedError
 
     def _sleep(self, seconds: float) -> None:
         """Sleep unless stopped. A requested read doesn't end it: it must not hurry the next attempt."""

@@ -80,8 +80,7 @@ class RankingReads:
         Those are read apart during whose reads the last connection was lost.
         """
         self.sources = sources
-        #: The slugs of the rankings whose changes aren't announced.
-        self.unheard = {slug for slug, source in sources.items() if source.relation not in heard}
+        self.set_heard(heard)
         #: The slugs of the rankings that haven't been read, or set apart, yet.
         self.unread = set(sources)
         self.gathering = Gathering()
@@ -89,6 +88,12 @@ class RankingReads:
         for ranking in self.suspects.values():
             self.set_apart(ranking)
         self.suspects.clear()
+
+    def set_heard(self, heard: Collection[str]) -> None:
+        """Note which relations announce their changes."""
+        #: The slugs of the rankings whose changes aren't announced.
+        self.unheard = {slug for slug, source in self.sources.items() if source.relation not in heard}
+        self.up_to_date -= self.unheard
 
     def reset(self) -> None:
         """Forget what was true of a session that is lost."""

@@ -12,6 +12,8 @@ from django_risingwave.streaming.sessions import POLL_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from django.db import Error
+
     from django_risingwave.base import DatabaseWrapper
     from django_risingwave.streaming.notifications import Notifications
     from django_risingwave.streaming.selectable_event import SelectableEvent
@@ -32,17 +34,25 @@ class ChangeListener:
     On the stand-in it listens for notifications, on the calling thread's own connection. On RisingWave it
     needs a subscription to each view, which the migration operation CreateSubscription creates. wait() polls
     all of them every `interval` seconds, in one session beside the calling thread's. Views without a
-    subscription never change for it: read those at intervals instead.
+    subscription never change for it: read those at intervals instead. With `skip_failing`, so do those whose
+    subscription fails while the server doesn't.
 
     Close it when done.
     """
 
-    def __init__(self, using: str, relations: Collection[str], *, interval: float = POLL_SECONDS) -> None:
+    def __init__(
+        self,
+        using: str,
+        relations: Collection[str],
+        *,
+        interval: float = POLL_SECONDS,
+        skip_failing: bool = False,
+    ) -> None:
         self.connection = cast("DatabaseWrapper", connections[using])
         self.relations = frozenset(relations)
         self.interval = interval
-        #: The relations whose changes wait() returns.
-        self.heard: frozenset[str] = frozenset()
+        self._skip_failing = skip_failing
+        self._heard: frozenset[str] = frozenset()
         self._source: _ChangeSource | None = None
 
     def start(self) -> bool:
@@ -55,12 +65,14 @@ class ChangeListener:
         if standin := self.connection.standin:
             moving = standin.get_moving(self.relations)
             self._source = _NotifiedChanges(standin.listen(), self.relations, moving)
-            self.heard = self.relations
+            self._heard = self.relations
         else:
             subscriptions = self._find_subscriptions()
             if subscriptions:
-                self._source = PolledSubscriptions(self.connection.alias, subscriptions, self.interval)
-            self.heard = frozenset(subscriptions)
+                self._source = PolledSubscriptions(
+                    self.connection.alias, subscriptions, self.interval, skip_failing=self._skip_failing
+                )
+            self._heard = frozenset(subscriptions)
         return self.heard == self.relations
 
     def wait(self, timeout: float, wake: SelectableEvent) -> set[str]:
@@ -81,6 +93,16 @@ class ChangeListener:
         if self._source is not None:
             self._source.close()
             self._source = None
+
+    @property
+    def heard(self) -> frozenset[str]:
+        """The relations whose changes wait() returns. Fewer when a subscription has failed."""
+        return self._heard - self.failed.keys()
+
+    @property
+    def failed(self) -> dict[str, Error]:
+        """Why subscriptions fail, by relation. Another listener may be able to poll them."""
+        return {} if self._source is None else self._source.failed
 
     @property
     def sessions(self) -> list[DatabaseWrapper]:
@@ -109,6 +131,10 @@ class _ChangeSource(Protocol):
     """Where a listener learns of changes."""
 
     @property
+    def failed(self) -> dict[str, Error]:
+        """Why relations are left out."""
+
+    @property
     def sessions(self) -> list[DatabaseWrapper]:
         """Its own sessions."""
 
@@ -132,6 +158,7 @@ class _NotifiedChanges:
         self._moving = moving
         self._moved_at = time.monotonic()
         self.sessions: list[DatabaseWrapper] = []
+        self.failed: dict[str, Error] = {}
 
     def wait(self, timeout: float, wake: SelectableEvent) -> set[str]:
         if names := self._receive():

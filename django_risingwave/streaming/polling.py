@@ -29,6 +29,8 @@ FETCH_ROWS = 100
 MAX_SHARE = 0.1
 #: Seconds to which the interval is stretched at most: later than that, nobody would call it live.
 MAX_STRETCHED_SECONDS = 1.0
+#: Seconds between two log lines about sessions that are opened again.
+LOG_SECONDS = 60.0
 #: Rounds over which their duration is averaged, so that a single slow one doesn't delay the next.
 AVERAGED_ROUNDS = 8
 
@@ -49,12 +51,18 @@ class Pace:
 class PolledSubscriptions:
     """Polls a subscription of each relation. All cursors are in one session, whatever their number."""
 
-    def __init__(self, using: str, subscriptions: Mapping[str, str], interval: float) -> None:
+    def __init__(
+        self, using: str, subscriptions: Mapping[str, str], interval: float, *, skip_failing: bool = False
+    ) -> None:
         """Connect and declare a cursor for each subscription, given by relation. Raises django.db.Error.
 
-        wait() reports every change that a read after this call may have missed.
+        wait() reports every change that a read after this call may have missed. With `skip_failing`, a
+        subscription that fails while the session is alive is left out.
         """
         self._using = using
+        self._skip_failing = skip_failing
+        #: Why the subscriptions fail that are left out, by relation.
+        self.failed: dict[str, Error] = {}
         self._cursors = {
             relation: _Cursor(f"changes_{number}", subscription)
             for number, (relation, subscription) in enumerate(subscriptions.items(), start=1)
@@ -62,6 +70,7 @@ class PolledSubscriptions:
         self._pace = Pace(interval)
         #: Time of the monotonic clock.
         self._next_round_at = 0.0
+        self._may_log_at = 0.0
         #: Whether a round has succeeded since the session was opened.
         self._may_reopen = False
         self._session = self._open()
@@ -92,8 +101,8 @@ class PolledSubscriptions:
     def _open(self) -> DatabaseWrapper:
         session = open_session(self._using)
         try:
-            for cursor in self._cursors.values():
-                _execute(session, cursor.declare_sql("now()"))
+            for relation, cursor in list(self._cursors.items()):
+                self._try(session, relation, cursor.declare_sql("now()"))
             # A change has the timestamp at which its epoch began, and the cursors begin with the next epoch
             # (prev_epoch() in src/meta/src/barrier/command.rs at v3.0.3). FLUSH ends the current epoch, so
             # that a later read sees all of its changes.
@@ -112,24 +121,46 @@ class PolledSubscriptions:
         try:
             changed = self._fetch()
         except Error as error:
+            relations = set(self._cursors)
             if not self._may_reopen:
-                raise
+                if not self._skip_failing:
+                    raise
+                for relation, cursor in list(self._cursors.items()):
+                    self._try(self._session, relation, cursor.fetch_sql)
+                if relations == set(self._cursors):
+                    raise
+                return relations
             self._may_reopen = False
-            logger.info("subscriptions: the session with their cursors is opened again (%s)", error)
+            if began_at >= self._may_log_at:
+                self._may_log_at = began_at + LOG_SECONDS
+                logger.info("subscriptions: the session with their cursors is opened again (%s)", error)
             self._session.close()
             self._session = self._open()
-            return set(self._cursors)
+            return relations
         self._may_reopen = True
         self._next_round_at = began_at + self._pace.interval_after(time.monotonic() - began_at)
         return changed
 
     def _fetch(self) -> set[str]:
-        statements = [f'FETCH {FETCH_ROWS} FROM "{cursor.name}"' for cursor in self._cursors.values()]
+        if not self._cursors:
+            return set()
+        statements = [cursor.fetch_sql for cursor in self._cursors.values()]
         results = dict(zip(self._cursors, _results(self._session, statements), strict=True))
         for relation, rows in results.items():
             if len(rows) == FETCH_ROWS:
                 self._skip_epoch(self._cursors[relation], rows[-1][-1])
         return {relation for relation, rows in results.items() if rows}
+
+    def _try(self, session: DatabaseWrapper, relation: str, sql: str) -> None:
+        """Execute a statement; leave the relation out if it fails. Raises django.db.Error if any would."""
+        try:
+            _execute(session, sql)
+        except Error as error:
+            if not self._skip_failing:
+                raise
+            _execute(session, "SELECT 1")
+            del self._cursors[relation]
+            self.failed[relation] = error
 
     def _skip_epoch(self, cursor: _Cursor, timestamp: int) -> None:
         """Leave out the remaining changes of an epoch: that the relation has changed is known already.
@@ -144,6 +175,10 @@ class PolledSubscriptions:
 class _Cursor:
     name: str
     subscription: str
+
+    @property
+    def fetch_sql(self) -> str:
+        return f'FETCH {FETCH_ROWS} FROM "{self.name}"'
 
     def declare_sql(self, since: str) -> str:
         return f'DECLARE "{self.name}" SUBSCRIPTION CURSOR FOR "{self.subscription}" SINCE {since}'
