@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "live.session_cookies.SessionCookieMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -90,9 +91,12 @@ TEMPLATES = [
 
 # Two databases: users and sessions need transactions and unique constraints, which RisingWave doesn't have.
 DATABASES = {
-    "default": env.db_url("DATABASE_URL"),
+    # PostgreSQL; requests are answered in time even while it hangs.
+    "default": env.db_url("DATABASE_URL", engine="live.postgresql"),
     "risingwave": env.db_url("RISINGWAVE_URL", engine="django_risingwave"),
 }
+# Requests wait for the database of users.
+DATABASES["default"]["OPTIONS"] = {"connect_timeout": 3} | DATABASES["default"].get("OPTIONS", {})
 for _database in DATABASES.values():
     # Notice an unreachable server within seconds; TCP alone takes minutes.
     # https://www.postgresql.org/docs/18/libpq-connect.html

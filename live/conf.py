@@ -124,9 +124,11 @@ class LiveSettings:
     OPERATORS = Networks(["127.0.0.0/8", "::1"], "a list of networks")
     #: How long a process remembers whether a session is logged in, instead of asking the database again.
     LOGIN_CACHE_SECONDS = Seconds(5)
-    #: Time between two checks that a subscriber is still logged in. They catch logouts that send no signal.
-    #: Each waits up to half as long again, so that subscribers who came together aren't checked together.
-    LOGIN_CHECK_SECONDS = Seconds(240)
+    #: Time between two checks that all subscribers are still logged in, by one query. They notice what sends
+    #: no signal: a user who is deactivated, a changed password, a session that is deleted or expires.
+    SESSION_CHECK_SECONDS = Seconds(3)
+    #: How long subscribers stay while the database of users can't be asked, since it was last asked.
+    USERS_LOST_SECONDS = Seconds(300)
 
     # ---- how fresh the rankings are
 
@@ -186,7 +188,11 @@ ORDERINGS: tuple[tuple[Setting[float], Setting[float], str], ...] = (
         "rows are fresh until the next poll",
     ),
     (LiveSettings.SERVER_CHECK_SECONDS, LiveSettings.STALE_SECONDS, "rows are fresh until the next check"),
-    (LiveSettings.LOGIN_CACHE_SECONDS, LiveSettings.LOGIN_CHECK_SECONDS, "a check must not hit the cache"),
+    (
+        LiveSettings.SESSION_CHECK_SECONDS,
+        LiveSettings.USERS_LOST_SECONDS,
+        "subscribers stay until a check fails",
+    ),
 )
 
 # ---- constants, which no project has needed to change
@@ -216,8 +222,13 @@ ABANDON_SECONDS = 5.0
 MAX_HUNG_FEEDS = 3
 #: Time without a tick after which the hub's clock counts as stopped. A busy process may delay several.
 CLOCK_LATE_SECONDS = 5.0
-#: The longest delay of the listener for logouts. Until it is back, the login checks catch them.
+#: The longest delay of the listener for logouts. Until it is back, the checks of sessions notice them.
 MAX_LISTENER_RETRY_SECONDS = 10.0
+#: Time between two signs of life of the listener's connection. Behind a proxy that drops what it is sent, a
+#: lost connection looks like a quiet one.
+LISTENER_HEARTBEAT_SECONDS = 5.0
+#: The longest delay between two attempts to reach the lost database of users. Whoever logs in waits for it.
+MAX_USERS_RETRY_SECONDS = 2.0
 #: Time between two log lines about the same outage.
 OUTAGE_LOG_SECONDS = 60.0
 #: Delay before a page whose socket is lost connects again. It doubles with each further attempt.
@@ -228,5 +239,9 @@ MAX_RECONNECT_SECONDS = 5.0
 RECONNECT_JITTER = 0.9
 #: Sessions whose logins a process remembers. With more, it forgets the oldest.
 MAX_CACHED_SESSIONS = 10_000
+#: Sessions that one query checks.
+SESSIONS_PER_QUERY = 5_000
+#: Sessions that are checked each time if each needs queries of its own.
+MAX_SINGLE_SESSION_CHECKS = 100
 #: File descriptors that subscribers leave to databases, requests and the log.
 RESERVED_FILES = 100

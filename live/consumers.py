@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import TYPE_CHECKING
 
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.db import Error
 from django.http import QueryDict
 
 from live import access, origins, parameters, rendering
 from live.conf import live_settings
 from live.hub import NoDataError, Ping, ShuttingDownError, TooManySubscribersError, get_hub
-from live.logins import get_logins, session_digest
+from live.logins import get_logins
 from live.protocol import MAX_CLIENT_MESSAGES, CloseCode, Format
 from live.rankings import RANKINGS, UnknownRankingError
 from live.servers.base import transport_of
+from live.session_cookies import session_key
+from live.users_database import UsersUnavailableError
 
 if TYPE_CHECKING:
     from live.rankings import Ranking
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Sent with the close code of a restart.
 RESTART_REASON = "The server is restarting. Reconnect."
+#: Sent with the close code of a lost database of users.
+USERS_LOST_REASON = "Users can't be looked up right now. Reconnect later."
 
 
 class RefusalError(Exception):
@@ -54,8 +56,6 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         #: The etags of the snapshots that the client had before it connected.
         self._seen_etags: frozenset[str] = frozenset()
         self._session_key: str | None = None
-        self._next_login_check: asyncio.TimerHandle | None = None
-        self._login_check: asyncio.Task[None] | None = None
         self._counts = get_hub().counts
         self.transport = transport_of(self.scope)
         await self.accept()
@@ -88,30 +88,15 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         """Make sure that the client may subscribe, now and later. Raises RefusalError."""
         if access.is_open():
             return
-        self._session_key = access.session_key(self.scope)
-        if self._session_key is None or not await access.may_subscribe(self._session_key):
+        key = session_key(self.scope["cookies"])
+        try:
+            may_subscribe = await access.may_subscribe(key)
+        except UsersUnavailableError:
+            raise RefusalError(CloseCode.USERS_UNAVAILABLE, USERS_LOST_REASON) from None
+        if key is None or not may_subscribe:
             raise RefusalError(CloseCode.LOGIN_REQUIRED, "Log in first.")
-        get_logins().add_socket(session_digest(self._session_key), self)
-        self._check_login_after(live_settings.LOGIN_CHECK_SECONDS)
-
-    def _check_login_after(self, seconds: float) -> None:
-        """Check the login again after `seconds`, or up to half as long again."""
-        if self._next_login_check is not None:
-            self._next_login_check.cancel()
-        seconds *= random.uniform(1, 1.5)  # noqa: S311
-        self._next_login_check = asyncio.get_running_loop().call_later(seconds, self._check_login_again)
-
-    def _check_login_again(self) -> None:
-        async def check() -> None:
-            try:
-                await self._check_login()
-            except RefusalError as refusal:
-                self.leave(refusal.code, refusal.reason)
-            except Error:
-                # Subscribers stay while the database can't be asked.
-                self._check_login_after(live_settings.STALLED_SECONDS)
-
-        self._login_check = asyncio.create_task(check())
+        self._session_key = key
+        get_logins().add_socket(key, self)
 
     async def _subscribe(self, rankings: list[Ranking]) -> None:
         """Subscribe before reading, so that no change is missed in between. Raises RefusalError."""
@@ -153,9 +138,9 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         """Close, because the session has ended."""
         self.leave(CloseCode.LOGIN_REQUIRED, "The session has ended. Log in again.")
 
-    def on_missed_logouts(self) -> None:
-        """Check the login once the cached answer has expired, which may be older than a missed logout."""
-        self._check_login_after(live_settings.LOGIN_CACHE_SECONDS)
+    def on_users_lost(self) -> None:
+        """Close, because nobody has known for too long whether the session is still logged in."""
+        self.leave(CloseCode.USERS_UNAVAILABLE, USERS_LOST_REASON)
 
     def on_shutdown(self) -> None:
         """Close with the request to reconnect: another process, or the next one, will answer."""
@@ -170,11 +155,9 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         get_hub().unsubscribe(self)
         self._pending.clear()
         if self._session_key is not None:
-            get_logins().remove_socket(session_digest(self._session_key), self)
-        for waiting in (self._stalled, self._next_login_check, self._login_check):
-            # A login check that closes this socket must not cancel itself.
-            if waiting is not None and waiting is not asyncio.current_task():
-                waiting.cancel()
+            get_logins().remove_socket(self._session_key, self)
+        if self._stalled is not None:
+            self._stalled.cancel()
 
     def _write_or_keep(self, key: str, message: Snapshot | Ping | str) -> None:
         if self._pending or not self._write(message):

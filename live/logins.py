@@ -1,26 +1,41 @@
-"""Remembers which sessions are logged in, and closes the sockets of sessions that log out.
+"""Remembers which sessions are logged in, and closes the sockets of sessions that end.
 
-The database is asked once every few seconds per session, however often it polls or reconnects.
+The database is asked once every few seconds per session, however often it polls or reconnects, and every few
+seconds about all sessions with sockets together.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import hashlib
+import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from live import logouts
-from live.conf import MAX_CACHED_SESSIONS, MAX_LISTENER_RETRY_SECONDS, live_settings
+from django.db import connections
+
+from live import deadlines, logouts, session_checks, users_database
+from live.conf import (
+    MAX_CACHED_SESSIONS,
+    MAX_LISTENER_RETRY_SECONDS,
+    MAX_SINGLE_SESSION_CHECKS,
+    live_settings,
+)
 from live.loops import PerLoop
 from live.outages import Outage
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from django.http import HttpRequest
+
+logger = logging.getLogger(__name__)
+#: One thread, so that a database that hangs takes one.
+_executor = ThreadPoolExecutor(1, thread_name_prefix="sessions")
 
 
 class SessionSocket(Protocol):
@@ -29,8 +44,8 @@ class SessionSocket(Protocol):
     def on_logout(self) -> None:
         """Close: the session has ended."""
 
-    def on_missed_logouts(self) -> None:
-        """Check the login again once cached answers have expired: the logout may have been missed."""
+    def on_users_lost(self) -> None:
+        """Close: nobody knows any more whether the session is still logged in."""
 
 
 class Logins:
@@ -43,6 +58,14 @@ class Logins:
         #: By session: when the answer expires, on the monotonic clock, and the answer.
         self._answers: dict[str, tuple[float, asyncio.Future[bool]]] = {}
         self._sockets: dict[str, set[SessionSocket]] = {}
+        #: The keys of the sessions with sockets, those that were checked least recently first.
+        self._keys: dict[str, str] = {}
+        #: Keys that wait to be looked up together.
+        self._asked: dict[str, asyncio.Future[bool]] = {}
+        self._lookup: asyncio.Task[None] | None = None
+        #: When the database was last asked about the sessions, on the monotonic clock.
+        self._checked_at = 0.0
+        self._checks: asyncio.Task[None] | None = None
         self._outage = Outage("logouts", "be received from other processes", MAX_LISTENER_RETRY_SECONDS)
         #: Runs while there are sockets.
         self._listener: logouts.LogoutListener | None = None
@@ -64,20 +87,99 @@ class Logins:
             self._answers.pop(session, None)
             raise
 
-    def add_socket(self, session: str, socket: SessionSocket) -> None:
-        """Call the socket's on_logout when the session ends, in this process or another."""
+    async def look_up(self, key: str) -> bool:
+        """Ask the database whether the session with this key is logged in.
+
+        Those who ask while a query runs share the next one. Raises UsersUnavailableError.
+        """
+        answer = self._asked.get(key)
+        if answer is None:
+            answer = self._asked[key] = asyncio.get_running_loop().create_future()
+            if self._lookup is None or self._lookup.done():
+                self._lookup = asyncio.create_task(self._look_up_all(), context=contextvars.Context())
+        return await asyncio.shield(answer)
+
+    async def _look_up_all(self) -> None:
+        while self._asked:
+            asked, self._asked = self._asked, {}
+            try:
+                logged_in = await _logged_in(list(asked))
+            except Exception as error:  # noqa: BLE001 - raised to those who asked
+                for answer in asked.values():
+                    answer.set_exception(error)
+                    answer.exception()  # Or asyncio would log it, if all who asked have left.
+            else:
+                for key, answer in asked.items():
+                    answer.set_result(key in logged_in)
+
+    def add_socket(self, key: str, socket: SessionSocket) -> None:
+        """Call the socket's on_logout when the session with this key ends, in this process or another.
+
+        Call its on_users_lost when the database hasn't been asked for USERS_LOST_SECONDS.
+        """
+        session = session_digest(key)
         self._listen()
         self._sockets.setdefault(session, set()).add(socket)
+        self._keys.setdefault(session, key)
+        if self._checks is None:
+            self._checked_at = time.monotonic()
+            # Without the context of the request that came first, whose id its log lines would have.
+            self._checks = asyncio.create_task(self._check_sessions(), context=contextvars.Context())
 
-    def remove_socket(self, session: str, socket: SessionSocket) -> None:
+    def remove_socket(self, key: str, socket: SessionSocket) -> None:
         """Undo add_socket. Does nothing if the socket wasn't added."""
+        session = session_digest(key)
         sockets = self._sockets.get(session, set())
         sockets.discard(socket)
         if not sockets:
             self._sockets.pop(session, None)
-        if not self._sockets and self._listener is not None:
+            self._keys.pop(session, None)
+        if self._sockets:
+            return
+        if self._listener is not None:
             self._listener.stop()
             self._listener = None
+        if self._checks is not None:
+            # The checks that close the last socket must not cancel themselves: they end by themselves.
+            if self._checks is not asyncio.current_task():
+                self._checks.cancel()
+            self._checks = None
+
+    async def _check_sessions(self) -> None:
+        """Check all sessions with sockets every few seconds, as long as there are some."""
+        while self._sockets:
+            await asyncio.sleep(live_settings.SESSION_CHECK_SECONDS)
+            try:
+                await self.check_sessions()
+            except users_database.UsersUnavailableError:
+                self._leave_after_a_while()
+            except Exception:
+                # Without checks nobody would ever be sent away.
+                logger.exception("sessions: can't be checked")
+                self._leave_after_a_while()
+
+    async def check_sessions(self) -> None:
+        """Check the sessions with sockets; close the sockets of those that aren't logged in any more.
+
+        Raises UsersUnavailableError.
+        """
+        checked = list(self._keys.items())
+        if not session_checks.is_bulk():
+            checked = checked[:MAX_SINGLE_SESSION_CHECKS]
+        logged_in = await _logged_in([key for _, key in checked])
+        self._checked_at = time.monotonic()
+        for session, key in checked:
+            if key not in logged_in:
+                self.log_out(session)
+            elif session in self._keys:
+                self._keys[session] = self._keys.pop(session)
+
+    def _leave_after_a_while(self) -> None:
+        if time.monotonic() - self._checked_at < live_settings.USERS_LOST_SECONDS:
+            return
+        for sockets in list(self._sockets.values()):
+            for socket in tuple(sockets):
+                socket.on_users_lost()
 
     def log_out(self, session: str) -> None:
         """Close the session's sockets.
@@ -103,21 +205,35 @@ class Logins:
             with suppress(RuntimeError):  # The loop is closed.
                 loop.call_soon_threadsafe(callback, *args)
 
-        self._listener = logouts.LogoutListener(
-            partial(call, self.log_out), partial(call, self._on_missed_logouts), self._outage
-        )
+        self._listener = logouts.LogoutListener(partial(call, self.log_out), self._outage)
         self._listener.start()
-
-    def _on_missed_logouts(self) -> None:
-        for sockets in self._sockets.values():
-            for socket in sockets:
-                socket.on_missed_logouts()
 
     def _cache(self, session: str, answer: asyncio.Future[bool]) -> None:
         self._answers.pop(session, None)
         if len(self._answers) >= MAX_CACHED_SESSIONS:
             del self._answers[next(iter(self._answers))]  # The oldest.
         self._answers[session] = time.monotonic() + live_settings.LOGIN_CACHE_SECONDS, answer
+
+
+async def _logged_in(keys: Sequence[str]) -> set[str]:
+    """Return those of the keys whose sessions are logged in. Raises UsersUnavailableError."""
+
+    async def ask() -> set[str]:
+        # With the context, by which live.postgresql knows that viewers wait.
+        query = partial(contextvars.copy_context().run, _query, keys)
+        return await asyncio.get_running_loop().run_in_executor(_executor, query)
+
+    return await users_database.ask(ask)
+
+
+def _query(keys: Sequence[str]) -> set[str]:
+    connection = connections[users_database.alias()]
+    try:
+        connection.ensure_connection()
+        with deadlines.within(connection, live_settings.REQUEST_WAIT_SECONDS):
+            return session_checks.logged_in(keys)
+    finally:
+        connection.close()
 
 
 get_logins = PerLoop(Logins)

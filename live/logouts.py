@@ -1,7 +1,7 @@
 """Tells all processes which sessions have ended, with PostgreSQL's NOTIFY in the database of the users.
 
-Where the users are in another kind of database nothing is sent. A socket of a session that ended in another
-process is then closed by the next check of its login.
+Where the users are in another kind of database nothing is sent. The sockets of a session that ended in
+another process are then closed by the next check of all sessions.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from django.contrib.auth import get_user_model
-from django.db import Error, connections, router
+from django.db import Error, connections
 
 from django_risingwave.streaming.notifications import Notifications
 from django_risingwave.streaming.selectable_event import SelectableEvent
+from live import deadlines
+from live.conf import LISTENER_HEARTBEAT_SECONDS
+from live.users_database import UsersUnavailableError, alias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +32,7 @@ CHANNEL = "live_logouts"
 
 def is_supported() -> bool:
     """Return whether the users are in a PostgreSQL database."""
-    return connections[_alias()].vendor == "postgresql"
+    return connections[alias()].vendor == "postgresql"
 
 
 def announce(session: str) -> None:
@@ -41,24 +43,20 @@ def announce(session: str) -> None:
     if not is_supported():
         return
     try:
-        with connections[_alias()].cursor() as cursor:
+        with connections[alias()].cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, session])
+    except UsersUnavailableError:
+        raise
     except Error:
         logger.exception("logout: can't be announced to other processes")
 
 
 class LogoutListener(threading.Thread):
-    """Calls `on_logout(session)` for each session that ends in any process, from its own thread.
+    """Calls `on_logout(session)` for each session that ends in any process, from its own thread."""
 
-    Calls `on_listening()` when it begins to listen, and again after the database was lost: it may have missed
-    logouts before that.
-    """
-
-    def __init__(
-        self, on_logout: Callable[[str], None], on_listening: Callable[[], None], outage: Outage
-    ) -> None:
+    def __init__(self, on_logout: Callable[[str], None], outage: Outage) -> None:
         super().__init__(name="logouts", daemon=True)
-        self._on_logout, self._on_listening, self._outage = on_logout, on_listening, outage
+        self._on_logout, self._outage = on_logout, outage
         self._stopping = SelectableEvent()
 
     def stop(self) -> None:
@@ -70,17 +68,24 @@ class LogoutListener(threading.Thread):
         with closing(self._stopping):
             while not self._stopping.wait(0):
                 try:
-                    notifications = Notifications(connections[_alias()], CHANNEL)
-                    self._outage.succeed()
-                    self._on_listening()
-                    while not self._stopping.wait(None, notifications):
-                        for session in notifications.receive():
-                            self._on_logout(session)
+                    self._listen()
                 except Error as error:
                     self._stopping.wait(self._outage.fail(error))
                 finally:
-                    connections[_alias()].close()
+                    connections[alias()].close()
 
-
-def _alias() -> str:
-    return router.db_for_write(get_user_model())
+    def _listen(self) -> None:
+        """Listen until stopped. Raises django.db.Error when the database is lost, or hangs."""
+        connection = connections[alias()]
+        connection.ensure_connection()
+        with deadlines.within(connection, LISTENER_HEARTBEAT_SECONDS):
+            notifications = Notifications(connection, CHANNEL)
+        self._outage.succeed()
+        while not self._stopping.wait(LISTENER_HEARTBEAT_SECONDS, notifications):
+            sessions = notifications.receive()
+            for session in sessions:
+                self._on_logout(session)
+            if sessions:
+                continue
+            with deadlines.within(connection, LISTENER_HEARTBEAT_SECONDS), connection.cursor() as cursor:
+                cursor.execute(f"LISTEN {CHANNEL}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,9 @@ from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import JsonResponse
 from django.shortcuts import render, resolve_url
+from django.views import defaults
 
-from live import access, hub
+from live import access, hub, users_database
 from live.conf import RETRY_AFTER_SECONDS
 from live.embedding import allow_embedding
 from live.parameters import ParameterError
@@ -32,22 +34,48 @@ def refuse_with(refusal: Refusal) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         async def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if not await access.may_look(request):
-                return refusal(request, 401, "Log in first.")
             try:
-                response = await view(request, *args, **kwargs)
+                if not await access.may_look(request):
+                    return refusal(request, 401, "Log in first.")
+                return await view(request, *args, **kwargs)
             except ParameterError as error:
                 return refusal(request, 400, str(error))
             except UnknownRankingError as error:
                 return refusal(request, 404, str(error))
             except hub.NoDataError:
-                response = refusal(request, 503, "The rankings can't be read right now.")
-                response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-            return response
+                return _try_again(refusal(request, 503, "The rankings can't be read right now."))
+            except users_database.UsersUnavailableError:
+                return _users_lost(request, refusal)
 
         return wrapper
 
     return decorate
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    """Answer 503 while the database of users can't be asked, and as Django does otherwise.
+
+    Set handler500 in the project's URLconf to it. No middleware sees all of these errors: SessionMiddleware
+    raises some, after the views and after its own process_exception. Django calls this for every error,
+    wherever it was raised. https://docs.djangoproject.com/en/5.2/ref/urls/#handler500
+    """
+    error = sys.exception()
+    if not isinstance(error, users_database.UsersUnavailableError):
+        return defaults.server_error(request)
+    users_database.report(error)
+    return _users_lost(request, page_refusal if request.accepts("text/html") else json_refusal)
+
+
+def _users_lost(request: HttpRequest, refusal: Refusal) -> HttpResponseBase:
+    response = _try_again(refusal(request, 503, "Users can't be looked up right now."))
+    # The outage is logged once. Django would log each answer.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
+
+
+def _try_again(response: HttpResponseBase) -> HttpResponseBase:
+    response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
 
 
 def json_refusal(_request: HttpRequest, status: int, message: str) -> HttpResponseBase:

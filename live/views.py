@@ -13,7 +13,7 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
 
-from live import pages, parameters, rendering
+from live import access, pages, parameters, rendering
 from live.conf import RETRY_AFTER_SECONDS
 from live.embedding import allow_embedding
 from live.formats import isoformat
@@ -39,7 +39,8 @@ async def dashboard(request: HttpRequest) -> HttpResponseBase:
         return render(request, "live/no_rankings.html")
     context = await _page_context(request, rankings)
     # The template can't await request.auser() itself.
-    context["user"] = await request.auser()
+    user = await access.viewer(request)
+    context |= {"user": user, "may_log_out": user is None or user.is_authenticated}
     context["login_page"] = resolve_url(settings.LOGIN_URL)
     context["snippets"] = [
         (ranking, request.build_absolute_uri(reverse("live:embed", args=[ranking.slug])))

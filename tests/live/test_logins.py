@@ -15,10 +15,11 @@ from django.db import connections
 from django.db.backends.utils import CursorWrapper
 from django.test import AsyncClient, RequestFactory
 
-from live import access, consumers, logins, logouts
+from live import access, logins, logouts
 from live.conf import LiveSettings
 from live.protocol import CloseCode
 from live.routing import websocket_application
+from tests import processes
 from tests.conftest import BOTH
 from tests.live.hubs import wait_until
 
@@ -43,13 +44,13 @@ class Question:
 class Socket:
     def __init__(self) -> None:
         self.open = True
-        self.missed_logouts = False
+        self.users_lost = False
 
     def on_logout(self) -> None:
         self.open = False
 
-    def on_missed_logouts(self) -> None:
-        self.missed_logouts = True
+    def on_users_lost(self) -> None:
+        self.users_lost = True
 
 
 async def test_concurrent_and_later_callers_share_one_answer():
@@ -115,16 +116,17 @@ def request_of(session_key: str) -> HttpRequest:
 async def test_a_logout_closes_the_sessions_sockets_and_changes_the_answer_at_once():
     known, question = logins.get_logins(), Question()
     mine, others = Socket(), Socket()
-    known.add_socket(logins.session_digest(KEY), mine)
-    known.add_socket(logins.session_digest("other"), others)
+    known.add_socket(KEY, mine)
+    known.add_socket("other", others)
     assert await known.is_logged_in(logins.session_digest(KEY), question)
     await asyncio.to_thread(user_logged_out.send, sender=None, request=request_of(KEY), user=None)
     await asyncio.sleep(0)
     assert (mine.open, others.open) == (False, True)
     assert not await known.is_logged_in(logins.session_digest(KEY), question)
-    known.remove_socket(logins.session_digest(KEY), mine)
-    known.remove_socket(logins.session_digest("other"), others)
-    assert known._sockets == {}
+    known.remove_socket(KEY, mine)
+    known.remove_socket("other", others)
+    assert not known._sockets
+    assert not known._keys
 
 
 async def test_a_login_changes_the_answer_at_once():
@@ -136,14 +138,19 @@ async def test_a_login_changes_the_answer_at_once():
     assert user_logged_in.has_listeners()
 
 
+#: The session of the held socket, and one of nobody.
+HELD, OTHER = (logins.session_digest(key) for key in ("a", "b"))
+
+
 @pytest.fixture
-async def held_socket(transactional_db):
+async def held_socket(transactional_db, settings):
     """A socket of the session "a" on this loop, while a listener runs for it."""
+    settings.LIVE_SESSION_CHECK_SECONDS = 1000.0
     known, held_socket = logins.get_logins(), Socket()
     known.add_socket("a", held_socket)
     listener = known._listener
     assert listener is not None
-    await wait_until(lambda: held_socket.missed_logouts)
+    await until_listening()
     yield held_socket
     known.remove_socket("a", held_socket)
     await asyncio.to_thread(listener.join, 60)
@@ -151,20 +158,24 @@ async def held_socket(transactional_db):
     assert not listener.is_alive()
 
 
+async def until_listening() -> None:
+    await asyncio.to_thread(wait_until_listening, set())
+
+
 async def test_a_logout_announced_by_another_process_closes_the_sessions_sockets(held_socket):
-    await asyncio.to_thread(announce_and_close, "b")
-    await asyncio.to_thread(announce_and_close, "a")
+    await asyncio.to_thread(announce_and_close, OTHER)
+    await asyncio.to_thread(announce_and_close, HELD)
     await wait_until(lambda: not held_socket.open)
-    assert not await logins.get_logins().is_logged_in("a", Question())
-    assert not await logins.get_logins().is_logged_in("b", Question())
+    assert not await logins.get_logins().is_logged_in(HELD, Question())
+    assert not await logins.get_logins().is_logged_in(OTHER, Question())
 
 
-async def test_the_listener_reconnects_and_says_that_logouts_may_be_missed(held_socket):
-    held_socket.missed_logouts = False
-    await asyncio.to_thread(lose_listeners)
-    await wait_until(lambda: held_socket.missed_logouts)
+async def test_the_listener_reconnects(held_socket):
+    lost = await asyncio.to_thread(listeners)
+    assert await asyncio.to_thread(listeners, "pg_terminate_backend(pid)") == {True}
+    await asyncio.to_thread(wait_until_listening, lost)
     assert held_socket.open
-    await asyncio.to_thread(announce_and_close, "a")
+    await asyncio.to_thread(announce_and_close, HELD)
     await wait_until(lambda: not held_socket.open)
 
 
@@ -173,10 +184,14 @@ def announce_and_close(session: str) -> None:
     connections["default"].close()
 
 
-def lose_listeners() -> None:
+def wait_until_listening(lost: set[int]) -> None:
+    processes.wait_until(lambda: bool(listeners() - lost))
+
+
+def listeners(columns: str = "pid") -> set[int]:
     with closing(connections["default"].copy()) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
-        assert cursor.fetchall()
+        cursor.execute(f"SELECT {columns} FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
+        return {row[0] for row in cursor.fetchall()}
 
 
 async def test_polls_and_sockets_of_a_session_query_the_database_once(
@@ -223,12 +238,6 @@ async def socket(site_environment, settings, django_user_model, orders):
     await socket.disconnect(timeout=60)
 
 
-def consumer_of(key: str) -> consumers.RankingsConsumer:
-    [consumer] = logins.get_logins()._sockets[logins.session_digest(key)]
-    assert isinstance(consumer, consumers.RankingsConsumer)
-    return consumer
-
-
 async def close_code(socket: WebsocketCommunicator) -> int:
     while (message := await socket.receive_output(timeout=60))["type"] != "websocket.close":
         pass
@@ -236,30 +245,9 @@ async def close_code(socket: WebsocketCommunicator) -> int:
     return code
 
 
-async def test_a_session_that_ends_without_a_signal_is_closed_by_the_next_check(socket, settings):
-    settings.LIVE_LOGIN_CHECK_SECONDS = 0.01
-    settings.LIVE_LOGIN_CACHE_SECONDS = 0.0
+async def test_a_session_that_ends_without_a_signal_is_closed_by_the_next_check(socket):
     connected, key = socket
-    consumer = consumer_of(key)
     await Session.objects.filter(session_key=key).adelete()
-    consumer._check_login_again()
+    await logins.get_logins().check_sessions()
     assert await close_code(connected) == CloseCode.LOGIN_REQUIRED
-    assert logins.get_logins()._sockets == {}
-
-
-async def test_a_socket_that_disconnects_during_a_login_check_is_not_kept(socket, monkeypatch):
-    connected, key = socket
-    consumer = consumer_of(key)
-    answered = asyncio.Event()
-
-    async def slow(_key):
-        return await answered.wait()
-
-    monkeypatch.setattr(access, "may_subscribe", slow)
-    consumer._check_login_again()
-    await asyncio.sleep(0)
-    await connected.disconnect(timeout=60)
-    answered.set()
-    assert consumer._login_check is not None
-    await asyncio.wait([consumer._login_check])
     assert logins.get_logins()._sockets == {}

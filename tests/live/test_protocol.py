@@ -235,8 +235,9 @@ def test_the_document_has_the_times_and_limits_of_the_code():
         assert sentence in text
     assert 1 / LiveSettings.UPDATE_SECONDS.default == 4
     assert "at most four times a second" in text
-    assert LiveSettings.LOGIN_CHECK_SECONDS.default == 4 * 60
-    assert "every four to six minutes" in text
+    assert f"all its sessions every {LiveSettings.SESSION_CHECK_SECONDS.default} s" in text
+    assert LiveSettings.USERS_LOST_SECONDS.default == 5 * 60
+    assert "stay for five minutes" in text
 
 
 def test_a_page_reconnects_on_the_codes_of_the_protocol(server, orders):
