@@ -119,7 +119,8 @@ class LiveSettings:
     #: Sites that may show a widget in an iframe. By default only this site may.
     FRAME_ANCESTORS = Sources(["'self'"], "a list of sources")
     #: Proxies whose X-Forwarded-For says from which address a request comes.
-    TRUSTED_PROXIES = Networks([], "a list of networks")
+    #: Only what runs on this machine can connect from a loopback address.
+    TRUSTED_PROXIES = Networks(["127.0.0.0/8", "::1"], "a list of networks")
     #: Addresses that may ask for /livez, /readyz and /metrics.
     OPERATORS = Networks(["127.0.0.0/8", "::1"], "a list of networks")
     #: How long a process remembers whether a session is logged in, instead of asking the database again.
@@ -157,6 +158,10 @@ class LiveSettings:
 
     #: Subscribers of a process. Each needs a file descriptor and about 30 KiB of memory.
     MAX_SUBSCRIBERS = Count(10_000, "a number of subscribers")
+    #: Connections that one address may have to a process on Daphne, except trusted proxies.
+    MAX_CONNECTIONS_PER_ADDRESS = Count(500, "a number of connections")
+    #: Bytes of a request's body on Daphne. The largest that `live` itself needs is a login form.
+    MAX_BODY_BYTES = Count(65_536, "bytes")
     #: How long a subscriber may take no data before it is dropped.
     STALLED_SECONDS = Seconds(30)
 

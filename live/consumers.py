@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.http import QueryDict
 
-from live import access, origins, parameters, rendering
+from live import access, metrics, origins, parameters, rendering
 from live.conf import live_settings
 from live.hub import NoDataError, Ping, ShuttingDownError, TooManySubscribersError, get_hub
 from live.logins import get_logins
@@ -59,7 +59,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         self._counts = get_hub().counts
         self.transport = transport_of(self.scope)
         await self.accept()
-        self.transport.start(self._send_pending)
+        self.transport.start(self._send_pending, self._on_flood)
         try:
             await self._subscribe(await self._admit())
         except RefusalError as refusal:
@@ -120,11 +120,15 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         """Answer a client's messages with errors, and close after too many: none has a meaning yet."""
         self.received += 1
         if self.received == MAX_CLIENT_MESSAGES + 1:
-            self.leave(CloseCode.TOO_MANY_MESSAGES, "Too many messages. This socket accepts none.")
+            self._on_flood()
         elif self.received <= MAX_CLIENT_MESSAGES:
             self._write_or_keep(
                 "error", rendering.error_message(CloseCode.BAD_REQUEST, "This socket accepts no messages.")
             )
+
+    def _on_flood(self) -> None:
+        metrics.REFUSED.labels("messages").inc()
+        self.leave(CloseCode.TOO_MANY_MESSAGES, "Too many messages. This socket accepts none.")
 
     async def disconnect(self, code: int) -> None:
         """Release everything that this subscriber holds."""

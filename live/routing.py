@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from channels.routing import URLRouter
 from channels.sessions import CookieMiddleware
-from django.urls import path
+from django.urls import path, re_path
 
-from live import operator_pages, servers
+from live import metrics, operator_pages, servers
 from live.capacity import raise_open_files_limit
 from live.consumers import RankingsConsumer
 from live.hub import get_hub
 from live.loops import PerLoop
+from live.repeated_lines import RepeatedLines
 from live.request_context import begin_socket
 from live.servers.base import TRANSPORT_KEY
 
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from channels.routing import _ExtendedURLPattern
 
     from live.servers.base import App, Receive, Scope, Send, Server
+
+logger = logging.getLogger(__name__)
+refused_lines = RepeatedLines(logger, logging.WARNING)
+servers.limit_connections()
 
 
 def _prepare_server() -> Server:
@@ -61,6 +67,19 @@ websocket_urlpatterns: list[_ExtendedURLPattern | URLRouter] = [
     # Channels routes to ASGI applications, which Django's stubs don't allow in a path.
     path("ws/rankings/", ServerMiddleware(RankingsConsumer.as_asgi())),  # type: ignore[arg-type, list-item]
 ]
+
+
+async def refuse_unknown_path(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse the handshake of a WebSocket whose path nobody serves. Channels would raise ValueError."""
+    metrics.REFUSED.labels("unknown_path").inc()
+    refused_lines.log(
+        "unknown_path", f"websocket {scope['path'][:100]!r}: refused, because no route has this path"
+    )
+    await send({"type": "websocket.close"})
+
+
 # No middleware checks origin or login here, because a browser can't tell a refused handshake from a network
 # fault and retries for ever. The consumer accepts, says what is wrong, and closes. See docs/protocol.md.
-websocket_application = CookieMiddleware(URLRouter(websocket_urlpatterns))
+websocket_application = CookieMiddleware(
+    URLRouter([*websocket_urlpatterns, re_path("", refuse_unknown_path)])  # type: ignore[arg-type, list-item]
+)

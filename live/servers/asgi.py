@@ -42,7 +42,7 @@ class ASGITransport(Transport):
         #: Events to send before the connection is closed; None while it is open.
         self._last_events: list[dict[str, Any]] | None = None
 
-    def start(self, on_resume: Callable[[], None]) -> None:
+    def start(self, on_resume: Callable[[], None], on_flood: Callable[[], None]) -> None:
         self._on_resume = on_resume
         if (tcp := self._tcp) is not None and (sock := tcp.get_extra_info("socket")) is not None:
             limit_unsent_bytes(sock)

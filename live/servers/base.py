@@ -43,8 +43,12 @@ class Transport(ABC):
     restart_code: CloseCode
 
     @abstractmethod
-    def start(self, on_resume: Callable[[], None]) -> None:
-        """Begin, once the WebSocket is accepted; call `on_resume` when a refused write may succeed."""
+    def start(self, on_resume: Callable[[], None], on_flood: Callable[[], None]) -> None:
+        """Begin, once the WebSocket is accepted; call `on_resume` when a refused write may succeed.
+
+        Call `on_flood` once if the client sends too many frames, and drop it. A transport that doesn't see
+        frames never does.
+        """
 
     @abstractmethod
     def write(self, text: str) -> bool:

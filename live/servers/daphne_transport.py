@@ -9,6 +9,7 @@ from autobahn.websocket.protocol import PreparedMessage
 
 from live.protocol import CloseCode
 from live.servers.base import Transport, limit_unsent_bytes, truncated
+from live.servers.frame_rate import FrameRate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,9 @@ class DaphneTransport(Transport):
     Delete this when Daphne limits what it buffers: https://github.com/django/daphne/issues/170
 
     Of Twisted's connection it uses what isn't public: `dataBuffer` and `_tempDataLen` (its two write buffers)
-    and `doWrite`. Of Autobahn's protocol it replaces `sendData`, through which Autobahn sends all frames.
+    and `doWrite`. Of Autobahn's protocol it replaces `sendData`, through which Autobahn sends all frames, and
+    `onFrameBegin`, which Autobahn calls for each frame of the client, control frames too. It empties `data`,
+    which are the frames that Autobahn has received and not handled yet.
     """
 
     restart_code = CloseCode.RESTART
@@ -57,9 +60,11 @@ class DaphneTransport(Transport):
         self._rest: memoryview | None = None
         #: What Autobahn sends of its own accord, such as pongs, to be sent after that frame.
         self._after = bytearray()
+        self._frame_rate = FrameRate()
+        self._is_flooded = False
 
-    def start(self, on_resume: Callable[[], None]) -> None:
-        self._on_resume = on_resume
+    def start(self, on_resume: Callable[[], None], on_flood: Callable[[], None]) -> None:
+        self._on_resume, self._on_flood = on_resume, on_flood
         limit_unsent_bytes(self._tcp.socket)
         self._tcp.bufferSize = READ_BYTES
         # Close with a code that says what was wrong, such as 1009 for a message that is too large.
@@ -67,9 +72,24 @@ class DaphneTransport(Transport):
         self._protocol.failByDrop = False
         self._send_data = self._protocol.sendData
         self._protocol.sendData = self._send_after_frame
+        self._begin_frame = self._protocol.onFrameBegin
+        self._protocol.onFrameBegin = self._count_frame
         # The HTTP channel stays the producer after the upgrade to a WebSocket.
         self._protocol.unregisterProducer()
         self._protocol.registerProducer(self, False)
+
+    def _count_frame(self) -> None:
+        """Begin a frame of the client; drop a client that floods, before its frames delay others.
+
+        Consumers see messages only: neither control frames nor the empty parts of a message.
+        """
+        self._begin_frame()
+        if not self._frame_rate.allows_another():
+            self._protocol.data = b""
+            if not self._is_flooded:
+                self._is_flooded = True
+                self._on_flood()
+            self._tcp.loseConnection()
 
     def write(self, text: str) -> bool:
         tcp = self._tcp

@@ -41,7 +41,7 @@ class Client:
 def connected(client: Client) -> ASGITransport:
     transport = ASGIServer().transport(client.send)
     assert isinstance(transport, ASGITransport)
-    transport.start(client.on_resume)
+    transport.start(client.on_resume, lambda: None)
     return transport
 
 
@@ -107,7 +107,7 @@ async def test_a_lost_connection_raises_nothing(waits):
         raise RuntimeError("lost")
 
     transport = ASGIServer().transport(send)
-    transport.start(lambda: None)
+    transport.start(lambda: None, lambda: None)
     assert transport.write("a")
     await all_tasks_done()
     await asyncio.sleep(0)
