@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.core.exceptions import TooManyFieldsSent
 from django.http import QueryDict
 
 from live import access, metrics, origins, parameters, rendering
@@ -67,14 +68,16 @@ class RankingsConsumer(AsyncWebsocketConsumer):
 
     async def _admit(self) -> list[Ranking]:
         """Return the rankings that the client asks for. Raises RefusalError."""
-        query = QueryDict(self.scope["query_string"])
         try:
+            query = QueryDict(self.scope["query_string"])
             parameters.check_known(query, ("format", "rankings", "seen"))
             self.json = parameters.one_of(query, "format", tuple(Format)) == Format.JSON
             rankings = parameters.rankings(query)
             self._seen_etags = parameters.etags(query, "seen", len(RANKINGS))
         except parameters.ParameterError as error:
             raise RefusalError(CloseCode.BAD_REQUEST, str(error)) from None
+        except TooManyFieldsSent:
+            raise RefusalError(CloseCode.BAD_REQUEST, "Too many parameters.") from None
         except UnknownRankingError as error:
             raise RefusalError(CloseCode.UNKNOWN_RANKING, str(error)) from None
         if not origins.same_origin(self.scope, missing=self.json and access.is_open()):
