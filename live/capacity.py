@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 REQUEST_CONNECTIONS = 1000
 #: The share of the connections that subscribers leave to requests.
 REQUEST_SHARE = 0.05
+#: The process itself takes fewer than three quarters of what connections leave.
+RESERVE_DIVISOR = 4
 #: Where Linux and macOS list the open files of a process.
 FOLDERS_OF_FILES = (Path("/proc/self/fd"), Path("/dev/fd"))
 
@@ -29,14 +31,15 @@ class Files(NamedTuple):
     used: int | None
     #: How many may be open; None if there is no limit.
     limit: int | None
-    #: How many of these connections leave to databases, the feed and the log.
+    #: With fewer left, databases, the feed and the log may soon get none. Connections leave more than that.
     reserve: int
 
 
 def files() -> Files:
     """Return how many files this process has open, how many it may have, and how many are reserved."""
     limit = _files_limit()
-    return Files(_used_files(), limit, 0 if limit is None else limit - max_connections())
+    left = 0 if limit is None else min(limit - max_connections(), RESERVED_FILES)
+    return Files(_used_files(), limit, left // RESERVE_DIVISOR)
 
 
 def max_connections() -> int:
