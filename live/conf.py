@@ -236,6 +236,8 @@ LISTENER_HEARTBEAT_SECONDS = 5.0
 MAX_USERS_RETRY_SECONDS = 2.0
 #: Time between two log lines about the same outage.
 OUTAGE_LOG_SECONDS = 60.0
+#: Outages of one thing that are logged in that time, when it fails and succeeds again and again.
+MAX_LOGGED_OUTAGES = 5
 #: Delay before a page whose socket is lost connects again. It doubles with each further attempt.
 RECONNECT_SECONDS = 1.0
 #: The longest delay before a page connects again.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from live.capacity import max_subscribers
 from live.clock import Clock
-from live.conf import live_settings
+from live.conf import TICK_SECONDS, live_settings
 from live.counts import Counts
 from live.feed_keeper import FeedKeeper
 from live.hub_state import Health
@@ -84,6 +85,7 @@ class Hub:
         #: Times of the event loop's clock.
         self._last_used_at = 0.0
         self._last_ping_at = 0.0
+        self._told_faults_at = -math.inf
         self._is_shutting_down = False
 
     @property
@@ -185,8 +187,14 @@ class Hub:
         else:
             self.faults[slug] = fault
             self._awaited.discard(slug)
-        self._hand_out(self.ping(), self._subscribers)
         self._tell_requests()
+        now = asyncio.get_running_loop().time()
+        if now - self._told_faults_at >= TICK_SECONDS:
+            self._told_faults_at = now
+            self._hand_out(self.ping(), self._subscribers)
+        else:
+            # Faults that come and go send no more pings than one a second: the clock sends the next.
+            self._last_ping_at = -math.inf
 
     def on_failure(self) -> None:
         """Let no request wait for a read."""

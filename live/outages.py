@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -12,7 +13,7 @@ from weakref import WeakSet
 from django.db import Error
 
 from live import metrics
-from live.conf import FIRST_RETRY_SECONDS, OUTAGE_LOG_SECONDS
+from live.conf import FIRST_RETRY_SECONDS, MAX_LOGGED_OUTAGES, OUTAGE_LOG_SECONDS
 from live.retries import retry_delays
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class Outage:
     """The outages of one thing, each from the first failure to the first success. Any thread may report.
 
     `verb` completes the sentence "name: can't …". An outage has a log line when it begins, one when it ends,
-    and at most one per OUTAGE_LOG_SECONDS between.
+    and at most one per OUTAGE_LOG_SECONDS between. Of a thing that fails again and again, only
+    MAX_LOGGED_OUTAGES in that time are logged; the next line says how many were not.
     """
 
     def __init__(self, name: str, verb: str, longest_delay: float) -> None:
@@ -46,6 +48,10 @@ class Outage:
         #: Failed attempts since then.
         self.failures = 0
         self._logged_at = 0.0
+        #: When the last outages began that were logged, on the monotonic clock.
+        self._logged_begins: deque[float] = deque(maxlen=MAX_LOGGED_OUTAGES)
+        #: Whether this one is not logged, and how many were not since the last that was.
+        self._is_silent, self._left_out = False, 0
         self._logged_failures = 0
         self._delays: Iterator[float] = iter(())
 
@@ -66,8 +72,19 @@ class Outage:
                 _current.add(self)
                 self._delays = retry_delays(FIRST_RETRY_SECONDS, self.longest_delay)
                 metrics.OUTAGES.labels(self.name).inc()
-                text = f"can't {self.verb} ({reason}); retrying at least every {self.longest_delay:g} s"
+                self._logged_at, self._logged_failures = now, 0
+                is_full = len(self._logged_begins) == MAX_LOGGED_OUTAGES
+                self._is_silent = is_full and now - self._logged_begins[0] < OUTAGE_LOG_SECONDS
+                if self._is_silent:
+                    self._left_out += 1
+                else:
+                    text = f"can't {self.verb} ({reason}); retrying at least every {self.longest_delay:g} s"
+                    if self._left_out:
+                        text += f"; {self._left_out:,} more outages since the last line"
+                    self._left_out = 0
+                    self._logged_begins.append(now)
             elif now - self._logged_at >= OUTAGE_LOG_SECONDS:
+                self._is_silent = False
                 count = self.failures - self._logged_failures
                 text = (
                     f"can't {self.verb} since {self.began_at:%H:%M:%S} UTC ({reason}); still retrying,"
@@ -90,8 +107,10 @@ class Outage:
             began_at, failures = self.began_at, self.failures
             if began_at is None:
                 return
-            self.began_at, self.failures, self._logged_failures = None, 0, 0
+            self.began_at, self.failures = None, 0
             _current.discard(self)
+            if self._is_silent:
+                return
         seconds = (datetime.now(UTC) - began_at).total_seconds()
         logger.info(
             "%s: can %s again after %.1f s and %s failed attempt%s",

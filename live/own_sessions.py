@@ -12,11 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import Error, connections
 
-from django_risingwave.streaming.sessions import cut, open_session
+from django_risingwave.streaming.sessions import CONNECT_TIMEOUT_SECONDS, cut, open_session
 from live.conf import HANG_SLACK_SECONDS, MAX_OWN_SESSIONS, live_settings
 from live.snapshots import Snapshot
 from live.sources import find_sources
@@ -220,6 +220,6 @@ class OwnSessions:
         list(self.results())
 
 
-def connect_seconds(options: dict[str, object]) -> float:
+def connect_seconds(options: dict[str, Any]) -> float:
     """Return how long a session's connecting may take, by its options."""
-    return float(str(options["connect_timeout"]))
+    return float(options["connect_timeout"] or CONNECT_TIMEOUT_SECONDS)

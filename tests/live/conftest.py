@@ -47,6 +47,7 @@ def stopped_threads() -> Iterator[None]:
 async def the_hub(orders) -> AsyncIterator[hub.Hub]:
     the_hub = hub.get_hub()
     yield the_hub
+    the_hub._clock.stop()
     if the_hub._feed is not None:
         the_hub._feed.stop()
         await asyncio.to_thread(the_hub._feed.join, 60)

@@ -20,7 +20,7 @@ from tests.conftest import BOTH
 from tests.live.hubs import ITEMS, STATES, Recorder, in_thread, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from live.hub import Hub
     from live.snapshots import Values
@@ -148,6 +148,56 @@ async def test_a_view_that_is_gone_is_named_until_it_is_there_again(the_hub, wat
     await wait_until(lambda: not the_hub.faults)
     await insert((1, 1, 41.0, "Guam"))
     await wait_until(lambda: ("Guam", 41.0) in the_hub.snapshots[STATES.slug].values)
+
+
+@pytest.fixture
+def granted(orders) -> Iterator[Callable[[str], None]]:
+    """Sessions of a user who may only read what is granted; call it with a GRANT or REVOKE to run."""
+
+    def run(sql: str) -> None:
+        with session() as cursor:
+            cursor.execute(sql)
+
+    run("CREATE ROLE reader")
+    run("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+    options = connections["risingwave"].settings_dict["OPTIONS"]
+    before = options.pop("options", None)
+    options["options"] = "-c role=reader"
+    yield run
+    del options["options"]
+    if before is not None:
+        options["options"] = before
+    run("DROP OWNED BY reader")
+    run("DROP ROLE reader")
+
+
+async def test_a_grant_that_is_revoked_harms_its_ranking_only(granted, the_hub, caplog):
+    async def insert(*rows: tuple[int, int, float, str]) -> None:
+        for row in rows:
+            values = ", ".join(map(repr, row))
+            await in_thread(granted)(f"INSERT INTO orders (itemid, qty, price, state) VALUES ({values})")
+
+    caplog.set_level("INFO", logger="live.outages")
+    recorder = Recorder()
+    the_hub.subscribe(recorder, [STATES, ITEMS])
+    await wait_until(lambda: set(the_hub.snapshots) == set(RANKINGS))
+    # Without the leading rows and the totals, the view itself is read.
+    await in_thread(granted)(
+        "REVOKE SELECT ON states_by_turnover_leading, states_by_turnover_totals FROM reader"
+    )
+    await insert((1, 1, 3.0, "Guam"))
+    await wait_until(lambda: the_hub.snapshots[STATES.slug].values == (("Guam", 3.0),))
+    assert the_hub.faults == {}
+    await in_thread(granted)("REVOKE SELECT ON state_turnover FROM reader")
+    the_hub._feed.request_read()
+    await wait_until(lambda: STATES.slug in the_hub.faults)
+    assert the_hub.faults[STATES.slug].reason == "this site may not read its view"
+    await is_delivered(recorder, insert, 7)
+    assert set(the_hub.faults) == {STATES.slug}
+    await in_thread(granted)("GRANT SELECT ON state_turnover TO reader")
+    await wait_until(lambda: not the_hub.faults)
+    assert caplog.text.count("ranking states-by-turnover: can't be read (permission denied") == 1
+    assert "rankings: can't be read" not in caplog.text
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, OverflowError, RuntimeError])

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from live import outages
-from live.conf import FIRST_RETRY_SECONDS
+from live.conf import FIRST_RETRY_SECONDS, MAX_LOGGED_OUTAGES
 from live.outages import Outage
 from live.retries import retry_delays
 
@@ -59,6 +59,19 @@ def test_the_line_in_between_counts_the_attempts_that_have_none(caplog, monkeypa
     outage.fail(OSError())
     assert len(caplog.messages) == 2
     assert caplog.messages[-1].endswith("5 failed since the last line")
+
+
+def test_a_thing_that_fails_again_and_again_fills_no_log(caplog, monkeypatch):
+    outage = Outage("rankings", "be read", 2.0)
+    for _ in range(100):
+        outage.fail(OSError())
+        outage.succeed()
+    assert len(caplog.messages) == 2 * MAX_LOGGED_OUTAGES
+    monkeypatch.setattr(outages, "OUTAGE_LOG_SECONDS", 0.0)
+    outage.fail(OSError())
+    assert caplog.messages[-1].endswith("; 95 more outages since the last line")
+    outage.succeed()
+    assert len(caplog.messages) == 2 * MAX_LOGGED_OUTAGES + 2
 
 
 def test_the_outages_that_are_on_are_known_the_oldest_first():

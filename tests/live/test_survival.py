@@ -47,7 +47,7 @@ async def next_with(recorder: Recorder, state: str) -> None:
 )
 async def test_the_feed_survives_any_exception(the_hub, insert, monkeypatch, caplog, error):
     recorder = await watched(the_hub)
-    thread, wait, left = the_hub._feed, ChangeListener.wait, [3]
+    thread, wait, left = the_hub._feed, ChangeListener.wait, [2]
 
     def failing(self, *args):
         if left[0]:
