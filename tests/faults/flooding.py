@@ -58,7 +58,10 @@ def upgraded(server: Server, source: str, origin: str | None = None) -> socket.s
 
 
 class HalfOpen(threading.Thread):
-    """Keeps a number of connections open that have begun a request and don't end it."""
+    """Keeps a number of connections open that have begun a request and don't end it.
+
+    Lost ones are opened again once a second.
+    """
 
     def __init__(self, server: Server, count: int, source: Callable[[int], str]) -> None:
         super().__init__(daemon=True)
@@ -76,7 +79,7 @@ class HalfOpen(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        while not self.ended.wait(0.1):
+        while True:
             self.connections = [each for each in self.connections if not self._is_closed(each)]
             for number in range(self.count - len(self.connections)):
                 try:
@@ -87,6 +90,8 @@ class HalfOpen(threading.Thread):
                     break
                 self.opened += 1
                 self.connections.append(connected)
+            if self.ended.wait(1):
+                break
         for connected in self.connections:
             connected.close()
 
