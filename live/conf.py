@@ -244,6 +244,9 @@ RECONNECT_SECONDS = 1.0
 MAX_RECONNECT_SECONDS = 5.0
 #: The share by which a page's delay varies: thousands of pages may lose their sockets at the same moment.
 RECONNECT_JITTER = 0.9
+#: Pings, or polls if they are rarer, without which a page takes its connection for dead. One may be late on a
+#: busy machine.
+SILENT_PINGS = 3
 #: Sessions whose logins a process remembers. With more, it forgets the oldest.
 MAX_CACHED_SESSIONS = 10_000
 #: Sessions that one query checks.

@@ -9,7 +9,18 @@ from django.conf import settings
 from live.conf import live_settings
 
 if TYPE_CHECKING:
-    from django.http import HttpResponseBase
+    from django.http import HttpRequest, HttpResponseBase
+
+
+def gets_cookies(request: HttpRequest) -> bool:
+    """Return whether the browser sends this site's session to the widget that it asks for.
+
+    It doesn't to an iframe in a page of another site, unless SESSION_COOKIE_SAMESITE is "None". Browsers tell
+    by headers, but not to sites without TLS. https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
+    """
+    is_foreign = request.headers.get("Sec-Fetch-Site") == "cross-site"
+    is_framed = request.headers.get("Sec-Fetch-Dest") != "document"
+    return not (is_foreign and is_framed) or settings.SESSION_COOKIE_SAMESITE == "None"
 
 
 def allow_embedding(response: HttpResponseBase) -> HttpResponseBase:

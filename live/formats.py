@@ -33,13 +33,18 @@ def average(value: float) -> str:
 def age(moment: datetime, now: datetime | None = None) -> str:
     """Return how long ago a moment was, in the largest whole unit: "just now", "2 s ago", "3 min ago".
 
-    live.js writes ages the same way.
+    state.js writes ages the same way.
     """
-    seconds = int(((now or datetime.now(UTC)) - moment).total_seconds())
+    passed = duration(((now or datetime.now(UTC)) - moment).total_seconds())
+    return f"{passed} ago" if passed else "just now"
+
+
+def duration(seconds: float) -> str:
+    """Return a span of time in the largest whole unit: "2 s", "3 min"; empty below a second."""
     for unit, length in UNITS:
         if seconds >= length:
-            return f"{seconds // length} {unit} ago"
-    return "just now"
+            return f"{int(seconds) // length} {unit}"
+    return ""
 
 
 def isoformat(moment: datetime) -> str:

@@ -8,14 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 
-from live.conf import MAX_RECONNECT_SECONDS, RECONNECT_JITTER, RECONNECT_SECONDS, live_settings
+from live.conf import (
+    MAX_RECONNECT_SECONDS,
+    RECONNECT_JITTER,
+    RECONNECT_SECONDS,
+    SILENT_PINGS,
+    live_settings,
+)
+from live.hub import Ping, get_hub
 from live.protocol import CloseCode
+from live.rendering import ping_header
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from live.rankings import Ranking
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 #: Options of htmx's WebSocket extension. https://htmx.org/extensions/ws
 _RECONNECTION = {
     "reconnectCodes": [code for code in CloseCode if code.may_reconnect],
@@ -25,26 +34,34 @@ _RECONNECTION = {
 }
 
 
-def updates(
-    rankings: Sequence[Ranking], *, ptag: str = "", checked_at: datetime | None = None
-) -> dict[str, Any]:
-    """Return the context for a page that shows these rankings as they were read at `checked_at`.
+def last_ping() -> Ping | None:
+    """Return the state of all rankings in this process, or None. May be called from any thread."""
+    pings = [hub.ping() for _, hub in get_hub.items()]
+    return max(pings, key=lambda ping: max(ping.checked_at.values(), default=_NEVER), default=None)
 
-    `ptag` is their combined etag; without it the page polls at once. Raises NoReverseMatch if the project
-    doesn't include live.urls.
+
+def updates(
+    rankings: Sequence[Ranking], *, ptag: str = "", ping: Ping | None = None, login_url: str | None = None
+) -> dict[str, Any]:
+    """Return the context for a page that shows these rankings in the state of `ping`.
+
+    `ptag` is their combined etag; without it the page polls at once. `login_url` is offered to a viewer who
+    has been logged out. Raises NoReverseMatch if the project doesn't include live.urls.
     """
     query = f"?rankings={','.join(ranking.slug for ranking in rankings)}"
-    now = datetime.now(UTC)
+    silent_seconds = SILENT_PINGS * max(live_settings.PING_SECONDS, live_settings.POLL_SECONDS)
     return {
         "cards_url": reverse("live:cards") + query,
         "socket_url": "/ws/rankings/" + query,
         "swap": ",".join(f"#ranking-{ranking.slug}:outerMorph" for ranking in rankings),
         "ptag": ptag,
-        "now": now,
-        "checked_at": checked_at or now,
+        "ping": ping_header(ping or Ping(datetime.now(UTC), {}, {})),
         # Strings, since templates localize numbers.
         "poll_milliseconds": f"{live_settings.POLL_SECONDS * 1000:.0f}",
+        "poll_seconds": f"{live_settings.POLL_SECONDS:g}",
         "stale_seconds": str(live_settings.STALE_SECONDS),
+        "silent_seconds": str(silent_seconds),
         "login_code": str(int(CloseCode.LOGIN_REQUIRED)),
+        "login_url": login_url,
         "socket_config": json.dumps({"ws": _RECONNECTION}),
     }

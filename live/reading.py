@@ -35,8 +35,6 @@ class Reading:
     faults: dict[str, Fault]
     #: When the least recently read one of them was read; None if none was.
     checked_at: datetime | None
-    #: Whether that was more than STALE_SECONDS ago.
-    stale: bool
     #: The state of all rankings, as subscribers get it.
     ping: hub.Ping
 
@@ -78,7 +76,6 @@ async def _read(rankings: Sequence[Ranking]) -> Reading:
         snapshots=snapshots,
         faults={slug: ping.faults[slug] for slug in slugs if slug in ping.faults},
         checked_at=checked_at,
-        stale=checked_at is not None and hub.is_stale(checked_at),
         ping=ping,
     )
 

@@ -14,7 +14,7 @@ from django.views import defaults
 
 from live import access, hub, users_database
 from live.conf import RETRY_AFTER_SECONDS
-from live.embedding import allow_embedding
+from live.embedding import allow_embedding, gets_cookies
 from live.parameters import ParameterError
 from live.rankings import RANKINGS, UnknownRankingError
 
@@ -102,5 +102,6 @@ def widget_refusal(request: HttpRequest, status: int, message: str) -> HttpRespo
         "message": message,
         "retry_after": RETRY_AFTER_SECONDS,
         "login_url": resolve_url(settings.LOGIN_URL),
+        "gets_cookies": gets_cookies(request),
     }
     return allow_embedding(render(request, "live/widget_refusal.html", context, status=status))

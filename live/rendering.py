@@ -6,13 +6,15 @@ Each snapshot and each ping is rendered once, and the same text goes to every su
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.template.loader import render_to_string
 
-from live.formats import isoformat
+from live.conf import live_settings
+from live.formats import duration, isoformat
 from live.protocol import VERSION, CloseCode, MessageType
 
 if TYPE_CHECKING:
@@ -83,6 +85,19 @@ def known_payload(ranking: Ranking, snapshot: Snapshot | None, fault: Fault | No
 
 def _fault_payload(fault: Fault) -> dict[str, str]:
     return {"reason": fault.reason, "since": isoformat(fault.since)}
+
+
+def state_and_note(checked_at: datetime | None, fault: Fault | None) -> tuple[str, str]:
+    """Return the state of a ranking's card on a page, and what it says about it: both empty if it is fresh.
+
+    state.js says the same later.
+    """
+    if fault is not None:
+        return "fault", f"can’t be read: {fault.reason}"
+    seconds = (datetime.now(UTC) - checked_at).total_seconds() if checked_at else 0
+    if seconds > live_settings.STALE_SECONDS:
+        return "stale", f"stale: no reading for {duration(seconds)}"
+    return "", ""
 
 
 def placeholder(ranking: Ranking, fault: Fault | None) -> str:

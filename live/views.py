@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseNotModified, JsonResponse
@@ -15,7 +16,7 @@ from django_htmx.middleware import HtmxDetails
 
 from live import access, pages, parameters, rendering
 from live.conf import RETRY_AFTER_SECONDS
-from live.embedding import allow_embedding
+from live.embedding import allow_embedding, gets_cookies
 from live.formats import isoformat
 from live.rankings import RANKINGS, Ranking, select
 from live.reading import Reading, read
@@ -37,11 +38,11 @@ async def dashboard(request: HttpRequest) -> HttpResponseBase:
     rankings = list(RANKINGS.values())
     if not rankings:
         return render(request, "live/no_rankings.html")
-    context = await _page_context(request, rankings)
+    login_url = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': request.path})}"
+    context = await _page_context(request, rankings, login_url)
     # The template can't await request.auser() itself.
     user = await access.viewer(request)
     context |= {"user": user, "may_log_out": user is None or user.is_authenticated}
-    context["login_page"] = resolve_url(settings.LOGIN_URL)
     context["snippets"] = [
         (ranking, request.build_absolute_uri(reverse("live:embed", args=[ranking.slug])))
         for ranking in rankings
@@ -92,7 +93,8 @@ async def embed(request: HttpRequest, slug: str) -> HttpResponseBase:
     Other parameters are ignored.
     """
     theme = parameters.one_of(request.GET, "theme", ("auto", "light", "dark"))
-    context = await _page_context(request, select([slug]))
+    login_url = resolve_url(settings.LOGIN_URL) if gets_cookies(request) else None
+    context = await _page_context(request, select([slug]), login_url)
     return allow_embedding(_revalidated(render(request, "live/embed.html", {**context, "theme": theme})))
 
 
@@ -102,16 +104,31 @@ async def healthz(_request: HttpRequest) -> HttpResponseBase:
     return JsonResponse({"status": "ok"})
 
 
-async def _page_context(request: HttpRequest, rankings: Sequence[Ranking]) -> dict[str, Any]:
+async def _page_context(
+    request: HttpRequest, rankings: Sequence[Ranking], login_url: str | None
+) -> dict[str, Any]:
     """Return what the templates of a page with these rankings need. Raises NoDataError."""
     reading = await read(request, rankings)
-    updates = pages.updates(rankings, ptag=reading.etag, checked_at=reading.checked_at)
+    updates = pages.updates(rankings, ptag=reading.etag, ping=reading.ping, login_url=login_url)
     return updates | {
-        "cards": reading.cards,
+        "cards": [
+            (
+                ranking,
+                snapshot,
+                fault,
+                *rendering.state_and_note(reading.ping.checked_at.get(ranking.slug), fault),
+            )
+            for ranking, snapshot, fault in reading.cards
+        ],
         "source": reading.snapshots[0].source if reading.snapshots else "",
-        "stale": reading.stale,
         "retry_after": RETRY_AFTER_SECONDS,
     }
+
+
+def _state_and_note(
+    reading: Reading, ranking: Ranking, _snapshot: Snapshot | None, fault: Fault | None
+) -> tuple[str, str]:
+    return rendering.state_and_note(reading.ping.checked_at.get(ranking.slug), fault)
 
 
 def _card(ranking: Ranking, snapshot: Snapshot | None, fault: Fault | None) -> str:

@@ -71,6 +71,15 @@ class StandIn:
             return int(count)
 
     @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Let nothing listen."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+    @contextmanager
     def frozen(self) -> Iterator[None]:
         """Let the server accept connections and answer nothing."""
         postmaster = psutil.Process(self.server.get_pid())

@@ -110,6 +110,7 @@ def test_an_empty_project_serves_a_ranking_with_its_styles_and_scripts(kind, whe
         assert {file.rpartition("/")[2] for file in files} >= {
             "live.css",
             "ranking.css",
+            "state.js",
             "live.js",
             "icon.svg",
         }

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
 
-from live import access, formats, hub, pages
+from live import access, formats, hub, pages, rendering
 from live.rankings import Ranking, UnknownRankingError, select
 
 if TYPE_CHECKING:
@@ -77,11 +77,14 @@ def live_ranking(context: Context, slug: str) -> dict[str, Any]:
         )
     on_page[ranking] = allowed is True
     setattr(request, PAGE_RANKINGS, on_page)
+    ping = pages.last_ping() if allowed else None
+    fault = ping.faults.get(slug) if ping else None
     last = hub.last_snapshot(ranking) if allowed else None
     if last is None:
-        return {"ranking": ranking}
+        return {"ranking": ranking, "fault": fault}
     snapshot, checked_at = last
-    return {"snapshot": snapshot, "checked_at": checked_at, "stale": hub.is_stale(checked_at)}
+    state, note = rendering.state_and_note(checked_at, fault)
+    return {"snapshot": snapshot, "state": state, "note": note}
 
 
 @register.simple_tag(takes_context=True)
@@ -96,10 +99,8 @@ def live_scripts(context: Context, *, htmx: bool = True) -> str:
     setattr(request, PAGE_RANKINGS, None)
     if not on_page:
         return ""
-    updates = pages.updates(list(on_page)) | {"without_htmx": not htmx}
-    if not all(on_page.values()):
-        updates["login_url"] = login_url(request)
-    return render_to_string("live/tag_scripts.html", updates)
+    updates = pages.updates(list(on_page), ping=pages.last_ping(), login_url=login_url(request))
+    return render_to_string("live/tag_scripts.html", updates | {"without_htmx": not htmx})
 
 
 def request_of(context: Context, tag: str) -> HttpRequest:

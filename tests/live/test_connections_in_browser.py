@@ -103,7 +103,7 @@ def test_a_hidden_tab_keeps_no_socket_and_catches_up_when_it_is_shown(page, serv
     badge(page, "live")
     with requests_of(page) as requests:
         hide(page, True)
-        badge(page, "connecting")
+        badge(page, "polling")
         orders((1, 2, 3.0, "Utah"))
         page.clock.run_for(10_000)
     assert requests == []
@@ -156,7 +156,7 @@ def test_a_page_reconnects_after_a_restart_of_the_server(page, site_environment,
     with processes.daphne(site_environment, tmp_path / "log", port) as server:
         page.goto(server.url)
         badge(page, "live")
-    badge(page, "disconnected")
+    badge(page, "reconnecting")
     shows(page, "$6")
     orders((1, 2, 3.0, "Utah"))
     with processes.daphne(site_environment, tmp_path / "log", port):

@@ -56,14 +56,14 @@ async def test_a_ranking_in_memory_is_shown_by_a_synchronous_view_in_its_thread(
 
 async def test_old_rows_are_shown_as_stale(memory):
     memory.checked_at[FIRST] -= timedelta(hours=1)
-    assert "stale: last read 1 h ago" in render(PAGE)
+    assert "stale: no reading for 1 h" in render(PAGE)
 
 
 async def test_all_rankings_of_a_page_share_one_socket_and_one_poll(memory):
     html = render(PAGE)
     assert re.findall(r'hx-ws:connect="([^"]*)"', html) == [f"/ws/rankings/?rankings={FIRST},{SECOND}"]
     assert re.findall(r'hx-get="([^"]*)"', html) == [f"/partials/rankings/?rankings={FIRST},{SECOND}"]
-    assert len(re.findall(r"<script ", html)) == 4
+    assert len(re.findall(r"<script ", html)) == 5
 
 
 async def test_numbers_for_browsers_are_not_localized(memory, settings):
@@ -142,7 +142,7 @@ async def test_a_user_who_is_logged_in_sees_the_rows(memory, closed):
     request.user = User(username="ann")
     html = render(PAGE, request)
     assert "Ohio" in html
-    assert "data-login-url" not in html
+    assert "Log in" not in html
 
 
 async def test_where_the_user_cannot_be_looked_up_the_browser_asks_for_the_rows(memory, closed, monkeypatch):

@@ -64,7 +64,7 @@ def test_two_rankings_in_different_places_are_kept_up_to_date(page, server, orde
 def test_a_visitor_without_a_login_gets_the_link_once(page, closed_server, orders):
     """As in a page of an asynchronous view, which can't look up the user."""
     head, body = rendered("{% live_head %}", ONE + "{% live_scripts %}")
-    body = body.replace("data-now=", 'data-login-url="/login/?next=%2Felsewhere%2F" data-now=')
+    body = body.replace("?next=%2Fpage%2F%3Fa%3Db", "?next=%2Felsewhere%2F")
     page.clock.install()
     with requests_of(page) as requests:
         open_page(page, closed_server, head, body)

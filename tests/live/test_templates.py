@@ -49,11 +49,10 @@ def context() -> dict[str, Any]:
     ranking = RANKINGS["states-by-turnover"]
     now = datetime.now(UTC)
     snapshot = Snapshot(ranking, (("Ohio", 6.0),), changed_at=now, source="PostgreSQL")
-    return pages.updates([ranking]) | {
-        "cards": [(ranking, snapshot, None)],
+    return pages.updates([ranking], login_url="/login/") | {
+        "cards": [(ranking, snapshot, None, "", "")],
         "snippets": [(ranking, "https://example.com/embed/states-by-turnover/")],
         "user": AnonymousUser(),
-        "login_page": "/login/",
     }
 
 

@@ -1,199 +1,219 @@
-// What htmx leaves to the page: when to poll, the badge, the ages, and rows that glide to their new places.
+// What htmx leaves to the page: when to poll and to connect again, the pause button, the login of a widget, and rows that
+// glide to their new places. state.js says what is true, and shows it.
 (() => {
   "use strict";
 
-  // From the template live/updates.html. A page has these elements once, whatever its rankings.
-  const updates = document.getElementById("live-updates");
-  if (!updates) return;
+  const page = window.livePage;
+  const updates = page?.updates;
   const polls = document.getElementById("live-polls");
-  // From the templates live/badge.html and live/dashboard.html. Pages of other apps have none.
-  const badge = document.getElementById("badge");
-  const badgeState = document.getElementById("badge-state");
-  const badgeSince = document.getElementById("badge-since");
-  const pauseButton = document.getElementById("pause");
 
-  const GLIDE = { duration: 500, easing: "cubic-bezier(.2, .7, .2, 1)" };
+  // ---- the login, in another tab: an iframe must not show its page
+
+  const LOGIN_CHECK_MS = 2000;
+  const MAX_LOGIN_CHECKS = 300;
+
+  // The address of the cards, or of a widget without them, answers 200 as soon as the viewer is logged in.
+  async function reloadIfLoggedIn() {
+    const address = polls?.getAttribute("hx-get") ?? location.href;
+    const answer = await fetch(address, { method: "HEAD", redirect: "manual", cache: "no-store" }).catch(() => null);
+    if (answer?.ok) location.reload();
+    return answer?.ok;
+  }
+
+  let isAwaitingLogin = false;
+
+  document.addEventListener("click", async ({ target }) => {
+    if (isAwaitingLogin || !target.closest?.("a[data-login][target=_blank]")) return;
+    isAwaitingLogin = true;
+    for (let checks = 0; checks < MAX_LOGIN_CHECKS && !(await reloadIfLoggedIn()); checks += 1) {
+      await new Promise((resolve) => setTimeout(resolve, LOGIN_CHECK_MS));
+    }
+    isAwaitingLogin = false;
+  });
+
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && (page?.isClosed() ?? document.querySelector("a[data-login]"))) reloadIfLoggedIn();
+  });
+
+  if (!page) return;
+
   const loginCode = Number(updates.dataset.loginCode);
-  const staleAfter = Number(updates.dataset.staleAfter) * 1000;
+  const pollEvery = Number(updates.dataset.pollEvery) * 1000;
 
-  function setText(element, text) {
-    if (element.textContent !== text) element.textContent = text;
+  function link(label, href) {
+    const element = document.createElement("a");
+    element.textContent = label;
+    element.href = href;
+    return element;
   }
 
-  // ---- ages, by the server's clock: this machine's clock may be wrong
-
-  let clockOffset = Date.parse(updates.dataset.now) - Date.now();
-  const now = () => Date.now() + clockOffset;
-  // When each ranking was last read: by the last ping, by ranking, and by the last poll.
-  const pingCheckedAt = new Map();
-  let pollCheckedAt = Date.parse(updates.dataset.checkedAt);
-
-  // The largest whole unit, as formats.age in Python.
-  function duration(ms) {
-    const seconds = Math.floor(ms / 1000);
-    for (const [unit, length] of [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]]) {
-      if (seconds >= length) return `${Math.floor(seconds / length)} ${unit}`;
+  function askForLogin() {
+    let login = null;
+    if (updates.dataset.loginUrl) {
+      login = link("log in", updates.dataset.loginUrl);
+      login.dataset.login = "";
+      if (window.parent !== window) Object.assign(login, { target: "_blank", rel: "noopener" });
+      // The server couldn't tell who is looking when it rendered these.
+      for (const placeholder of document.querySelectorAll(".live-card[aria-busy] .live-placeholder")) {
+        placeholder.replaceChildren(link("Log in", updates.dataset.loginUrl), " to see this ranking.");
+      }
     }
-    return "";
+    close("you were logged out", login);
   }
 
-  function age(moment) {
-    const passed = duration(now() - moment);
-    return passed ? `${passed} ago` : "just now";
-  }
-
-  function showAges() {
-    for (const card of document.querySelectorAll("[data-ranking]")) {
-      const time = card.querySelector("time");
-      if (!time) continue;
-      setText(time, age(Date.parse(time.dateTime)));
-      const checkedAt = Math.max(pingCheckedAt.get(card.dataset.ranking) ?? 0, pollCheckedAt);
-      const stale = card.querySelector(".stale");
-      stale.hidden = now() - checkedAt <= staleAfter;
-      setText(stale, stale.hidden ? "" : `stale: last read ${age(checkedAt)}`);
-    }
-    showState();
-  }
-
-  // ---- the badge: paused, live, connecting, polling or disconnected, and for how long
-
-  let paused = false;
-  let socket = "opening";
-  let lastPollWorked = true;
-  let shownState = "";
-  let shownSince = 0;
-
-  function state() {
-    if (paused) return "paused";
-    if (socket === "open") return "live";
-    if (socket === "opening") return "connecting";
-    return lastPollWorked ? "polling" : "disconnected";
-  }
-
-  function showState() {
-    if (!badge) return;
-    if (state() !== shownState) {
-      shownState = state();
-      shownSince = now();
-      badge.dataset.state = shownState;
-    }
-    // Two elements, so that screen readers announce a new state and not each second.
-    setText(badgeState, shownState);
-    const passed = duration(now() - shownSince);
-    setText(badgeSince, passed && `for ${passed}`);
-    badge.title = `${shownState} since ${new Date(shownSince).toLocaleTimeString()}`;
-  }
-
-  function setSocket(value) {
-    socket = value;
-    showState();
+  function close(reason, remedy) {
+    page.close(reason, remedy);
+    page.show();
   }
 
   // ---- the socket
 
+  // closed, opening or open
+  let socket = "closed";
+  let connection = null;
+  let openingSince = page.mark();
+
+  function setSocket(value) {
+    socket = value;
+    page.setSocketOpen(value === "open");
+    page.show();
+  }
+
   // Tell the server which cards the page has, so that it sends only the others. The extension announces a connection
   // first and reads its URL later, perhaps after seconds: the URL is computed when it is read.
   document.addEventListener("htmx:ws:before:connection", (event) => {
-    const { connection } = event.detail;
+    connection = event.detail.connection;
     if (Object.getOwnPropertyDescriptor(connection, "url").get) return;
     const url = new URL(connection.url);
     Object.defineProperty(connection, "url", {
       get() {
+        socket = "opening";
+        openingSince = page.mark();
         const etags = new Set(Array.from(document.querySelectorAll("[data-etag]"), (card) => card.dataset.etag));
+        etags.delete("");
         url.searchParams.set("seen", [...etags].join());
         return url.href;
       },
     });
   });
 
-  document.addEventListener("htmx:ws:after:connection", () => setSocket("open"));
+  document.addEventListener("htmx:ws:after:connection", () => {
+    page.hear();
+    page.setPollFailed(false);
+    setSocket("open");
+  });
   document.addEventListener("htmx:ws:close", (event) => {
     if (event.detail.code === loginCode) askForLogin();
-    // The extension closes the socket of a hidden tab, and opens it again when the tab is shown.
-    setSocket(document.hidden ? "opening" : "closed");
-  });
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && socket !== "open") setSocket("opening");
+    setSocket("closed");
   });
 
-  function askForLogin() {
-    if (!updates.dataset.loginUrl) {
-      location.reload();
-      return;
-    }
-    // The server couldn't tell who is looking when it rendered this page, and couldn't after a reload either.
-    nextPollAt = Infinity;
-    for (const placeholder of document.querySelectorAll(".live-card .live-placeholder")) {
-      const link = document.createElement("a");
-      link.href = updates.dataset.loginUrl;
-      link.textContent = "Log in";
-      placeholder.replaceChildren(link, " to see this ranking.");
-    }
+  // On a connection that a proxy has forgotten, close() tells nothing for minutes. htmx takes this event for the close.
+  function reconnectIfSilent() {
+    const isDead = socket === "open" ? page.isSilent() : socket === "opening" && page.since(openingSince) > page.silentAfter;
+    if (!isDead || document.hidden || !connection?.socket) return;
+    connection.socket.dispatchEvent(new CloseEvent("close", { code: 1006 }));
+    htmx.trigger(polls, "live:refresh");
   }
 
   // Messages are cards, which htmx swaps in, or JSON, which is for this script.
   document.addEventListener("htmx:ws:before:message:incoming", (event) => {
     const { data } = event.detail.message;
+    page.hear();
     if (!data.startsWith("{")) {
-      if (paused) event.preventDefault();
-      else pushedSincePoll = true;
-      return;
+      pushedSincePoll = true;
+      if (!page.isPaused()) return;
+      event.preventDefault();
+      page.countChanges(data);
+    } else {
+      event.preventDefault();
+      const message = JSON.parse(data);
+      if (message.type === "ping") page.hearPing(message);
     }
-    event.preventDefault();
-    const message = JSON.parse(data);
-    if (message.type !== "ping") return;
-    clockOffset = Date.parse(message.now) - Date.now();
-    for (const [slug, moment] of Object.entries(message.checked_at)) pingCheckedAt.set(slug, Date.parse(moment));
-    showAges();
+    page.show();
   });
 
-  // ---- polls, cancelled while the socket is open, the tab is hidden or the page is paused.
+  // ---- polls, cancelled while the socket is open, the tab is hidden or the page is closed.
   // A filter in hx-trigger would need eval, which the Content-Security-Policy forbids.
 
-  let nextPollAt = 0;
+  let retryAt = 0;
   let pollNow = false;
   let pushedSincePoll = false;
 
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
     if (ctx.sourceElement !== polls) return;
-    const isNeedless = socket === "open" || document.hidden || paused || Date.now() < nextPollAt;
-    if (isNeedless && !pollNow) event.preventDefault();
-    // The tag is of the cards that were last polled; the page shows newer ones.
-    else if (pushedSincePoll) delete ctx.request.headers["HX-PTag"];
+    const isNeedless = socket === "open" || document.hidden || Date.now() < retryAt;
+    if (page.isClosed() || (isNeedless && !pollNow)) {
+      event.preventDefault();
+      return;
+    }
     pollNow = false;
+    // The tag is of the cards that were last polled; the page shows or has left out newer ones.
+    if (pushedSincePoll) delete ctx.request.headers["HX-PTag"];
+    ctx.request.timeout = `${page.silentAfter}ms`;
+    page.setNextPoll(Date.now() + pollEvery);
+  });
+
+  document.addEventListener("htmx:after:request", (event) => {
+    const { ctx } = event.detail;
+    if (ctx.sourceElement !== polls || ctx.response.status !== 200) return;
+    pushedSincePoll = false;
+    if (!page.isPaused()) return;
+    event.preventDefault();
+    page.countChanges(ctx.text);
   });
 
   document.addEventListener("htmx:finally:request", (event) => {
     const { ctx } = event.detail;
     if (ctx.sourceElement !== polls) return;
     const { status, headers } = ctx.response ?? {};
+    const isJson = headers?.get("Content-Type")?.startsWith("application/json");
+    const worked = status === 200 || status === 304;
+    page.setPollFailed(!worked);
+    if (worked) page.hear();
     if (status === 401) askForLogin();
-    if (status === 200) pushedSincePoll = false;
-    lastPollWorked = status === 200 || status === 304;
-    if (headers?.has("Checked-At")) pollCheckedAt = Date.parse(headers.get("Checked-At"));
-    if (headers?.has("Retry-After")) nextPollAt = Date.now() + Number(headers.get("Retry-After")) * 1000;
-    showAges();
+    // Not another server's answer, such as a proxy's during a deployment.
+    else if ([400, 403, 404].includes(status) && isJson) {
+      close(status === 403 ? "you are no longer allowed" : "this page went out of date", link("reload", location.href));
+    }
+    if (headers?.has("Live-Ping")) page.hearPing(JSON.parse(headers.get("Live-Ping")));
+    if (headers?.has("Retry-After")) {
+      retryAt = Date.now() + Number(headers.get("Retry-After")) * 1000;
+      page.setNextPoll(retryAt);
+    }
+    page.show();
   });
 
-  // ---- the pause button
+  function refresh() {
+    pollNow = true;
+    htmx.trigger(polls, "live:refresh");
+  }
 
+  // Hints: whether the server can be reached shows only in what comes from it.
+  addEventListener("online", refresh);
+  addEventListener("offline", () => page.show());
+
+  // ---- the pause button, from the template live/dashboard.html
+
+  const pauseButton = document.getElementById("pause");
   if (pauseButton) {
     pauseButton.hidden = false;
     pauseButton.addEventListener("click", () => {
-      paused = !paused;
-      pauseButton.textContent = paused ? "Resume" : "Pause";
-      pauseButton.setAttribute("aria-pressed", String(paused));
-      showState();
-      if (paused) return;
-      // Poll for what was pushed while the page was paused.
-      pollNow = pushedSincePoll = true;
-      htmx.trigger(polls, "live:refresh");
+      if (page.isPaused()) page.resume();
+      else page.pause();
+      pauseButton.textContent = page.isPaused() ? "Resume" : "Pause";
+      pauseButton.setAttribute("aria-pressed", String(page.isPaused()));
+      page.show();
+      if (page.isPaused()) return;
+      // Poll for what was left out while the page was paused.
+      pushedSincePoll = true;
+      refresh();
     });
   }
 
   // ---- rows glide to their new places; a CSS transition lets the bars glide
 
+  const GLIDE = { duration: 500, easing: "cubic-bezier(.2, .7, .2, 1)" };
   const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
   let oldTops = new Map();
 
@@ -206,7 +226,7 @@
   });
 
   document.addEventListener("htmx:after:swap", () => {
-    showAges();
+    page.show();
     for (const row of rows()) {
       const oldTop = oldTops.get(row.id);
       if (oldTop === undefined) {
@@ -220,6 +240,10 @@
     }
   });
 
-  setInterval(showAges, 1000);
-  showAges();
+  document.addEventListener("visibilitychange", () => page.show());
+  setInterval(() => {
+    reconnectIfSilent();
+    page.show();
+  }, 1000);
+  page.show();
 })();

@@ -1,0 +1,220 @@
+// What is true of this page, judged by what it has received: its state, how old its rows are, and what the pill and the
+// cards say about both. live.js reports what arrives.
+window.livePage = (() => {
+  "use strict";
+
+  // From the template live/updates.html. A page has this element once, whatever its rankings.
+  const updates = document.getElementById("live-updates");
+  if (!updates) return null;
+  // From the templates live/badge.html and live/embed.html. Where there is no pill, or one without details, the cards
+  // speak for themselves.
+  const badge = document.getElementById("badge");
+  const badgeState = document.getElementById("badge-state");
+  const badgeDetail = document.getElementById("badge-detail");
+
+  const staleAfter = Number(updates.dataset.staleAfter) * 1000;
+  const silentAfter = Number(updates.dataset.silentAfter) * 1000;
+  const pollEvery = Number(updates.dataset.pollEvery) * 1000;
+
+  // ---- time
+
+  // A moment by both clocks of this machine: one may be set, the other may stand still while the machine sleeps.
+  const mark = () => ({ wall: Date.now(), steady: performance.now() });
+  const since = ({ wall, steady }) => Math.max(Date.now() - wall, performance.now() - steady);
+
+  // Ages are by the server's clock, as of the last ping: this machine's may be wrong.
+  let serverTime = 0;
+  let serverTimeAt = mark();
+  const now = () => serverTime + since(serverTimeAt);
+  const clock = (moment) => new Date(moment).toLocaleTimeString("en-GB");
+
+  // The largest whole unit, as formats.duration in Python.
+  function duration(ms) {
+    const seconds = Math.floor(ms / 1000);
+    for (const [unit, length] of [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]]) {
+      if (seconds >= length) return `${Math.floor(seconds / length)} ${unit}`;
+    }
+    return "";
+  }
+
+  function age(moment) {
+    const passed = duration(now() - moment);
+    return passed ? `${passed} ago` : "just now";
+  }
+
+  // ---- what the server says of each ranking
+
+  const checkedAt = new Map();
+  let faults = {};
+
+  function hearPing(ping) {
+    serverTime = Date.parse(ping.now);
+    serverTimeAt = mark();
+    for (const [slug, moment] of Object.entries(ping.checked_at)) {
+      // Another process may have read it earlier than the one that sent the rows.
+      checkedAt.set(slug, Math.max(checkedAt.get(slug) ?? 0, Date.parse(moment)));
+    }
+    // If the server's clock was set back, earlier times would be in the future.
+    for (const [slug, moment] of checkedAt) checkedAt.set(slug, Math.min(moment, serverTime));
+    faults = ping.faults;
+  }
+
+  const cards = () => [...document.querySelectorAll("[data-ranking]")];
+  const changedAt = (card) => Date.parse(card.querySelector("time")?.dateTime) || 0;
+
+  // 0 if it has never been read. Rows that have changed have been read.
+  function lastRead(card) {
+    return Math.min(Math.max(checkedAt.get(card.dataset.ranking) ?? 0, changedAt(card)), now());
+  }
+
+  const unreadFor = (card) => (lastRead(card) ? now() - lastRead(card) : since(openedAt));
+  const isStale = (card) => unreadFor(card) > staleAfter;
+  const hasFault = (card) => card.dataset.ranking in faults;
+
+  // ---- the state: closed, paused, reconnecting, stale, polling or live; the first that is true
+
+  const openedAt = mark();
+  let heardAt = openedAt;
+  let isSocketOpen = false;
+  let hasPollFailed = false;
+  let nextPollAt = 0;
+  let closed = null;
+  let paused = null;
+
+  function state() {
+    if (closed) return "closed";
+    if (paused) return "paused";
+    return unpausedState();
+  }
+
+  function unpausedState() {
+    if (since(heardAt) > silentAfter || (hasPollFailed && !isSocketOpen)) return "reconnecting";
+    const all = cards();
+    if (all.length && all.every((card) => hasFault(card) || isStale(card))) return "stale";
+    return isSocketOpen ? "live" : "polling";
+  }
+
+  function detailOf(current) {
+    if (current === "polling") return `every ${pollEvery / 1000} s`;
+    if (current === "paused") {
+      const waiting = paused.waiting === 1 ? "1 change waits" : `${paused.waiting} changes wait`;
+      return `since ${clock(paused.at)}${paused.waiting ? ` · ${waiting}` : ""}`;
+    }
+    if (current === "stale") {
+      const unread = cards().filter((card) => !hasFault(card)).map(unreadFor);
+      if (!unread.length) return "no ranking can be read";
+      const source = document.querySelector(".live-card .source")?.textContent.trim().split(" ")[0];
+      return `no reading for ${duration(Math.min(...unread))}: ${source || "the database"} doesn’t answer`;
+    }
+    if (current === "reconnecting") {
+      if (!navigator.onLine) return "this browser is offline";
+      return `in ${Math.max(1, Math.ceil((nextPollAt - Date.now()) / 1000))} s`;
+    }
+    return closed?.text ?? "";
+  }
+
+  // ---- the pill
+
+  let shownState = "";
+  let shownSince = 0;
+
+  function fill(element, text, link) {
+    const whole = link ? `${text} · ${link.textContent}` : text;
+    if (element.textContent === whole) return;
+    if (link) element.replaceChildren(`${text} · `, link.cloneNode(true));
+    else element.textContent = text;
+  }
+
+  function showPill(current) {
+    if (current !== shownState) {
+      shownState = current;
+      shownSince = now();
+    }
+    if (!badge) return;
+    badge.dataset.state = current;
+    badge.title = `${current} since ${clock(shownSince)}`;
+    // Screen readers announce this element: a new state, and not each second of the details.
+    fill(badgeState, current[0].toUpperCase() + current.slice(1));
+    if (badgeDetail) fill(badgeDetail, detailOf(current), closed?.link);
+  }
+
+  // ---- the cards, which speak only where they differ from the page
+
+  function showCard(card, current) {
+    const held = current === "live" || current === "polling" ? "" : current;
+    let own = "";
+    if (hasFault(card)) own = "fault";
+    else if (!held && isStale(card)) own = "stale";
+    if (own || held) card.dataset.state = own || held;
+    else delete card.dataset.state;
+    showTime(card, own || held);
+    const note = card.querySelector(".note");
+    if (!note) return;
+    let text = "";
+    if (own === "fault") text = `can’t be read: ${faults[card.dataset.ranking].reason}`;
+    else if (own === "stale") text = `stale: no reading for ${duration(unreadFor(card))}`;
+    else if (held && !badgeDetail) text = noteOf(held);
+    fill(note, text, held === "closed" && !own && !badgeDetail ? closed.link : null);
+    note.hidden = !text;
+  }
+
+  function noteOf(held) {
+    if (held === "reconnecting" && navigator.onLine) return "reconnecting: the server can’t be reached";
+    return held === "closed" ? closed.text : `${held}: ${detailOf(held)}`;
+  }
+
+  // Rows that may no longer be true have no age, which would grow as if they were.
+  function showTime(card, held) {
+    const time = card.querySelector("time");
+    const asOf = card.querySelector(".as-of");
+    if (!time || !asOf) return;
+    asOf.hidden = !held;
+    time.parentElement.hidden = Boolean(held);
+    if (held) fill(asOf, `as of ${clock(paused?.asOf.get(card.dataset.ranking) ?? lastRead(card))}`);
+    else fill(time, age(changedAt(card)));
+  }
+
+  function show() {
+    const current = state();
+    showPill(current);
+    for (const card of cards()) showCard(card, current);
+  }
+
+  // ---- pausing
+
+  function pause() {
+    const isCurrent = ["live", "polling"].includes(unpausedState());
+    const asOf = (card) => (isCurrent && !hasFault(card) && !isStale(card) ? now() : lastRead(card));
+    paused = {
+      at: now(),
+      asOf: new Map(cards().map((card) => [card.dataset.ranking, asOf(card)])),
+      etags: new Map(cards().map((card) => [card.dataset.ranking, card.dataset.etag])),
+      waiting: 0,
+    };
+  }
+
+  // Count the cards in a message or an answer whose rows differ from the last that came.
+  function countChanges(html) {
+    for (const [, slug, etag] of html.matchAll(/data-ranking="([^"]+)" data-etag="([^"]*)"/g)) {
+      if (paused.etags.has(slug) && paused.etags.get(slug) !== etag) paused.waiting += 1;
+      paused.etags.set(slug, etag);
+    }
+  }
+
+  hearPing(JSON.parse(updates.dataset.ping));
+
+  return {
+    updates, mark, since, silentAfter, hearPing, pause, countChanges, show,
+    isPaused: () => paused !== null,
+    isClosed: () => closed !== null,
+    isSilent: () => since(heardAt) > silentAfter,
+    resume: () => { paused = null; },
+    // The reason, and a link to the remedy or null.
+    close: (text, link) => { closed ??= { text: `${text} at ${clock(now()).slice(0, 5)}`, link }; },
+    // Something current has come from the server.
+    hear: () => { heardAt = mark(); },
+    setSocketOpen: (isOpen) => { isSocketOpen = isOpen; },
+    setPollFailed: (hasFailed) => { hasPollFailed = hasFailed; },
+    setNextPoll: (moment) => { nextPollAt = moment; },
+  };
+})();
