@@ -279,6 +279,11 @@ class Hub:
 get_hub = PerLoop(Hub)
 
 
+def is_stale(checked_at: datetime) -> bool:
+    """Return whether rows that were last read at `checked_at` are stale."""
+    return _age_seconds(checked_at) > live_settings.STALE_SECONDS
+
+
 def _age_seconds(moment: datetime) -> float:
     return (datetime.now(UTC) - moment).total_seconds()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import re
 import threading
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,9 @@ def test_a_paused_page_stays_as_it_is_and_catches_up_when_it_is_resumed(page, se
     orders((1, 2, 3.0, "Utah"))
     page.wait_for_function("() => window.arrived")
     expect(page.locator(STATES_CARD)).not_to_contain_text("Utah")
+    expect(page.locator("#badge-detail")).to_have_text(re.compile(r"since [\d:]{8} · [1-4] changes? waits?"))
+    expect(page.locator(f"{STATES_CARD} .as-of")).to_have_text(re.compile(r"as of [\d:]{8}"))
+    expect(page.locator("time:visible")).to_have_count(0)
     page.get_by_role("button", name="Resume").click()
     shows(page, "Utah")
     badge(page, "live")
@@ -97,7 +101,7 @@ def test_a_widget_in_a_page_of_this_site_is_live(page, server, orders):
         """() => {
           const iframe = document.createElement('iframe');
           iframe.src = '/embed/states-by-turnover/';
-          iframe.sandbox = 'allow-scripts allow-same-origin';
+          iframe.sandbox = 'allow-scripts allow-same-origin allow-popups allow-popups-to-escape-sandbox';
           document.body.append(iframe);
         }"""
     )

@@ -48,3 +48,20 @@ def test_each_colour_is_defined_once():
     for name, text in texts.items():
         elsewhere = re.sub(r"--[\w-]+: light-dark.*", "", text)
         assert not re.search(r"#[0-9a-f]{3,8}\b|rgb", elsewhere), name
+
+
+@pytest.mark.parametrize("name", ["--good", "--poll", "--busy", "--bad", "--muted"])
+@pytest.mark.parametrize("theme", [0, 1])
+def test_the_colours_of_the_states_can_be_read(name, theme):
+    """At least 4.5 to 1, which WCAG 2.2 asks of text: https://www.w3.org/TR/WCAG22/#contrast-minimum"""
+    colours = dict(re.findall(r"(--[\w-]+): light-dark\((#\w+, #\w+)\)", SHEETS[0].read_text()))
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        red, green, blue = (
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        )
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    text, card = (luminance(colours[of].split(", ")[theme]) for of in (name, "--card"))
+    assert (max(text, card) + 0.05) / (min(text, card) + 0.05) >= 4.5

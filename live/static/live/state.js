@@ -158,9 +158,11 @@ window.livePage = (() => {
     note.hidden = !text;
   }
 
+  // The state by its name only where no pill shows it.
   function noteOf(held) {
-    if (held === "reconnecting" && navigator.onLine) return "reconnecting: the server can’t be reached";
-    return held === "closed" ? closed.text : `${held}: ${detailOf(held)}`;
+    const isReachable = held !== "reconnecting" || !navigator.onLine;
+    const text = isReachable ? detailOf(held) : "the server can’t be reached";
+    return badge || held === "closed" ? text : `${held}: ${text}`;
   }
 
   // Rows that may no longer be true have no age, which would grow as if they were.
