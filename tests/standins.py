@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import psutil
@@ -83,14 +82,19 @@ class StandIn:
     def frozen(self) -> Iterator[None]:
         """Let the server accept connections and answer nothing."""
         postmaster = psutil.Process(self.server.get_pid())
-        stopped = [*postmaster.children(recursive=True), postmaster]
-        for process in stopped:
-            process.send_signal(signal.SIGSTOP)
+        # First the postmaster, which starts processes for others.
+        postmaster.suspend()
+        stopped = [postmaster, *postmaster.children(recursive=True)]
         try:
+            for process in stopped[1:]:
+                # A connection may have ended in the meantime, and its process with it.
+                with suppress(psutil.NoSuchProcess):
+                    process.suspend()
             yield
         finally:
             for process in stopped:
-                process.send_signal(signal.SIGCONT)
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
 
 
 @pytest.fixture(scope="module")

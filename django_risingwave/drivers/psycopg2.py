@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import wraps
 from typing import Any
 
+from psycopg2 import DataError
 from psycopg2.extensions import AsIs, cursor
 
 from django_risingwave.drivers.literals import float_literal, interval_literal
@@ -39,10 +41,33 @@ def _adapt_all(parameters: Any) -> Any:
     return parameters and [*map(adapt_value, parameters)]
 
 
+def _checked(fetch: Any) -> Any:
+    @wraps(fetch)
+    def wrapper(self: Any, *args: Any) -> Any:
+        try:
+            return fetch(self, *args)
+        except ValueError as error:
+            raise DataError(
+                f"A value can't be read: {error}. Python's dates are those of the years 1 to 9999. "
+                "Read the column as text: Cast(…, CharField())."
+            ) from error
+
+    return wrapper
+
+
 class Cursor(cursor):
-    """Adapts parameters per cursor: psycopg2's adapters are global and would affect other databases."""
+    """Adapts parameters per cursor: psycopg2's adapters are global and would affect other databases.
+
+    Raises DataError for dates that Python doesn't have, as psycopg 3 does. RisingWave 2.8.0 and PostgreSQL
+    store them; psycopg2 raises ValueError, which isn't one of Django's errors of databases.
+    """
 
     __slots__ = ()
+
+    fetchone = _checked(cursor.fetchone)
+    fetchmany = _checked(cursor.fetchmany)
+    fetchall = _checked(cursor.fetchall)
+    __next__ = _checked(cursor.__next__)
 
     def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - psycopg2's signature
         super().execute(query, _adapt_all(vars))

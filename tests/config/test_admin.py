@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connections
 
+from demo.shop.models import Order
 from live.request_log import RequestErrorFilter
 from tests.conftest import BOTH
 
@@ -147,3 +149,16 @@ def test_a_refusal_for_lack_of_permission_has_no_traceback(
     (line,) = logged
     assert line.exc_info is None
     assert USERS in line.getMessage()
+
+
+@pytest.mark.parametrize("date", ["10000-01-01", "0044-03-15 BC", "infinity"])
+def test_dates_that_python_does_not_have_are_shown(
+    client: Client, admin_user: User, orders: Callable[..., None], date: str
+) -> None:
+    with connections["risingwave"].cursor() as cursor:
+        cursor.execute("INSERT INTO orders (orderid, dt) VALUES (77, %s), (78, NULL)", [date])
+    client.force_login(admin_user)
+    assert date in client.get(ORDERS).content.decode()
+    key = Order.objects.filter(orderid=77).values_list("row_id", flat=True).get()
+    assert date in client.get(f"{ORDERS}{key}/change/").content.decode()
+    assert get(client, f"{ORDERS}?o=5.-5") == 200

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.contrib.postgres import fields as postgres
 from django.contrib.postgres.search import SearchQueryField, SearchVectorField
-from django.db import models
+from django.db import DataError, models
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -191,3 +191,16 @@ def test_an_ip_address_is_found_in_any_notation(connection: DatabaseWrapper) -> 
     assert model.objects.get(value="10.0.0.1").value == "10.0.0.1"
     assert model.objects.get(value__startswith="2001:").value == "2001:db8::a"
     assert model.objects.filter(value__isnull=True).count() == 1
+
+
+@pytest.mark.parametrize(
+    "sql", ["DATE '10000-01-01'", "CAST('10000-01-02' AS timestamptz)", "DATE '0044-03-15 BC'"]
+)
+@pytest.mark.parametrize("fetch", ["fetchone", "fetchall", "fetchmany", "__iter__"])
+def test_a_date_that_python_does_not_have_raises_an_error_of_the_database(
+    connection: DatabaseWrapper, sql: str, fetch: str
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {sql}")
+        with pytest.raises(DataError), connection.wrap_database_errors:
+            next(iter(getattr(cursor.cursor, fetch)()))
