@@ -18,6 +18,21 @@ if TYPE_CHECKING:
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Seconds for children to stop in order, after which they are killed: nobody waits longer for a demo to end.
 SHUTDOWN_SECONDS = 3
+#: Restarts of a program that are tried within a span of seconds: enough for a few accidents.
+MAX_RESTARTS, RESTARTS_SECONDS = 3, 60
+
+
+class Restarts:
+    """Counts how often a program was restarted: one that stops again and again must not go on for ever."""
+
+    def __init__(self) -> None:
+        self._times: list[float] = []
+
+    def allow(self) -> bool:
+        """Count a restart. Return whether there were few enough of them lately."""
+        now = time.monotonic()
+        self._times = [at for at in self._times if now - at < RESTARTS_SECONDS] + [now]
+        return len(self._times) <= MAX_RESTARTS
 
 
 class Child:

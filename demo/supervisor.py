@@ -19,7 +19,8 @@ from demo.configuration import Configuration
 from demo.console import say
 from demo.environment import set_environment, write_environment_file
 from demo.errors import DemoError
-from demo.processes import Child, hold_signals, ignore_signals, interrupt_on_signals, stop
+from demo.processes import Child, Restarts, hold_signals, ignore_signals, interrupt_on_signals, stop
+from django_risingwave import embedded
 
 #: Seconds between two checks that everything runs: a crash is reported within a second.
 POLL_SECONDS = 0.5
@@ -76,7 +77,7 @@ def run(configuration: Configuration, cleanup: ExitStack) -> None:
     connections.close_all()
     web_server.wait_for_page(ip, configuration.port, server)
     greet(configuration, password)
-    keep_running(configuration, server, children)
+    keep_running(configuration, ip, server, children)
 
 
 def lock(configuration: Configuration, cleanup: ExitStack) -> None:
@@ -119,12 +120,16 @@ def greet(configuration: Configuration, password: str | None) -> None:
     say("Press Ctrl-C to stop.")
 
 
-def keep_running(configuration: Configuration, server: Child, children: list[Child]) -> None:
-    """Restart PostgreSQL and the order generator if they stop. Raises DemoError if the web server stops."""
+def keep_running(configuration: Configuration, ip: str, server: Child, children: list[Child]) -> None:
+    """Restart what stops. Raises DemoError if the web server or PostgreSQL stops again and again."""
     generator: Child | None = None
     generator_start = postgres_start = 0.0
+    server_restarts, postgres_restarts = Restarts(), Restarts()
     while True:
-        web_server.check(server)
+        if server.exit_code is not None:
+            children.remove(server)
+            server = web_server.restart(ip, configuration.port, server, server_restarts)
+            children.append(server)
         now = time.monotonic()
         if (
             configuration.needs_postgres
@@ -132,7 +137,7 @@ def keep_running(configuration: Configuration, server: Child, children: list[Chi
             and not postgres.is_running(folder.POSTGRES)
         ):
             postgres_start = now + RESTART_SECONDS
-            restart_postgres()
+            restart_postgres(postgres_restarts)
         if generator and generator.exit_code is not None:
             say(
                 f"The order generator stopped with exit code {generator.exit_code}; "
@@ -149,14 +154,18 @@ def keep_running(configuration: Configuration, server: Child, children: list[Chi
         time.sleep(POLL_SECONDS)
 
 
-def restart_postgres() -> None:
-    """Start PostgreSQL again after a crash. Raises DemoError if its data are gone."""
+def restart_postgres(restarts: Restarts) -> None:
+    """Start PostgreSQL again after a crash. Raises DemoError if its data are gone or it keeps stopping."""
     if not (folder.POSTGRES / "PG_VERSION").exists():
         raise DemoError(
             f"The data in {folder.POSTGRES} were deleted while PostgreSQL was running. "
             "Start the demo again: make demo"
         )
-    say("PostgreSQL stopped unexpectedly; restarting it")
+    reason = embedded.last_failure(folder.POSTGRES)
+    why = f" ({reason})" if reason else ""
+    if not restarts.allow():
+        raise DemoError(f"PostgreSQL stops again and again{why}. Its log is {folder.POSTGRES / 'log'}.")
+    say(f"PostgreSQL stopped unexpectedly{why}; restarting it")
     try:
         with hold_signals():
             postgres.start()

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from demo.console import say
 from demo.errors import DemoError
-from demo.processes import Child
+from demo.processes import MAX_RESTARTS, RESTARTS_SECONDS, Child, Restarts
 
 if TYPE_CHECKING:
     from demo.configuration import Configuration
@@ -65,6 +66,17 @@ def load(ip: str, port: int) -> Child:
         *("--websocket-max-message-size", str(MAX_MESSAGE_BYTES)),
         *("--websocket-max-frame-size", str(MAX_MESSAGE_BYTES)),
     )
+
+
+def restart(ip: str, port: int, server: Child, restarts: Restarts) -> Child:
+    """Start the web server again after it has stopped. Raises DemoError if it stops again and again."""
+    reason = f"The web server stopped with exit code {server.exit_code}"
+    if not restarts.allow():
+        raise DemoError(f"{reason}, {MAX_RESTARTS + 1} times within {RESTARTS_SECONDS} s. Its log is above.")
+    say(f"{reason}; restarting it")
+    server = load(ip, port)
+    server.release()
+    return server
 
 
 def wait_for_page(ip: str, port: int, server: Child) -> None:

@@ -12,13 +12,14 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -49,6 +50,10 @@ SHUTDOWN_SECONDS = 10
 STOPPING_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 #: Seconds between two checks of a server that starts or stops.
 POLL_SECONDS = 0.05
+#: Lines at the end of the server's log that say why it stopped.
+LOG_LINES = 50
+#: https://www.postgresql.org/docs/18/runtime-config-logging.html#RUNTIME-CONFIG-SEVERITY-LEVELS
+_FAILURE = re.compile(r"\b(PANIC|FATAL): .*No space|\bPANIC: ")
 
 
 class EmbeddedServerError(Exception):
@@ -88,6 +93,7 @@ def start(folder: Path, databases: Iterable[str] = ()) -> PostgresServer:
     """
     try:
         check_version(folder)
+        wait_while_stopping(folder)
         if not is_running(folder):
             remove_stale_locks(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -247,6 +253,26 @@ def last_log_line(folder: Path) -> str | None:
         return (folder / "log").read_text(errors="replace").splitlines()[-1]
     except (OSError, IndexError):
         return None
+
+
+def last_failure(folder: Path) -> str | None:
+    """Return why the server has stopped, if its log says so: the newest PANIC, such as a full disk."""
+    try:
+        lines = (folder / "log").read_text(errors="replace").splitlines()[-LOG_LINES:]
+    except OSError:
+        return None
+    failures = [line.partition(": ")[2].strip() for line in lines if _FAILURE.search(line)]
+    return failures[-1] if failures else None
+
+
+def wait_while_stopping(folder: Path) -> None:
+    """Wait until a server that is shutting down has stopped: it takes no connections any more."""
+    until = time.monotonic() + SHUTDOWN_SECONDS
+    with suppress(OSError, IndexError):
+        while (folder / "postmaster.pid").read_text().split()[-1] == "stopping" and is_running(folder):
+            if time.monotonic() > until:
+                return
+            time.sleep(POLL_SECONDS)
 
 
 def main() -> int:

@@ -69,6 +69,12 @@ class Demo:
         with urllib.request.urlopen(url, timeout=DEADLINE_SECONDS) as response:
             return response.read().decode()
 
+    def answers(self) -> bool:
+        """Whether the web server answers."""
+        with suppress(OSError):
+            return bool(self.get("/healthz/"))
+        return False
+
     def postgres(self) -> psutil.Process:
         process = embedded.find_process(self.folder / "postgres")
         assert process
