@@ -50,6 +50,8 @@ SHUTDOWN_SECONDS = 10
 STOPPING_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 #: Seconds between two checks of a server that starts or stops.
 POLL_SECONDS = 0.05
+#: Bytes of a new server: its databases, and a file of its log.
+NEEDED_BYTES = 64_000_000
 #: Lines at the end of the server's log that say why it stopped.
 LOG_LINES = 50
 #: https://www.postgresql.org/docs/18/runtime-config-logging.html#RUNTIME-CONFIG-SEVERITY-LEVELS
@@ -102,9 +104,8 @@ def start(folder: Path, databases: Iterable[str] = ()) -> PostgresServer:
         configure(folder)
         start_patiently(server, folder)
     except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
-        raise EmbeddedServerError(
-            f"PostgreSQL can't start in {folder}: {last_log_line(folder) or error}"
-        ) from error
+        reason = no_space(folder) or last_log_line(folder) or error
+        raise EmbeddedServerError(f"PostgreSQL can't start in {folder}: {reason}") from error
     try:
         wait_until_ready(folder)
         create_databases(server.get_uri(), databases)
@@ -245,6 +246,17 @@ def create_databases(uri: str, databases: Iterable[str]) -> None:
         for database in databases:
             if database not in present:
                 cursor.execute(f"CREATE DATABASE {quote(database)}")
+
+
+def no_space(folder: Path) -> str | None:
+    """Return how much space is left, if it is too little. The wheel doesn't raise what initdb has said."""
+    try:
+        free = shutil.disk_usage(folder.parent).free
+    except OSError:
+        return None
+    if free >= NEEDED_BYTES:
+        return None
+    return f"No space left on device: {free / 1e6:.0f} MB are free, and it needs {NEEDED_BYTES / 1e6:.0f} MB"
 
 
 def last_log_line(folder: Path) -> str | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import socket
+import subprocess
 
 import pytest
 
@@ -60,6 +62,21 @@ def test_data_of_another_postgresql_version_are_refused(tmp_path, start):
     assert demo.wait_for_end() == 1
     assert f"{data} holds data of PostgreSQL 16, but the embedded server is PostgreSQL 18." in demo.output()
     assert "Traceback" not in demo.output()
+
+
+def test_a_full_disk_is_said(tmp_path, start):
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=20M", "tmpfs", tmp_path], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("only root can mount a small disk")
+    try:
+        demo = start(tmp_path / ".demo")
+        assert demo.wait_for_end() == 1
+        assert re.search(r"No space left on device: \d+ MB are free, and it needs 64 MB", demo.output())
+        assert "Traceback" not in demo.output()
+    finally:
+        subprocess.run(["umount", "--lazy", tmp_path], check=True)
 
 
 @pytest.mark.parametrize("database", ["dashboard", "risingwave"])
