@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,10 +74,38 @@ class Site:
             self.start(which)
 
 
-def configure(site: Site, folder: Path) -> Path:
+@dataclass
+class Limits:
+    """What one address may take of nginx: by default more than a test does."""
+
+    requests_per_second: int = 100_000
+    burst: int = 100_000
+    connections: int = 60_000
+
+
+def example(limits: Limits) -> str:
+    """Return the example for a site at 127.0.0.1, with these limits."""
+    return replaced(
+        EXAMPLE.read_text(),
+        ("live.example.com", "127.0.0.1"),
+        ("rate=100r/s;", f"rate={limits.requests_per_second}r/s;"),
+        ("burst=400 ", f"burst={limits.burst} "),
+        ("dashboard_connections 500;", f"dashboard_connections {limits.connections};"),
+    )
+
+
+def replaced(text: str, *changes: tuple[str, str]) -> str:
+    """Replace each first text by the second one; the first must be there."""
+    for theirs, ours in changes:
+        assert theirs in text, theirs
+        text = text.replace(theirs, ours)
+    return text
+
+
+def configure(site: Site, folder: Path, limits: Limits) -> Path:
     """Write the example with the ports and folders of this test; return the file to start nginx with."""
-    text = EXAMPLE.read_text()
-    for example, ours in (
+    text = replaced(
+        example(limits),
         ("listen 80;", f"listen 127.0.0.1:{site.plain_port};"),
         ("listen 443 ssl;", f"listen 127.0.0.1:{site.port} ssl;"),
         ("server 127.0.0.1:8001 ", f"server 127.0.0.1:{site.ports[0]} "),
@@ -84,9 +113,7 @@ def configure(site: Site, folder: Path) -> Path:
         ("/etc/nginx/dashboard.crt;", f"{folder}/dashboard.crt;"),
         ("/etc/nginx/dashboard.key;", f"{folder}/dashboard.key;"),
         ("root /srv/dashboard;", f"root {folder};"),
-    ):
-        assert text.count(example) == 1, example
-        text = text.replace(example, ours)
+    )
     (folder / "dashboard.conf").write_text(text)
     (folder / "static").symlink_to(site.environment["STATIC_ROOT"])
     main = folder / "nginx.conf"
@@ -137,13 +164,15 @@ def nginx(program: str, configuration: Path, port: int) -> Iterator[None]:
 
 
 @contextmanager
-def behind_nginx(program: str, environment: dict[str, str], folder: Path) -> Iterator[Site]:
+def behind_nginx(
+    program: str, environment: dict[str, str], folder: Path, limits: Limits | None = None
+) -> Iterator[Site]:
     """Run two processes behind nginx; this process and its children trust its certificate."""
     site = Site(environment | {"HTTPS": "true"}, folder)
     certify(folder)
     with pytest.MonkeyPatch.context() as patch, site.stack:
         patch.setenv("SSL_CERT_FILE", str(folder / "dashboard.crt"))
-        site.stack.enter_context(nginx(program, configure(site, folder), site.port))
+        site.stack.enter_context(nginx(program, configure(site, folder, limits or Limits()), site.port))
         site.start(0)
         site.start(1)
         yield site

@@ -53,7 +53,7 @@ class Balancer(Served):
 
 def example(hosts: list[str], port: int) -> str:
     """Return the example with these processes, without TLS, at this port."""
-    text = nginx.EXAMPLE.read_text()
+    text = nginx.example(nginx.Limits())
     upstream = re.compile(r"( *server) 127\.0\.0\.1:800\d( .*)\n")
     first = upstream.search(text)
     assert first, "The example has no process at 127.0.0.1:8001."

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import http.cookiejar
 import re
+import socket
 import ssl
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
@@ -20,7 +23,7 @@ from tests.browser import badge, shows
 from tests.conftest import BOTH
 from tests.live.test_views import get, get_until
 from tests.live.test_websocket import messages, wait_for_close
-from tests.nginx import Site, behind_nginx
+from tests.nginx import Limits, Site, behind_nginx
 from tests.processes import ROOT, Server, wait_until
 
 if TYPE_CHECKING:
@@ -204,6 +207,55 @@ def test_plain_http_is_redirected_to_https_whatever_headers_a_client_sends(site)
     plain = Server(f"127.0.0.1:{site.plain_port}", site.servers[0].process, site.servers[0].log)
     answer = get(plain, "/login/", **HTTPS)
     assert (answer.status, answer.headers["Location"]) == (308, "https://127.0.0.1/login/")
+
+
+def test_a_request_for_another_name_is_neither_redirected_nor_served(site):
+    plain = Server(f"127.0.0.1:{site.plain_port}", site.servers[0].process, site.servers[0].log)
+    for server in (plain, site):
+        answer = get(server, "/login/", Host="evil.example")
+        assert (answer.status, answer.headers["Location"]) == (421, None)
+
+
+def test_operators_do_not_ask_through_nginx(site):
+    for path in ("/livez", "/readyz", "/metrics"):
+        assert get(site, path).status == 404
+        assert get(site.servers[0], path).status != 404
+
+
+def test_the_processes_learn_the_address_of_the_client_and_nothing_that_it_made_up(site):
+    for which in site.servers:
+        site.end(which, "kill")
+    try:
+        with socket.create_server(("127.0.0.1", site.ports[0])) as process:
+            asking = threading.Thread(
+                target=get,
+                args=(site, "/"),
+                kwargs={"X_Forwarded_For": "192.0.2.7", "X_Request_ID": "made up"},
+            )
+            asking.start()
+            connection, _ = process.accept()
+            with connection:
+                head = connection.recv(65_536).decode()
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            asking.join()
+    finally:
+        site.start(0)
+        site.start(1)
+    assert re.findall(r"(?i)x-forwarded-for: (.*)\r", head) == ["127.0.0.1"]
+    assert re.fullmatch("[0-9a-f]{32}", *re.findall(r"(?i)x-request-id: (.*)\r", head))
+
+
+def test_one_address_may_send_a_burst_and_no_flood(nginx_program, site_environment, tmp_path):
+    limits = Limits(requests_per_second=1, burst=50, connections=3)
+    with behind_nginx(nginx_program, site_environment, tmp_path, limits) as limited:
+        with ExitStack() as stack:
+            for _ in range(3):
+                stack.enter_context(through(limited, limited.url))
+            with pytest.raises(InvalidStatus, match="429"):
+                through(limited, limited.url)
+        server: Any = limited  # It has the URL, which is all that get() needs.
+        statuses = [get(server, "/healthz/").status for _ in range(100)]
+    assert set(statuses) == {200, 429}
 
 
 def test_nginx_serves_static_files_by_itself_with_long_caching(site):
