@@ -14,13 +14,19 @@ from contextlib import suppress
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+#: Pings come every 5 s. After 15 s without a message the connection is dead, though nobody closed it.
+SILENT_SECONDS = 15
 URL = "ws://127.0.0.1:8000/ws/rankings/?format=json&rankings=products-by-turnover"
 
 
 async def follow(socket: ClientConnection, seen: dict[str, str]) -> None:
-    """Print changes until the connection is lost. `seen` holds the last etag of each ranking."""
-    async for text in socket:
-        message = json.loads(text)
+    """Print changes until the connection is lost. `seen` holds the last etag of each ranking.
+
+    Raises ConnectionClosed, or TimeoutError if it is dead.
+    """
+    while True:
+        async with asyncio.timeout(SILENT_SECONDS):
+            message = json.loads(await socket.recv())
         # 44xx: the next attempt would fail too.
         if message["type"] == "error" and 4400 <= message["code"] < 4500:
             sys.exit(message["reason"])
@@ -36,8 +42,9 @@ async def main(url: str) -> None:
     """Follow the rankings until the program is interrupted."""
     seen: dict[str, str] = {}
     # Connects again whenever the connection is lost, with a growing delay while it fails.
-    async for socket in connect(url):
-        with suppress(ConnectionClosed):
+    # On a dead one, no answer to the close comes.
+    async for socket in connect(url, close_timeout=1):
+        with suppress(ConnectionClosed, TimeoutError):
             await follow(socket, seen)
         # Other clients lost their connections too. A random delay keeps them from reconnecting together.
         await asyncio.sleep(random.uniform(0, 2))  # noqa: S311 - no secret
