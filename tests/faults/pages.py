@@ -60,8 +60,15 @@ class ShownPage:
 
     @property
     def state(self) -> str:
-        """What the pill shows now: live, polling, stale, reconnecting, paused or closed."""
-        return str(self.page.evaluate("document.getElementById('badge')?.dataset.state"))
+        """What the pill shows now: live, polling, stale, reconnecting, paused, closed; "" without a pill."""
+        from playwright.sync_api import Error  # noqa: PLC0415 - not imported without a browser
+
+        try:
+            return str(self.page.evaluate("document.getElementById('badge')?.dataset.state ?? ''"))
+        except Error:
+            if self.page.is_closed():
+                raise
+            return ""  # The page is being loaded.
 
     def step(self) -> str:
         """Let the browser's events arrive, and return what the pill shows then."""
@@ -79,6 +86,14 @@ class ShownPage:
             lambda: self.state in states,
             lambda: f"The pill has shown {self.states}.",
             seconds,
+            sleep=self.sleep,
+        )
+
+    def wait_for_login(self) -> None:
+        """Wait until the page asks for a login, itself or as the login page. Raises AssertionError."""
+        processes.wait_until(
+            lambda: "/login/" in self.page.url or self.state == "closed",
+            lambda: f"{self.page.url} shows {self.state}.",
             sleep=self.sleep,
         )
 

@@ -72,9 +72,9 @@ def lose(
             )
             lab.record(BACK, back, "s", bound=MAX_BACK_SECONDS)
             shown.wait_for("live", seconds=1)
-            nobody_is_in_who_should_not_be(lab, here, cookie)
-            shown.wait_for("closed", seconds=5)
             lab.note("the pill of a user who is in", " → ".join(shown.states))
+            nobody_is_in_who_should_not_be(lab, here, cookie)
+            shown.wait_for_login()
         assert set(board.statuses) == {200}, board.statuses
         assert not {500, 502} & set(page.statuses), page.statuses
         lab.record("slowest open page", board.slowest, "s", bound=MAX_REQUEST_SECONDS)
@@ -86,6 +86,8 @@ def lose(
 
 def others_are_asked_to_try_later(here: Watched, cookie: str) -> None:
     """Judge what a user gets who comes now, by a page and by a socket."""
+    # Until then, the process remembers for a few seconds that the session is logged in.
+    wait_until(lambda: 503 in here.poller.statuses, lambda: str(here.poller.statuses))
     refusal = here.site.get("/", 1, Cookie=cookie)
     assert refusal.status == 503, refusal
     assert int(refusal.headers["Retry-After"]) > 0
