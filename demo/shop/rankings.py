@@ -9,8 +9,10 @@ from live.rankings import Ranking, register
 
 
 def state_name(state: str | None) -> str:
-    """Return the name of a state as it is stored, or a text for NULL."""
-    return "(no state)" if state is None else state
+    """Return the name of a state as it is stored, or a text for NULL and for one that can't be seen."""
+    if state is None:
+        return "(no state)"
+    return state if state.strip() else "(empty name)"
 
 
 register(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -40,6 +42,16 @@ def test_ports_are_published_on_loopback_only(name):
 def test_data_are_kept_in_volumes(name):
     (volume,) = SERVICES[name]["volumes"]
     assert volume.split(":")[0] in yaml.safe_load((ROOT / FILES[0]).read_text())["volumes"]
+
+
+def test_the_health_check_of_the_dashboard_passes_on_a_running_site_of_any_name(server):
+    _cmd, _python, *arguments = SERVICES["app"]["healthcheck"]["test"]
+    port = server.host.split(":")[1]
+    subprocess.run([sys.executable, *arguments], env={"PORT": port}, check=True)
+    refused = subprocess.run(
+        [sys.executable, *arguments], env={"PORT": "1"}, check=False, capture_output=True
+    )
+    assert refused.returncode == 1
 
 
 def test_risingwave_sends_no_telemetry():
