@@ -5,6 +5,8 @@ docs/settings.md lists the variables, their defaults and what they do.
 
 import os
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF
@@ -89,11 +91,29 @@ TEMPLATES = [
     },
 ]
 
+
+def _read_database(name: str, **options: str) -> dict[str, Any]:
+    try:
+        database = dict(env.db_url(name, **options))
+        # A "#" in a password would begin a fragment. A port that isn't a number raises ValueError.
+        url = urlsplit(os.environ[name])
+        is_url = not url.fragment and url.port != 0
+    except (ValueError, ImproperlyConfigured):
+        is_url = False
+    if not is_url:
+        # Without the error itself, which may contain a part of the password.
+        raise ImproperlyConfigured(
+            f"{name} isn't a URL of a database. Write postgres://user:password@host:port/name, and "
+            'percent-encode special characters of the user and the password: "@" is "%40", "#" is "%23".'
+        )
+    return database
+
+
 # Two databases: users and sessions need transactions and unique constraints, which RisingWave doesn't have.
 DATABASES = {
     # PostgreSQL; requests are answered in time even while it hangs.
-    "default": env.db_url("DATABASE_URL", engine="live.postgresql"),
-    "risingwave": env.db_url("RISINGWAVE_URL", engine="django_risingwave"),
+    "default": _read_database("DATABASE_URL", engine="live.postgresql"),
+    "risingwave": _read_database("RISINGWAVE_URL", engine="django_risingwave"),
 }
 # Requests wait for the database of users.
 DATABASES["default"]["OPTIONS"] = {"connect_timeout": 3} | DATABASES["default"].get("OPTIONS", {})

@@ -1,0 +1,89 @@
+"""The rankings in their database: what they are read from, and whether that can be read and is heard."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, cast
+
+from django.db import connections
+
+from live.doctor.findings import advice, first_line, ok, problem
+from live.faults import reason_for
+from live.leading import leading_name, totals_name
+from live.rankings import RANKINGS
+from live.sources import find_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django_risingwave.base import DatabaseWrapper
+    from live.doctor.findings import Finding
+    from live.rankings import Ranking
+    from live.sources import Source
+
+
+def check_rankings(alias: str) -> Iterator[Finding]:
+    """Examine each ranking: what it is read from, and a read of it. Raises django.db.Error."""
+    connection = cast("DatabaseWrapper", connections[alias])
+    names = {name for ranking in RANKINGS.values() for name in _relations(ranking)}
+    with connection.cursor() as cursor:
+        existing = connection.introspection.get_relation_kinds(cursor).keys()
+        readable = connection.introspection.get_readable(cursor, sorted(existing & names))
+        heard = connection.introspection.get_subscriptions(cursor).keys()
+    sources = find_sources(alias, RANKINGS.values())
+    for slug, ranking in RANKINGS.items():
+        yield from _check_relations(ranking, connection, existing, readable)
+        if connection.is_risingwave and sources[slug].relation not in heard:
+            yield advice(
+                f"ranking {slug}",
+                f"{sources[slug].relation} has no subscription that this user may read: read each second",
+                "Add CreateSubscription to a migration, or grant this user SELECT on the subscription.",
+            )
+        yield _read(sources[slug])
+
+
+def _relations(ranking: Ranking) -> tuple[str, str, str]:
+    return ranking.model._meta.db_table, leading_name(ranking.slug), totals_name(ranking.slug)
+
+
+def _check_relations(
+    ranking: Ranking, connection: DatabaseWrapper, existing: object, readable: set[str]
+) -> Iterator[Finding]:
+    subject = f"ranking {ranking.slug}"
+    view, *kept = _relations(ranking)
+    existing = cast("set[str]", existing)
+    for name in (view, *kept):
+        if name in readable:
+            continue
+        if name in existing:
+            user = connection.settings_dict["USER"]
+            find = problem if name == view and kept[0] not in readable else advice
+            yield find(
+                subject, f"this user may not read {name}", f"Run there: GRANT SELECT ON {name} TO {user}"
+            )
+        elif name == view:
+            yield problem(
+                subject,
+                f"{view} doesn't exist",
+                f"Run: manage.py migrate --database {connection.alias}. If it is in another schema, set "
+                "search_path in OPTIONS, and grant this user USAGE on the schema.",
+            )
+        elif name == kept[0]:
+            yield advice(
+                subject,
+                f"{name} doesn't exist: each read scans the whole view",
+                "Add CreateLeadingRows of live.migration_operations to a migration.",
+            )
+
+
+def _read(source: Source) -> Finding:
+    subject = f"ranking {source.ranking.slug}"
+    began_at = time.monotonic()
+    try:
+        rows = source.rows()
+        source.totals()
+    except Exception as error:  # noqa: BLE001 - a ranking's own code may raise anything
+        remedy = "Look at the findings about it above, or try the query of its view in manage.py dbshell."
+        return problem(subject, f"can't be read: {reason_for(error)} ({first_line(error)})", remedy)
+    milliseconds = (time.monotonic() - began_at) * 1_000
+    return ok(subject, f"{len(rows)} rows, read from {source.relation} in {milliseconds:.0f} ms")
