@@ -48,6 +48,7 @@ class Server:
 DAPHNE = (
     *("daphne", "--endpoint", "tcp:{port}:interface=127.0.0.1:backlog=2048", "--websocket_timeout", "-1"),
     *("--websocket-max-message-size", "4096", "--websocket-max-frame-size", "4096", "--verbosity", "0"),
+    *("--http-timeout", "60"),
 )
 UVICORN = (
     *("uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--ws-max-size", "4096", "--no-access-log"),

@@ -26,6 +26,8 @@ POLL_SECONDS = 0.02
 #: reconnect at the same moment would have to try again.
 #: https://docs.twisted.org/en/stable/core/howto/endpoints.html
 BACKLOG = 2048
+#: Time after which Daphne answers 503 in place of an application that doesn't. Daphne itself waits for ever.
+ANSWER_SECONDS = 60
 #: Bytes of a WebSocket message. What browsers and programs send is far shorter.
 MAX_MESSAGE_BYTES = 4096
 
@@ -61,6 +63,7 @@ def load(ip: str, port: int) -> Child:
         "daphne",
         *("--endpoint", f"tcp:{port}:interface={interface}:backlog={BACKLOG}"),
         *("--verbosity", "0"),
+        *("--http-timeout", str(ANSWER_SECONDS)),
         # Sockets stay open as long as the page. Daphne's pings detect those whose browser is gone.
         *("--websocket_timeout", "-1"),
         *("--websocket-max-message-size", str(MAX_MESSAGE_BYTES)),
