@@ -4,6 +4,7 @@ docs/settings.md lists the variables, their defaults and what they do.
 """
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,6 +51,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
     "csp",
     "django_risingwave",
     "django_risingwave.checkpoints",
@@ -71,6 +73,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # The last, as django-axes asks: answers attempts to log in that aren't allowed.
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -135,6 +139,24 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+AUTHENTICATION_BACKENDS = [
+    # The first: refuses attempts to log in that aren't allowed before a password is hashed.
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Who fails too often waits for this time. config/logins.py has the limits.
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_FAILURE_LIMIT = 5
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
+AXES_HANDLER = "config.logins.LoginHandler"
+AXES_CLIENT_IP_CALLABLE = "config.logins.address_of"
+AXES_LOCKOUT_CALLABLE = "config.logins.locked_out"
+AXES_RESET_ON_SUCCESS = True
+# Attempts while locked out are refused, and make the wait no longer: a stranger could prolong it for ever.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+# No table that grows for ever. Failed attempts are deleted when they no longer count, and live logs them.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "live:dashboard"
 LOGOUT_REDIRECT_URL = "login"
@@ -197,6 +219,8 @@ LOGGING = {
     "loggers": {
         # At INFO, Daphne logs four lines at each start and no requests.
         "daphne": {"level": "WARNING"},
+        # live.login_log writes the lines of failed logins.
+        "axes": {"level": "ERROR"},
         # uvicorn writes its lines itself, those of requests with the whole URL. "handlers" removes its own.
         "uvicorn": {"handlers": [], "level": "WARNING", "propagate": True},
         "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},

@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.core import checks
 from django.db.backends.signals import connection_created
 from django.utils.module_loading import autodiscover_modules
@@ -15,7 +15,7 @@ class LiveConfig(AppConfig):
     def ready(self) -> None:
         # As Django's admin does with modules named `admin`.
         autodiscover_modules("rankings")
-        from live import collector, logins  # noqa: PLC0415 - needs the apps to be loaded
+        from live import collector, login_log, logins  # noqa: PLC0415 - needs the apps to be loaded
         from live.checks import check_rankings, check_settings  # noqa: PLC0415 - needs the apps to be loaded
         from live.database_checks import check_leading_rows, check_reads  # noqa: PLC0415 - as above
 
@@ -28,3 +28,4 @@ class LiveConfig(AppConfig):
         checks.register(check_reads, checks.Tags.database)
         user_logged_in.connect(logins.on_logged_in)
         user_logged_out.connect(logins.on_logged_out)
+        user_login_failed.connect(login_log.on_login_failed)

@@ -7,12 +7,12 @@ https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-CONNECT-TCP-USER-TIM
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from django_risingwave.streaming.sessions import cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ class _Deadlines:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        #: The connections in use: the driver's connection, and its deadline on the monotonic clock.
+        #: The connections in use, each with its deadline on the monotonic clock.
         self._waiting: dict[object, tuple[Any, float]] = {}
         self._thread: threading.Thread | None = None
 
@@ -55,14 +55,8 @@ class _Deadlines:
                 for entry, (connection, deadline) in list(self._waiting.items()):
                     if now >= deadline:
                         del self._waiting[entry]
-                        _shut_down(connection)
+                        cut(connection)
             time.sleep(LOOK_SECONDS)
-
-
-def _shut_down(connection: Any) -> None:
-    """Let the thread that waits for this connection see its end."""
-    with suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as opened:
-        opened.shutdown(socket.SHUT_RDWR)
 
 
 _deadlines = _Deadlines()
@@ -77,7 +71,7 @@ def within(connection: BaseDatabaseWrapper, seconds: float) -> Iterator[None]:
     if not hasattr(connection.connection, "fileno"):
         yield
         return
-    entry = _deadlines.add(connection.connection, seconds)
+    entry = _deadlines.add(connection, seconds)
     try:
         yield
     finally:
