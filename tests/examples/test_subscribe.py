@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import subprocess
 import sys
 
-from examples import subscribe
 from tests.conftest import BOTH
 from tests.faults.proxy import Proxy
 from tests.live.hubs import in_thread
@@ -30,6 +30,11 @@ def test_the_program_prints_each_change(server, orders):
 
 async def test_the_program_leaves_a_connection_that_is_forgotten(server, orders, capsys, monkeypatch):
     """A proxy drops what is sent on the open connections and closes none of them."""
+    spec = importlib.util.spec_from_file_location("subscribe", ROOT / "examples" / "subscribe.py")
+    assert spec is not None
+    assert spec.loader is not None
+    subscribe = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(subscribe)
     monkeypatch.setattr(subscribe, "SILENT_SECONDS", 1.5)
     monkeypatch.setattr(subscribe.random, "uniform", lambda *_: 0)
     insert = in_thread(orders)
