@@ -66,8 +66,9 @@ def test_a_process_that_ends_is_alive_and_not_ready(site_environment, tmp_path):
             stack.enter_context(closing(http.client.HTTPConnection(site.host, timeout=60))) for _ in range(2)
         )
         assert ask(idle, "/readyz")[0] == ask(refused, "/readyz")[0] == 200
-        url = site_environment["DATABASE_URL"]
-        with request_in_progress(site, "/", url, "django_session") as request, closing(request):
+        url = site_environment["RISINGWAVE_URL"]
+        slow = request_in_progress(site, "/partials/rankings/", url, "state_turnover")
+        with slow as request, closing(request):
             processes.wait_until(lambda: ask(idle, "/readyz")[0] == 503)
             # Until Daphne refuses all other requests, and after.
             processes.wait_until(lambda: ask(refused, "/", Host=site.host)[0] == 503)
