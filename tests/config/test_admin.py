@@ -22,21 +22,7 @@ pytestmark = [BOTH, pytest.mark.usefixtures("site_environment")]  # the admin's 
 
 USERS, GROUPS, ORDERS = "/admin/auth/user/", "/admin/auth/group/", "/admin/demo_shop/order/"
 #: As they are in a URL.
-VALUES = [
-    "%5c",
-    "%00",
-    "%ff",
-    "%ed%a0%80",
-    "-1",
-    "0",
-    "10000",
-    "9" * 20,
-    "NaN",
-    "1e400",
-    "[",
-    "-1-01-01",
-    "a" * 999,
-]
+VALUES = ["%5c", "%00", "%ff", "-1", "10000", "9" * 20, "NaN", "[]", "-1-01-01"]
 #: The lookups of each list, separated by spaces.
 LOOKUPS = {
     USERS: "q o p _facets e id__in username username__in username__regex password__startswith nothing "
@@ -79,9 +65,7 @@ def test_no_value_of_a_filter_or_a_page_number_is_a_server_error(
     orders((1, 2, 3.0, "Utah"))
     client.force_login(admin_user)
     urls = [f"{base}?{lookup}={value}" for lookup in LOOKUPS[base].split() for value in VALUES]
-    urls += [
-        f"{base}{value}/{view}" for value in VALUES[:8] for view in ("", "change/", "delete/", "history/")
-    ]
+    urls += [f"{base}{value}/{view}" for value in VALUES for view in ("", "change/", "delete/", "history/")]
     statuses = {url: get(client, url) for url in urls}
     assert {url: status for url, status in statuses.items() if status >= 500} == {}
     assert [record.getMessage() for record in logged if record.exc_info] == []
