@@ -72,7 +72,8 @@ def page(context: BrowserContext) -> Iterator[Page]:
 
 def is_lost_connection(error: str) -> bool:
     """Return whether Chromium logs a lost connection, which some tests cause on purpose."""
-    return any(text in error for text in ("WebSocket connection", "htmx:ws:error", "Failed to", "ERR_"))
+    lost = ("WebSocket connection", "htmx:ws:error", "htmx:error: timeout", "Failed to", "ERR_")
+    return any(text in error for text in lost)
 
 
 def shows(page: Page, text: str) -> None:
