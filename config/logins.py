@@ -46,10 +46,11 @@ def address_of(request: HttpRequest) -> str | None:
     return text
 
 
-class LoginHandler(AxesDatabaseHandler):
+class LoginHandler(AxesDatabaseHandler):  # type: ignore[misc]  # django-axes has no types
     """Counts failed attempts in the database of users, which all processes share."""
 
-    def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
+    # Any: django-axes adds attributes to requests.
+    def get_failures(self, request: Any, credentials: dict[str, Any] | None = None) -> int:
         """Return the failures as a share of their limit, in units of AXES_FAILURE_LIMIT."""
         of_user, of_address = (_count(attempts) for attempts in self.get_user_attempts(request, credentials))
         if not _is_one_client(request.axes_ip_address):
@@ -57,7 +58,7 @@ class LoginHandler(AxesDatabaseHandler):
         return max(of_user, of_address * FAILURES_PER_USER // FAILURES_PER_ADDRESS)
 
     def user_login_failed(
-        self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any
+        self, sender: Any, credentials: dict[str, Any], request: Any = None, **kwargs: Any
     ) -> None:
         """Count a failure. One row for each user and address: who changes the User-Agent gets no more."""
         if request is not None:
@@ -66,7 +67,7 @@ class LoginHandler(AxesDatabaseHandler):
 
     def reset_user_attempts(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
         """Forget the failures at this user only: nobody resets an address's by a login of his own."""
-        count, _ = self.filter_user_attempts(request, credentials)[0].delete()
+        count: int = self.filter_user_attempts(request, credentials)[0].delete()[0]
         return count
 
 
@@ -91,7 +92,7 @@ def locked_out(request: HttpRequest, *_: object) -> HttpResponse:
     return response
 
 
-def _locked_until(request: HttpRequest) -> datetime:
+def _locked_until(request: Any) -> datetime:
     """Return when enough of the failures are too old to count."""
     limits = FAILURES_PER_USER, FAILURES_PER_ADDRESS
     handler = AxesProxyHandler.get_implementation()

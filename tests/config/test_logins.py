@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 from axes.models import AccessAttempt, AccessLog
@@ -14,9 +14,6 @@ from django.utils import timezone
 from config import logins
 from live import login_log, metrics
 from live.repeated_lines import RepeatedLines
-
-if TYPE_CHECKING:
-    from django.http import HttpResponse
 
 pytestmark = pytest.mark.django_db
 OWNER, STRANGER = "192.0.2.1", "203.0.113.9"
@@ -38,7 +35,7 @@ def client() -> Client:
 
 def log_in(
     address: str, name: str = "ann", password: str = "wrong", path: str = "/login/", **headers: str
-) -> HttpResponse:
+) -> Any:
     client().cookies.clear()
     data = {"username": name, "password": password}
     return client().post(path, data, REMOTE_ADDR=address, headers=headers)

@@ -123,7 +123,7 @@ def test_sockets_close_in_every_process_without_a_signal(closed_servers, orders)
         closing = [open_socket(server, key) for server in closed_servers for key in ending]
         kept = [open_socket(server, staying) for server in closed_servers]
         for key, end in ending.items():
-            end(key)
+            end(key)  # type: ignore[no-untyped-call]
         assert {wait_for_close(socket)[1] for socket in closing} == {4401}
         for socket in kept:
             assert next(message for message in messages(socket) if message["type"] == "ping")
