@@ -61,7 +61,7 @@ class ShownPage:
     @property
     def state(self) -> str:
         """What the pill shows now: live, polling, stale, reconnecting, paused, closed; "" without a pill."""
-        from playwright.sync_api import Error  # noqa: PLC0415 - not imported without a browser
+        from playwright.sync_api import Error
 
         try:
             return str(self.page.evaluate("document.getElementById('badge')?.dataset.state ?? ''"))

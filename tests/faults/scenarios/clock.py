@@ -24,6 +24,12 @@ LIBRARIES = (
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
     "/usr/lib64/faketime/libfaketimeMT.so.1",
 )
+#: Python's time.sleep() waits for a moment of the monotonic clock. libfaketime 0.9.10 takes it for the time of day, so
+#: that the sleep fails or takes an hour longer.
+SLEEP = """
+import select, time
+time.sleep = lambda seconds: select.select([], [], [], seconds) and None
+"""
 STEP = timedelta(hours=1)
 #: A ping every 5 s and a tick of the page, on a busy machine.
 MAX_BACK_SECONDS = 10
@@ -43,12 +49,14 @@ class Clock:
             raise SkippedError("libfaketime isn't installed. Install it: apt install libfaketime")
         self.file = folder / "clock"
         self.step(timedelta())
+        (folder / "sitecustomize.py").write_text(SLEEP)
         #: https://github.com/wolfcw/libfaketime#4b-using-offsets-for-relative-dates
         self.environment = {
             "LD_PRELOAD": str(library),
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "PYTHONPATH": str(folder),
         }
 
     def step(self, by: timedelta) -> None:
