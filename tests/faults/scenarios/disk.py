@@ -99,7 +99,7 @@ def disk_full(lab: Lab) -> None:
                 lab.note("the server", "had ended, and was started again")
                 rankings.server.start()
             here.record_return(bound=MAX_BACK_SECONDS)
-            wait_until(lambda: "is back after" in log.read_text(), log.read_text)
+            wait_until(lambda: "again after" in log.read_text(), log.read_text)
         lab.note(
             "the generator says", next(line for line in log.read_text().splitlines() if NO_SPACE in line)
         )
