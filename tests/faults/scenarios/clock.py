@@ -24,8 +24,8 @@ LIBRARIES = (
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
     "/usr/lib64/faketime/libfaketimeMT.so.1",
 )
-#: Python's time.sleep() waits for a moment of the monotonic clock. libfaketime 0.9.10 takes that for the time of
-#: day, so that the sleep fails, or takes an hour longer.
+#: Python's time.sleep() waits for a moment of the monotonic clock. libfaketime 0.9.10 takes that for the time
+#: of day, so that the sleep fails, or takes an hour longer.
 SLEEP = """
 import select, time
 time.sleep = lambda seconds: select.select([], [], [], seconds) and None
