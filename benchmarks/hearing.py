@@ -37,7 +37,7 @@ from benchmarks.standin import migrated_standin, prepare_site, use_given_servers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from live.sources import Source
+    from live.feeding.sources import Source
 
 #: Seconds between two reads that find out whether a change is visible: the error of that figure.
 LOOK_SECONDS = 0.005
@@ -142,8 +142,8 @@ def measure(site: Server, orders: int) -> list[Moments]:
     Django must be set up, with the database of the site, and RISINGWAVE_URL must be its address. Raises
     AssertionError if a step doesn't reach a ranking within DEADLINE_SECONDS.
     """
+    from live.feeding.sources import find_sources  # noqa: PLC0415
     from live.rankings import RANKINGS  # noqa: PLC0415 - not before django.setup()
-    from live.sources import find_sources  # noqa: PLC0415
 
     sources = find_sources("risingwave", RANKINGS.values())
     measured = []
@@ -223,8 +223,8 @@ def create_subscriptions() -> None:
     """Create the subscriptions that migrations create on RisingWave, and leave out on the stand-in."""
     from django.db import connections  # noqa: PLC0415 - not before django.setup()
 
+    from live.feeding.sources import find_sources  # noqa: PLC0415
     from live.rankings import RANKINGS  # noqa: PLC0415
-    from live.sources import find_sources  # noqa: PLC0415
 
     with connections["risingwave"].cursor() as cursor:
         for source in find_sources("risingwave", RANKINGS.values()).values():

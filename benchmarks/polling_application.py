@@ -16,10 +16,11 @@ from django.http import HttpResponse
 from django.template.loader import render_to_string
 from django.urls import include, path
 
-from live import access, views
+from live import views
+from live.feeding.sources import Source, find_sources
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot
-from live.sources import Source, find_sources
+from live.users import access
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase

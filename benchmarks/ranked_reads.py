@@ -76,8 +76,8 @@ def main() -> None:
     options = parser.parse_args()
     with migrated_standin():
         django.setup()
+        from live.feeding.sources import find_sources  # noqa: PLC0415 - as above
         from live.rankings import RANKINGS  # noqa: PLC0415 - its models need django.setup()
-        from live.sources import find_sources  # noqa: PLC0415 - as above
 
         source = find_sources("risingwave", RANKINGS.values())[RANKING]
         few = max(options.repeats // 20, 5)

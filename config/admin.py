@@ -14,7 +14,7 @@ from django.db import DataError, InternalError, NotSupportedError, ProgrammingEr
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 
-from live.repeated_lines import RepeatedLines
+from live.logs.repeated_lines import RepeatedLines
 
 if TYPE_CHECKING:
     from collections.abc import Callable

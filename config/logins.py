@@ -18,7 +18,8 @@ from django.db.models import Sum
 from django.shortcuts import render
 from django.utils import timezone
 
-from live import addresses, users_database
+from live import addresses
+from live.users import database as users_database
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

@@ -66,7 +66,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "live.session_cookies.SessionCookieMiddleware",
+    "live.users.session_cookies.SessionCookieMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -198,7 +198,7 @@ LIVE_FRAME_ANCESTORS = env.list("LIVE_FRAME_ANCESTORS", default=[SELF])
 LIVE_TRUSTED_PROXIES = env.list("LIVE_TRUSTED_PROXIES", default=["127.0.0.0/8", "::1"])
 LIVE_OPERATORS = env.list("LIVE_OPERATORS", default=["127.0.0.0/8", "::1"])
 
-FORMATTERS = {"line": "live.logs.LineFormatter", "json": "live.logs.JSONFormatter"}
+FORMATTERS = {"line": "live.logs.formatters.LineFormatter", "json": "live.logs.formatters.JSONFormatter"}
 LOG_FORMAT = env.str("LOG_FORMAT", default="line")
 if LOG_FORMAT not in FORMATTERS:
     raise ImproperlyConfigured(f"LOG_FORMAT must be one of {', '.join(FORMATTERS)}, not {LOG_FORMAT!r}.")
@@ -207,7 +207,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {name: {"()": formatter} for name, formatter in FORMATTERS.items()},
     # What outsiders can cause as often as they like has few lines and no traceback.
-    "filters": {"request_errors": {"()": "live.request_log.RequestErrorFilter"}},
+    "filters": {"request_errors": {"()": "live.logs.refused_requests.RequestErrorFilter"}},
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
@@ -219,12 +219,12 @@ LOGGING = {
     "loggers": {
         # At INFO, Daphne logs four lines at each start and no requests.
         "daphne": {"level": "WARNING"},
-        # live.login_log writes the lines of failed logins.
+        # live.users.login_log writes the lines of failed logins.
         "axes": {"level": "ERROR"},
         # uvicorn writes its lines itself, those of requests with the whole URL. "handlers" removes its own.
         "uvicorn": {"handlers": [], "level": "WARNING", "propagate": True},
         "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
     },
 }
-DEFAULT_EXCEPTION_REPORTER = "live.logs.Reporter"
-DEFAULT_EXCEPTION_REPORTER_FILTER = "live.logs.ReportFilter"
+DEFAULT_EXCEPTION_REPORTER = "live.logs.error_reports.Reporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "live.logs.error_reports.ReportFilter"

@@ -15,9 +15,10 @@ class LiveConfig(AppConfig):
     def ready(self) -> None:
         # As Django's admin does with modules named `admin`.
         autodiscover_modules("rankings")
-        from live import collector, login_log, logins  # noqa: PLC0415 - needs the apps to be loaded
         from live.checks import check_rankings, check_settings  # noqa: PLC0415 - needs the apps to be loaded
         from live.database_checks import check_leading_rows, check_reads  # noqa: PLC0415 - as above
+        from live.operators import collector  # noqa: PLC0415 - needs the apps to be loaded
+        from live.users import login_log, logins  # noqa: PLC0415 - needs the apps to be loaded
 
         open_connections = collector.Connections()
         connection_created.connect(open_connections.on_created, weak=False)

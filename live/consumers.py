@@ -9,15 +9,16 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.core.exceptions import TooManyFieldsSent
 from django.http import QueryDict
 
-from live import access, metrics, origins, parameters, rendering
+from live import metrics, origins, parameters, rendering
 from live.conf import live_settings
 from live.hub import NoDataError, Ping, ShuttingDownError, TooManySubscribersError, get_hub
-from live.logins import get_logins
 from live.protocol import MAX_CLIENT_MESSAGES, CloseCode, Format
 from live.rankings import RANKINGS, UnknownRankingError
 from live.servers.base import transport_of
-from live.session_cookies import session_key
-from live.users_database import UsersUnavailableError
+from live.users import access
+from live.users.database import UsersUnavailableError
+from live.users.logins import get_logins
+from live.users.session_cookies import session_key
 
 if TYPE_CHECKING:
     from live.rankings import Ranking

@@ -4,7 +4,7 @@ The feed is a thread because database drivers block. The hub starts it with the 
 and stops it when nobody has used the hub for a while.
 
 One session reads all rankings, one after the other, each for a short time only. A ranking that fails or takes
-longer is read with a session of its own: live/own_sessions.py.
+longer is read with a session of its own: live/feeding/own_sessions.py.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from live.conf import (
     SHARED_READ_SECONDS,
     live_settings,
 )
+from live.feeding.own_sessions import connect_seconds
+from live.feeding.ranking_reads import RankingReads, SourceChangedError
+from live.feeding.sources import find_sources
 from live.outages import Outage
-from live.own_sessions import connect_seconds
-from live.ranking_reads import RankingReads, SourceChangedError
-from live.sources import find_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from django_risingwave.base import DatabaseWrapper
-    from live.ranking_reads import Reader
+    from live.feeding.ranking_reads import Reader
+    from live.feeding.sources import Source
     from live.rankings import Ranking
     from live.snapshots import Snapshot
-    from live.sources import Source
 
 
 class Feed(threading.Thread):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from live.faults import Fault
-    from live.ranking_reads import Reader
+    from live.feeding.ranking_reads import Reader
     from live.snapshots import Snapshot
 
     FeedState = Literal["idle", "running", "hung", "dead"]

@@ -21,9 +21,9 @@ from live.counts import Counts
 from live.feed_keeper import FeedKeeper
 from live.hub_state import Health
 from live.hub_state import Ping as Ping  # noqa: PLC0414 - exported
+from live.logs.repeated_lines import RepeatedLines
 from live.loops import PerLoop
 from live.rankings import RANKINGS
-from live.repeated_lines import RepeatedLines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 
-from live import operator_pages
-from live.request_context import HEADER, begin_request
+from live.logs.request_context import HEADER, begin_request
+from live.operators import pages as operator_pages
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

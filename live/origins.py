@@ -12,7 +12,7 @@ from django.utils.http import is_same_domain
 
 from live import metrics
 from live.formats import quoted
-from live.repeated_lines import RepeatedLines
+from live.logs.repeated_lines import RepeatedLines
 
 if TYPE_CHECKING:
     from channels.consumer import _ChannelScope

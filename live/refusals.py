@@ -12,11 +12,13 @@ from django.http import JsonResponse
 from django.shortcuts import render, resolve_url
 from django.views import defaults
 
-from live import access, hub, users_database
+from live import hub
 from live.conf import RETRY_AFTER_SECONDS
 from live.embedding import allow_embedding, gets_cookies
 from live.parameters import ParameterError
 from live.rankings import RANKINGS, UnknownRankingError
+from live.users import access
+from live.users import database as users_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -9,13 +9,14 @@ from channels.routing import URLRouter
 from channels.sessions import CookieMiddleware
 from django.urls import path, re_path
 
-from live import metrics, operator_pages, servers
+from live import metrics, servers
 from live.capacity import raise_open_files_limit
 from live.consumers import RankingsConsumer
 from live.hub import get_hub
+from live.logs.repeated_lines import RepeatedLines
+from live.logs.request_context import begin_socket
 from live.loops import PerLoop
-from live.repeated_lines import RepeatedLines
-from live.request_context import begin_socket
+from live.operators import pages as operator_pages
 from live.servers.base import TRANSPORT_KEY
 
 if TYPE_CHECKING:

@@ -14,13 +14,14 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
 
-from live import access, pages, parameters, rendering
+from live import pages, parameters, rendering
 from live.conf import RETRY_AFTER_SECONDS
 from live.embedding import allow_embedding, gets_cookies
 from live.formats import isoformat
 from live.rankings import RANKINGS, Ranking, select
 from live.reading import Reading, read
 from live.refusals import json_refusal, page_refusal, refuse_with, widget_refusal
+from live.users import access
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

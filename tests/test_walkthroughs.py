@@ -20,9 +20,9 @@ from django_risingwave.models import MaterializedView
 from django_risingwave.streaming.detecting.state import StreamingModelState
 from django_risingwave.streaming.model_operations import CreateStreamingModel
 from live import formats
+from live.feeding.sources import find_sources
 from live.rankings import Ranking
 from live.snapshots import Totals
-from live.sources import find_sources
 from tests.conftest import BOTH
 from tests.environments import Project, environ, read
 from tests.processes import ROOT

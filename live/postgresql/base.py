@@ -15,8 +15,9 @@ from django.db.utils import DatabaseErrorWrapper
 from django.utils.asyncio import async_unsafe
 from django.utils.functional import cached_property
 
-from live import deadlines, users_database
 from live.conf import live_settings
+from live.users import database as users_database
+from live.users import deadlines
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -14,7 +14,7 @@ from live import metrics
 from live.addresses import client_address, is_trusted_proxy
 from live.capacity import max_connections
 from live.conf import live_settings
-from live.repeated_lines import RepeatedLines
+from live.logs.repeated_lines import RepeatedLines
 
 if TYPE_CHECKING:
     from live.servers.daphne_requests import LimitedChannel

@@ -11,8 +11,9 @@ from django.conf import settings
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
 
-from live import access, formats, hub, pages, rendering
+from live import formats, hub, pages, rendering
 from live.rankings import Ranking, UnknownRankingError, select
+from live.users import access
 
 if TYPE_CHECKING:
     from datetime import datetime

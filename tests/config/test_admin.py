@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.db import connections
 
 from demo.shop.models import Order
-from live.request_log import RequestErrorFilter
+from live.logs.refused_requests import RequestErrorFilter
 from tests.conftest import BOTH
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from django.test import Client
 from django.utils import timezone
 
 from config import logins
-from live import login_log, metrics
-from live.repeated_lines import RepeatedLines
+from live import metrics
+from live.logs.repeated_lines import RepeatedLines
+from live.users import login_log
 
 pytestmark = pytest.mark.django_db
 OWNER, STRANGER = "192.0.2.1", "203.0.113.9"
@@ -117,7 +118,7 @@ def test_failed_logins_are_logged_without_the_password_and_counted(caplog, monke
     monkeypatch.setattr(login_log, "_lines", RepeatedLines(login_log._lines._logger, login_log._lines._level))
     counted = metrics.LOGIN_FAILURES._value.get()
     log_in(STRANGER, "ann\nroot" + "x" * 60, "se-cret")
-    [line] = [record.getMessage() for record in caplog.records if record.name == "live.login_log"]
+    [line] = [record.getMessage() for record in caplog.records if record.name == "live.users.login_log"]
     assert line.startswith("login of 'ann\\nrootxxx")
     assert line.endswith(f"…: failed, from {STRANGER}")
     assert "se-cret" not in caplog.text
@@ -128,6 +129,6 @@ def test_a_flood_of_failed_logins_has_few_lines(caplog, monkeypatch):
     monkeypatch.setattr(login_log, "_lines", RepeatedLines(login_log._lines._logger, login_log._lines._level))
     for number in range(100):
         log_in(f"2001:db8:{number}::1")
-    lines = [record for record in caplog.records if record.name == "live.login_log"]
+    lines = [record for record in caplog.records if record.name == "live.users.login_log"]
     assert len(lines) == login_log.MAX_LINES_PER_MINUTE
     assert "axes" not in {record.name.partition(".")[0] for record in caplog.records}

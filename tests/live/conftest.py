@@ -8,9 +8,9 @@ import pytest
 
 from live import hub
 from live.feed import Feed
-from live.logouts import LogoutListener
-from live.ranking_reads import RankingReads
+from live.feeding.ranking_reads import RankingReads
 from live.rankings import RANKINGS
+from live.users.logouts import LogoutListener
 from tests.django_risingwave.conftest import (  # noqa: F401 - fixtures of an empty database
     connection,
     disguise,

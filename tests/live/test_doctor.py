@@ -19,8 +19,8 @@ from django.db import connections
 from django.test import override_settings
 
 from demo.shop.models import StateTurnover
-from live.doctor import databases, process
-from live.doctor.findings import Level, ok, run_checks
+from live.operators.doctor import databases, process
+from live.operators.doctor.findings import Level, ok, run_checks
 from live.rankings import RANKINGS
 from tests.conftest import BOTH
 from tests.processes import ROOT
@@ -144,8 +144,8 @@ def test_a_check_that_hangs_or_raises_does_not_keep_the_others_from_their_findin
 @BOTH
 def test_a_view_that_is_missing_is_named_and_the_other_rankings_are_examined(orders, monkeypatch):
     monkeypatch.setattr(StateTurnover._meta, "db_table", "no_such_view")
-    monkeypatch.setattr("live.doctor.rankings.leading_name", lambda slug: f"no_{slug}_leading")
-    monkeypatch.setattr("live.sources.leading_name", lambda slug: f"no_{slug}_leading")
+    monkeypatch.setattr("live.operators.doctor.rankings.leading_name", lambda slug: f"no_{slug}_leading")
+    monkeypatch.setattr("live.feeding.sources.leading_name", lambda slug: f"no_{slug}_leading")
     found = [finding for finding in run() if finding["subject"] == "ranking states-by-turnover"]
     texts = [finding["text"] for finding in found]
     assert "no_such_view doesn't exist" in texts

@@ -12,10 +12,10 @@ import psycopg2
 import pytest
 from django.db import DatabaseError, OperationalError, ProgrammingError, connections
 
-from live import ranking_reads
 from live.faults import reason_for
+from live.feeding import ranking_reads
+from live.feeding.sources import Source
 from live.rankings import RANKINGS
-from live.sources import Source
 from tests.conftest import BOTH
 from tests.live.hubs import ITEMS, STATES, Recorder, in_thread, wait_until
 
@@ -247,7 +247,7 @@ async def test_a_ranking_that_is_only_slow_has_no_fault_and_is_read_with_a_sessi
 async def test_no_more_rankings_than_the_maximum_are_read_with_sessions_of_their_own(
     the_hub, watched, monkeypatch
 ):
-    monkeypatch.setattr("live.own_sessions.MAX_OWN_SESSIONS", 1)
+    monkeypatch.setattr("live.feeding.own_sessions.MAX_OWN_SESSIONS", 1)
     rows, running, most = Source.rows, [], []
 
     def failing(self: Source) -> Values:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from django.db import DatabaseError, connections
 
 from django_risingwave.streaming.changes import ChangeListener
+from live.feeding.ranking_reads import RankingReads
+from live.feeding.sources import Source
 from live.leading import leading_name
-from live.ranking_reads import RankingReads
 from live.rankings import RANKINGS
 from live.snapshots import Totals
-from live.sources import Source
 from tests.conftest import BOTH
 from tests.live.hubs import ITEMS, STATES, Recorder, feed_of, in_thread, wait_until
 from tests.processes import DEADLINE_SECONDS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from live.gathering import Gathering
+from live.feeding.gathering import Gathering
 
 
 def test_a_change_is_read_at_once():

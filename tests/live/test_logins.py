@@ -15,10 +15,10 @@ from django.db import connections
 from django.db.backends.utils import CursorWrapper
 from django.test import AsyncClient, RequestFactory
 
-from live import access, logins, logouts
 from live.conf import LiveSettings
 from live.protocol import CloseCode
 from live.routing import websocket_application
+from live.users import access, logins, logouts
 from tests import processes
 from tests.conftest import BOTH
 from tests.live.hubs import wait_until

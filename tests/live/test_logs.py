@@ -13,11 +13,12 @@ import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory, override_settings
 
-from live import request_context
-from live.hidden_secrets import hide_secrets
-from live.logs import JSONFormatter, LineFormatter, Reporter
+from live.logs import request_context
+from live.logs.error_reports import Reporter
+from live.logs.formatters import JSONFormatter, LineFormatter
+from live.logs.hidden_secrets import hide_secrets
+from live.logs.request_context import begin_request, begin_socket
 from live.middleware import OperatorMiddleware
-from live.request_context import begin_request, begin_socket
 
 FORMATTERS = [LineFormatter, JSONFormatter]
 
@@ -223,7 +224,7 @@ def test_error_reports_have_no_secrets(in_context):
         try:
             raise ValueError(*SECRETS)  # noqa: TRY301
         except ValueError:
-            with override_settings(DEFAULT_EXCEPTION_REPORTER_FILTER="live.logs.ReportFilter"):
+            with override_settings(DEFAULT_EXCEPTION_REPORTER_FILTER="live.logs.error_reports.ReportFilter"):
                 return Reporter(request, *sys.exc_info()).get_traceback_text()
 
     text = in_context(report)

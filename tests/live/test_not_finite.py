@@ -14,9 +14,9 @@ import pytest
 from django.db import connections
 
 from live import rendering
+from live.feeding.sources import Source, find_sources, finite
 from live.leading import LEADING_ROWS
 from live.snapshots import Snapshot, Totals
-from live.sources import Source, find_sources, finite
 from tests.conftest import BOTH
 from tests.live.hubs import STATES
 from tests.live.schemas import faults

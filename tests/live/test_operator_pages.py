@@ -17,11 +17,12 @@ from django.test import Client, RequestFactory, override_settings
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as families
 
-from live import capacity, metrics, operator_pages
+from live import capacity, metrics
 from live.capacity import Files
 from live.faults import Fault
 from live.hub import Hub, get_hub
 from live.middleware import OperatorMiddleware
+from live.operators import pages as operator_pages
 from live.outages import Outage
 from tests.processes import ROOT
 
@@ -165,6 +166,7 @@ def test_a_process_that_another_one_can_stand_in_for_is_not_ready(readyz, part, 
         # A first read that takes long isn't a start any more.
         ({"checked_at": {}, "faults": {"a": FAULT}, "feed_since": OLD}, "a: its view doesn't exist"),
     ],
+    ids=["fault", "stale", "slow-first-read"],  # a time in them would differ between the workers of a run
 )
 def test_a_process_whose_rankings_are_stale_is_ready_unless_asked_strictly(readyz, state, reason):
     status, body = readyz(**state)

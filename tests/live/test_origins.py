@@ -11,8 +11,8 @@ from prometheus_client import REGISTRY
 from websockets.sync.client import connect
 
 from live import origins
+from live.logs.repeated_lines import RepeatedLines
 from live.origins import same_origin
-from live.repeated_lines import RepeatedLines
 from tests.live.test_websocket import wait_for_close
 
 PROXY_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from live.conf import OUTAGE_LOG_SECONDS
-from live.repeated_lines import RepeatedLines
+from live.logs.repeated_lines import RepeatedLines
 
 logger = logging.getLogger("tests.repeated_lines")
 

@@ -15,7 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from live import session_checks
+from live.users import session_checks
 from tests import processes
 from tests.conftest import BOTH
 from tests.live.test_websocket import messages, subscribe, wait_for_close

@@ -14,12 +14,13 @@ from django.db.migrations.state import ProjectState
 from django.test.utils import CaptureQueriesContext
 
 from demo.shop.models import ItemTurnover
-from live import database_checks, sources
+from live import database_checks
 from live.database_checks import _operations, check_leading_rows, check_reads
+from live.feeding import sources
+from live.feeding.sources import find_sources
 from live.leading import advised_index, leading_model, totals_model
 from live.rankings import RANKINGS
 from live.snapshots import Totals
-from live.sources import find_sources
 from tests.conftest import BOTH
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
     from django.core.checks import CheckMessage
 
     from django_risingwave.base import DatabaseWrapper
+    from live.feeding.sources import Source
     from live.migration_operations import CreateLeadingRows
     from live.rankings import Ranking
-    from live.sources import Source
 
 pytestmark = BOTH
 RANKING = RANKINGS["states-by-turnover"]
@@ -115,7 +116,7 @@ def test_the_view_itself_is_read_by_a_user_who_may_not_read_the_leading_rows(
     orders, reader, caplog, monkeypatch
 ):
     monkeypatch.setattr(sources, "_advised", set())
-    caplog.set_level("INFO", logger="live.sources")
+    caplog.set_level("INFO", logger="live.feeding.sources")
     found = find_sources("risingwave", RANKINGS.values())
     assert found[RANKING.slug].relation == "state_turnover"
     assert found[RANKING.slug].rows() == ()
@@ -130,7 +131,7 @@ def test_the_view_itself_is_read_by_a_user_who_may_not_read_the_leading_rows(
 
 def test_the_log_says_once_what_is_read_from_a_whole_view(without_leading_rows, caplog, monkeypatch):
     monkeypatch.setattr(sources, "_advised", set())
-    caplog.set_level("INFO", logger="live.sources")
+    caplog.set_level("INFO", logger="live.feeding.sources")
     for _ in range(2):
         find_sources("risingwave", RANKINGS.values())
     (record,) = caplog.records
@@ -142,7 +143,7 @@ def test_the_log_says_once_what_is_read_from_a_whole_view(without_leading_rows, 
 
 def test_on_risingwave_the_log_has_the_whole_statement_of_an_index(disguise, caplog, monkeypatch):
     monkeypatch.setattr(sources, "_advised", set())
-    caplog.set_level("INFO", logger="live.sources")
+    caplog.set_level("INFO", logger="live.feeding.sources")
     find_sources("risingwave", [RANKING])
     assert (
         caplog.records[0]

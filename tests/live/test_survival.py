@@ -15,8 +15,8 @@ from django_risingwave.streaming.selectable_event import SelectableEvent
 from live import clock, feed, feed_keeper, hub
 from live.conf import CLOCK_LATE_SECONDS
 from live.counts import Counts
+from live.feeding.sources import Source
 from live.rankings import RANKINGS
-from live.sources import Source
 from tests.conftest import BOTH
 from tests.live.hubs import STATES, Recorder, wait_until
 

@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand
 
-from live.doctor.databases import database_checks
-from live.doctor.findings import Finding, Level, run_checks
-from live.doctor.process import check_descriptors, check_settings, check_static_files, check_versions
+from live.operators.doctor.databases import database_checks
+from live.operators.doctor.findings import Finding, Level, run_checks
+from live.operators.doctor.process import (
+    check_descriptors,
+    check_settings,
+    check_static_files,
+    check_versions,
+)
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser

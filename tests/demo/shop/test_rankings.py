@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from live.feeding.sources import find_sources
 from live.rankings import RANKINGS, UnknownRankingError, select
-from live.sources import find_sources
 from tests.conftest import BOTH
 
 pytestmark = BOTH

@@ -13,7 +13,7 @@ import psycopg2
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
-from live import operator_pages
+from live.operators import pages as operator_pages
 from tests import processes
 from tests.conftest import BOTH
 from tests.live.servers.conftest import port_of

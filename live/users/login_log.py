@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 
 from live import metrics
 from live.addresses import request_address
-from live.repeated_lines import RepeatedLines
+from live.logs.repeated_lines import RepeatedLines
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

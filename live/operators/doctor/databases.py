@@ -14,14 +14,14 @@ from django.db import Error, connections, router
 from django.db.migrations.executor import MigrationExecutor
 
 from live.conf import live_settings
-from live.doctor.findings import advice, first_line, ok, problem
-from live.doctor.rankings import check_rankings
+from live.operators.doctor.findings import advice, first_line, ok, problem
+from live.operators.doctor.rankings import check_rankings
 from live.rankings import RANKINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from live.doctor.findings import Finding
+    from live.operators.doctor.findings import Finding
 
 #: Difference of two clocks that viewers notice, in ages and in sessions. RisingWave's now() is up to a second
 #: before its clock.

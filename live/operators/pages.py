@@ -10,9 +10,9 @@ from django.http import HttpResponse, HttpResponseNotAllowed, HttpResponseNotFou
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 
-from live import health
 from live.addresses import client_address, is_operator, request_address
-from live.request_context import HEADER, begin_request
+from live.logs.request_context import HEADER, begin_request
+from live.operators import health
 
 if TYPE_CHECKING:
     from collections.abc import Callable

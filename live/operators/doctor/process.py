@@ -12,12 +12,12 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core import checks
 
 from live.conf import RESERVED_FILES, live_settings
-from live.doctor.findings import advice, ok, problem
+from live.operators.doctor.findings import advice, ok, problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from live.doctor.findings import Finding
+    from live.operators.doctor.findings import Finding
 
 #: Distributions whose versions matter, where they are installed.
 DISTRIBUTIONS = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from live.repeated_lines import RepeatedLines
+from live.logs.repeated_lines import RepeatedLines
 
 #: The loggers that Django uses: https://docs.djangoproject.com/en/5.2/ref/logging/#loggers
 SECURITY, REQUEST = "django.security.", "django.request"

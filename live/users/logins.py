@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from django.db import connections
 
-from live import deadlines, logouts, session_checks, users_database
 from live.conf import (
     MAX_CACHED_SESSIONS,
     MAX_LISTENER_RETRY_SECONDS,
@@ -27,6 +26,8 @@ from live.conf import (
 )
 from live.loops import PerLoop
 from live.outages import Outage
+from live.users import database as users_database
+from live.users import deadlines, logouts, session_checks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import SynchronousOnlyOperation
 
-from live import users_database
 from live.conf import live_settings
-from live.logins import get_logins, session_digest
-from live.session_cookies import session_key
+from live.users import database as users_database
+from live.users.logins import get_logins, session_digest
+from live.users.session_cookies import session_key
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser

@@ -18,15 +18,15 @@ from django.db import Error, connections
 
 from django_risingwave.streaming.sessions import CONNECT_TIMEOUT_SECONDS, cut, open_session
 from live.conf import HANG_SLACK_SECONDS, MAX_OWN_SESSIONS, live_settings
+from live.feeding.sources import find_sources
 from live.snapshots import Snapshot
-from live.sources import find_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from django_risingwave.streaming.selectable_event import SelectableEvent
+    from live.feeding.sources import Source
     from live.rankings import Ranking
-    from live.sources import Source
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import InterfaceError, OperationalError, connections, router
 
-from live import deadlines
 from live.conf import MAX_USERS_RETRY_SECONDS, live_settings
+from live.logs.request_context import request_id
 from live.outages import Outage
-from live.request_context import request_id
+from live.users import deadlines
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

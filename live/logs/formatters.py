@@ -1,6 +1,6 @@
-"""How log lines and error reports are written: one line a fact, with the request's id and without secrets.
+"""How log lines are written: one line a fact, with the request's id and without secrets.
 
-In LOGGING, name a formatter by its class: `{"()": "live.logs.JSONFormatter"}`. No library
+In LOGGING, name a formatter by its class: `{"()": "live.logs.formatters.JSONFormatter"}`. No library
 writes the JSON: python-json-logger would be a dependency for one call of json.dumps.
 """
 
@@ -10,16 +10,10 @@ import json
 import logging
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.utils.safestring import SafeString, mark_safe
-from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
-
-from live.hidden_secrets import HIDDEN, hide_secrets
-from live.request_context import request_id
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
+from live.logs.hidden_secrets import hide_secrets
+from live.logs.request_context import request_id
 
 #: Characters that could end a line, move the cursor or change the order of the text.
 #: https://owasp.org/www-community/attacks/Log_Injection
@@ -65,32 +59,6 @@ class JSONFormatter(logging.Formatter):
         if record.exc_info:
             facts["traceback"] = hide_secrets(self.formatException(record.exc_info))
         return json.dumps({name: value for name, value in facts.items() if value is not None})
-
-
-class ReportFilter(SafeExceptionReporterFilter):
-    """Hides all cookies and everything that a form sent in error reports, which Django's own filter shows.
-
-    Set DEFAULT_EXCEPTION_REPORTER_FILTER to it.
-    """
-
-    def get_safe_cookies(self, request: HttpRequest) -> dict[str, str]:
-        return dict.fromkeys(getattr(request, "COOKIES", {}), HIDDEN)
-
-    def get_post_parameters(self, request: HttpRequest | None) -> dict[str, str]:
-        return {} if request is None else dict.fromkeys(request.POST, HIDDEN)
-
-
-class Reporter(ExceptionReporter):
-    """Writes error reports without secrets: URLs and messages of exceptions contain some, too.
-
-    Set DEFAULT_EXCEPTION_REPORTER to it.
-    """
-
-    def get_traceback_text(self) -> SafeString:
-        return mark_safe(hide_secrets(super().get_traceback_text()))  # noqa: S308 - Django has escaped it
-
-    def get_traceback_html(self) -> SafeString:
-        return mark_safe(hide_secrets(super().get_traceback_html()))  # noqa: S308 - as above
 
 
 def _escaped(text: str) -> str:

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, cast
 
 from django.db import connections
 
-from live.doctor.findings import advice, first_line, ok, problem
 from live.faults import reason_for
+from live.feeding.sources import find_sources
 from live.leading import leading_name, totals_name
+from live.operators.doctor.findings import advice, first_line, ok, problem
 from live.rankings import RANKINGS
-from live.sources import find_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django_risingwave.base import DatabaseWrapper
-    from live.doctor.findings import Finding
+    from live.feeding.sources import Source
+    from live.operators.doctor.findings import Finding
     from live.rankings import Ranking
-    from live.sources import Source
 
 
 def check_rankings(alias: str) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from django.conf import settings
 
-from live.request_context import request_secrets
+from live.logs.request_context import request_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """Reads rankings one after the other with a session that they share, and tells what has changed.
 
-A ranking that fails or takes long is set apart: live/own_sessions.py reads it.
+A ranking that fails or takes long is set apart: live/feeding/own_sessions.py reads it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from live import metrics
 from live.conf import SHARED_READ_SECONDS, live_settings
 from live.faults import Fault, reason_for
-from live.gathering import Gathering
-from live.own_sessions import FailedRead, OwnSessions
+from live.feeding.gathering import Gathering
+from live.feeding.own_sessions import FailedRead, OwnSessions
 from live.snapshots import Snapshot
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from django_risingwave.base import DatabaseWrapper
     from django_risingwave.streaming.selectable_event import SelectableEvent
+    from live.feeding.own_sessions import Read
+    from live.feeding.sources import Source
     from live.outages import Outage
-    from live.own_sessions import Read
     from live.rankings import Ranking
-    from live.sources import Source
 
     class Reader(Protocol):
         """Gets what the feed reads, from the feed's thread."""

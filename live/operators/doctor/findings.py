@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from django.db import connections
 
-from live.hidden_secrets import hide_secrets
+from live.logs.hidden_secrets import hide_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -15,9 +15,9 @@ from django.db import Error, connections
 
 from django_risingwave.streaming.notifications import Notifications
 from django_risingwave.streaming.selectable_event import SelectableEvent
-from live import deadlines
 from live.conf import LISTENER_HEARTBEAT_SECONDS
-from live.users_database import UsersUnavailableError, alias
+from live.users import deadlines
+from live.users.database import UsersUnavailableError, alias
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""How the feed reads: what from, when, and how one ranking that fails is kept from the others."""

@@ -1,0 +1,1 @@
+"""Who may look: logins, sessions, and the database that has them."""
