@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from django.db import connections
@@ -28,22 +28,19 @@ class Connections:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        #: The drivers' connections by alias.
-        self._by_alias: dict[str, WeakSet[Any]] = {}
+        #: Django's connections by alias. Those of some drivers, such as sqlite3, can't be in a WeakSet.
+        self._by_alias: dict[str, WeakSet[BaseDatabaseWrapper]] = {}
 
     def on_created(self, connection: BaseDatabaseWrapper, **_: object) -> None:
-        """Remember a new connection as long as it is used."""
+        """Remember a connection as long as it exists; it may be closed and opened again."""
         with self._lock:
-            self._by_alias.setdefault(connection.alias, WeakSet()).add(connection.connection)
+            self._by_alias.setdefault(connection.alias, WeakSet()).add(connection)
 
     def count(self) -> dict[str, int]:
         """Return the number of open connections by alias. May be called from any thread."""
         with self._lock:
             known = {alias: list(found) for alias, found in self._by_alias.items()}
-        # Both drivers have `closed`.
-        return {
-            alias: sum(not connection.closed for connection in known.get(alias, ())) for alias in connections
-        }
+        return {alias: sum(map(_is_open, known.get(alias, ()))) for alias in connections}
 
 
 class LiveCollector(Collector):
@@ -97,6 +94,11 @@ class LiveCollector(Collector):
             "database",
             self._connections.count(),
         )
+
+
+def _is_open(connection: BaseDatabaseWrapper) -> bool:
+    # The connections of psycopg2 and psycopg 3 have `closed`, which is true of a lost one, too.
+    return connection.connection is not None and not getattr(connection.connection, "closed", False)
 
 
 def _gauge(name: str, text: str, label: str, values: dict[str, float] | dict[str, int]) -> Metric:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import ConnectionHandler, connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory, override_settings
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
@@ -22,6 +22,7 @@ from live.capacity import Files
 from live.faults import Fault
 from live.hub import Hub, get_hub
 from live.middleware import OperatorMiddleware
+from live.operators import collector
 from live.operators import pages as operator_pages
 from live.outages import Outage
 from tests.processes import ROOT
@@ -286,3 +287,17 @@ def test_the_connections_to_each_database_are_counted_until_they_are_closed():
     assert count() == before + 1
     other.close()
     assert count() == before
+
+
+@pytest.mark.django_db
+def test_users_may_be_in_a_database_of_any_kind():
+    handler = ConnectionHandler({"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}})
+    sqlite = handler["default"]
+    open_connections = collector.Connections()
+    # Sends connection_created to the app's own receiver, too.
+    sqlite.ensure_connection()
+    open_connections.on_created(sqlite)
+    assert open_connections.count()["default"] == 1
+    # Of one in memory, close() does nothing.
+    sqlite.connection = None
+    assert open_connections.count()["default"] == 0
