@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ class Clock:
         if self.ticked_at is None or now - self.ticked_at > CLOCK_LATE_SECONDS:
             self.stop()
             self.ticked_at = now
-            self._next = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+            self._call_later()
 
     def stop(self) -> None:
         """Tick no more."""
@@ -37,9 +38,14 @@ class Clock:
             self._next.cancel()
         self._next = self.ticked_at = None
 
+    def _call_later(self) -> None:
+        # Without the context of the request that starts the clock, whose id its log lines would have for ever.
+        context = contextvars.Context()
+        self._next = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick, context=context)
+
     def _tick(self) -> None:
         # The next one first: whatever happens in this one, there will be another.
-        self._next = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+        self._call_later()
         self.ticked_at = time.monotonic()
         try:
             self._on_tick()

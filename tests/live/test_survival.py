@@ -9,6 +9,7 @@ import sys
 import threading
 
 import pytest
+from django.test import RequestFactory
 
 from django_risingwave.streaming.changes import ChangeListener
 from django_risingwave.streaming.selectable_event import SelectableEvent
@@ -16,6 +17,7 @@ from live import clock, feed, feed_keeper, hub
 from live.conf import CLOCK_LATE_SECONDS
 from live.counts import Counts
 from live.feeding.sources import Source
+from live.logs.request_context import begin_request, request_id
 from live.rankings import RANKINGS
 from tests.conftest import BOTH
 from tests.live.hubs import STATES, Recorder, wait_until
@@ -64,6 +66,16 @@ async def test_the_feed_survives_any_exception(the_hub, insert, monkeypatch, cap
     assert caplog.text.count("rankings: can't be read") == 1
     # A lost database or file descriptor needs no traceback, a mistake has one.
     assert caplog.text.count("Traceback") == (0 if isinstance(error, OSError) else 1)
+
+
+async def test_the_clock_ticks_without_the_id_of_the_request_that_started_it():
+    ids: asyncio.Queue[str | None] = asyncio.Queue()
+    ticking = clock.Clock(lambda: ids.put_nowait(request_id()))
+    begin_request(RequestFactory().get("/"))
+    assert request_id()
+    ticking.ensure()
+    assert [await ids.get(), await ids.get()] == [None, None]
+    ticking.stop()
 
 
 async def test_the_clock_survives_any_exception(the_hub, monkeypatch, caplog):
