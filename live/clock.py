@@ -39,7 +39,7 @@ class Clock:
         self._next = self.ticked_at = None
 
     def _call_later(self) -> None:
-        # Without the context of the request that starts the clock, whose id its log lines would have for ever.
+        # Without the context of the request that starts the clock: its log lines would have that id for ever.
         context = contextvars.Context()
         self._next = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick, context=context)
 

@@ -75,6 +75,14 @@ class Feed(threading.Thread):
         self._back_by = math.inf
         self._is_cut = False
 
+    def start(self) -> None:
+        """Begin to read. Raises RuntimeError if the process has as many threads as it may have."""
+        try:
+            super().start()
+        except RuntimeError:
+            self._wake_up.close()
+            raise
+
     @property
     def up_to_date(self) -> frozenset[str]:
         """The slugs of the rankings that have been read since the database announces their changes."""

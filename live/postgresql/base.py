@@ -40,6 +40,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             users_database.check_available()
         super().connect()
 
+    def init_connection_state(self) -> None:
+        """Prepare a new connection, within QUERY_TIMEOUT_SECONDS: connect_timeout is over by then."""
+        with deadlines.within(self, live_settings.QUERY_TIMEOUT_SECONDS):
+            super().init_connection_state()
+
     # It stands around everything that waits for the server: connect, execute, fetch, commit.
     @cached_property
     def wrap_database_errors(self) -> DatabaseErrorWrapper:

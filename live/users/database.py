@@ -89,7 +89,11 @@ def report(error: Exception) -> None:
         delay = _outage.fail(error)
         if begins:
             _reason = str(error)
-            threading.Thread(target=_probe, args=[delay], name="users-probe", daemon=True).start()
+            try:
+                threading.Thread(target=_probe, args=[delay], name="users-probe", daemon=True).start()
+            except RuntimeError:
+                # No other thread may be started. Without a probe, nothing would end the outage.
+                _outage.succeed()
 
 
 def _probe(delay: float) -> None:

@@ -7,9 +7,10 @@ https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-CONNECT-TCP-USER-TIM
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from django_risingwave.streaming.sessions import cut
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django.db.backends.base.base import BaseDatabaseWrapper
+
+logger = logging.getLogger(__name__)
 
 #: Time between two looks at the deadlines. It is how late a connection may end.
 LOOK_SECONDS = 0.25
@@ -37,8 +40,11 @@ class _Deadlines:
         with self._changed:
             self._waiting[entry] = connection, time.monotonic() + seconds
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
+                # If no other thread may be started, the query has no deadline, as with Django alone.
+                with suppress(RuntimeError):
+                    thread.start()
+                    self._thread = thread
             self._changed.notify()
         return entry
 
@@ -55,8 +61,16 @@ class _Deadlines:
                 for entry, (connection, deadline) in list(self._waiting.items()):
                     if now >= deadline:
                         del self._waiting[entry]
-                        cut(connection)
+                        self._cut(connection)
             time.sleep(LOOK_SECONDS)
+
+    @staticmethod
+    def _cut(connection: Any) -> None:
+        try:
+            cut(connection)
+        except Exception:
+            # Without this thread, no query would have a deadline any more.
+            logger.exception("deadlines: a connection can't be ended")
 
 
 _deadlines = _Deadlines()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from django.db import Error, connections
@@ -69,10 +69,11 @@ class LogoutListener(threading.Thread):
             while not self._stopping.wait(0):
                 try:
                     self._listen()
-                except Error as error:
+                except Exception as error:  # noqa: BLE001 - without the listener, only the checks notice logouts
                     self._stopping.wait(self._outage.fail(error))
                 finally:
-                    connections[alias()].close()
+                    with suppress(Error):
+                        connections[alias()].close()
 
     def _listen(self) -> None:
         """Listen until stopped. Raises django.db.Error when the database is lost, or hangs."""

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import ConnectionHandler, connection
+from django.db import connection
+from django.db.utils import ConnectionHandler
 from django.http import HttpResponse
 from django.test import Client, RequestFactory, override_settings
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families

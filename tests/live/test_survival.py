@@ -172,6 +172,23 @@ async def test_a_feed_that_can_not_be_started_is_logged_and_started_later(the_hu
     assert caplog.text.count("feed: can't run ([Errno 24] Too many open files)") == 1
 
 
+async def test_a_feed_without_a_thread_leaves_no_files_open(the_hub, monkeypatch):
+    def failing(thread):
+        raise RuntimeError("can't start new thread")
+
+    events = []
+
+    def event():
+        events.append(SelectableEvent())
+        return events[-1]
+
+    monkeypatch.setattr(feed, "SelectableEvent", event)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", failing)
+        the_hub._keeper.ensure()
+    assert [event.fileno() for event in events] == [-1]
+
+
 def test_an_event_can_be_waited_for_when_no_file_descriptor_is_left():
     program = (
         "import os, resource\n"
