@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
+from django.db import ProgrammingError, connections
 from django.test import override_settings
 
 from demo.shop.models import StateTurnover
@@ -173,6 +173,21 @@ def test_a_user_without_privileges_is_told_which_to_grant(orders):
         "table django_session: this user lacks SELECT, INSERT, UPDATE, DELETE",
     ]
     assert "GRANT SELECT, INSERT, UPDATE, DELETE ON django_session" in findings[1].remedy
+
+
+@BOTH
+def test_what_a_user_may_not_read_does_not_keep_the_rest_from_being_examined(orders, monkeypatch):
+    def refuse(*_):
+        raise ProgrammingError("permission denied for table django_migrations")
+
+    orders((1, 1, 1.0, "Ohio"))
+    monkeypatch.setattr("django.db.migrations.executor.MigrationExecutor.__init__", refuse)
+    monkeypatch.setattr(connections["risingwave"].introspection, "get_subscriptions", refuse)
+    texts = [f"{found.subject}: {found.text}" for found in databases.check_database("risingwave")]
+    refused = "can't be examined as a whole: permission denied for table django_migrations"
+    assert f"database risingwave, migrations: {refused}" in texts
+    assert f"database risingwave, subscriptions: {refused}" in texts
+    assert any(text.startswith("ranking states-by-turnover: 1 rows, read from") for text in texts), texts
 
 
 @BOTH

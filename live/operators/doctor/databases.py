@@ -14,7 +14,7 @@ from django.db import Error, connections, router
 from django.db.migrations.executor import MigrationExecutor
 
 from live.conf import live_settings
-from live.operators.doctor.findings import advice, first_line, ok, problem
+from live.operators.doctor.findings import advice, examine, first_line, ok, problem
 from live.operators.doctor.rankings import check_rankings
 from live.rankings import RANKINGS
 
@@ -66,15 +66,15 @@ def check_database(alias: str) -> Iterator[Finding]:
         return
     yield ok(subject, f"{server}, connected in {(time.monotonic() - began_at) * 1_000:.0f} ms")
     _limit_queries(connection, live_settings.QUERY_TIMEOUT_SECONDS)
-    yield from _check_clock(subject, connection)
+    yield from examine(subject, _check_clock(subject, connection))
     is_of_rankings = any(router.db_for_read(ranking.model) == alias for ranking in RANKINGS.values())
     is_of_users = router.db_for_read(get_user_model()) == alias
     if is_of_rankings or is_of_users:
-        yield from _check_migrations(subject, connection)
+        yield from examine(f"{subject}, migrations", _check_migrations(subject, connection))
     if is_of_users:
         yield from _check_tables_of_users(subject, connection)
     if is_of_rankings:
-        yield from check_rankings(alias)
+        yield from examine(f"{subject}, rankings", check_rankings(alias))
 
 
 def _server(connection: Any) -> str:

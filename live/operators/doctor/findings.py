@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from django.db import connections
+from django.db import Error, InterfaceError, OperationalError, connections
 
 from live.logs.hidden_secrets import hide_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 
 class Level(StrEnum):
@@ -55,6 +55,23 @@ def first_line(error: BaseException) -> str:
     """Return what an exception says, without secrets and without the lines of context of a database."""
     lines = hide_secrets(str(error)).strip().splitlines()
     return lines[0].strip() if lines else type(error).__name__
+
+
+def examine(subject: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the findings about a part of a database. What this user may not read is a problem by itself.
+
+    Errors that end the connection are raised: nothing else can be examined without it.
+    """
+    try:
+        yield from findings
+    except (OperationalError, InterfaceError):
+        raise
+    except Error as error:
+        yield problem(
+            subject,
+            f"can't be examined as a whole: {first_line(error)}",
+            "If permission is denied, grant it to this user, or run the command as one who has it.",
+        )
 
 
 def run_checks(checks: Mapping[str, Callable[[], Iterable[Finding]]], seconds: float) -> list[Finding]:

@@ -10,7 +10,7 @@ from django.db import connections
 from live.faults import reason_for
 from live.feeding.sources import find_sources
 from live.leading import leading_name, totals_name
-from live.operators.doctor.findings import advice, first_line, ok, problem
+from live.operators.doctor.findings import advice, examine, first_line, ok, problem
 from live.rankings import RANKINGS
 
 if TYPE_CHECKING:
@@ -29,17 +29,23 @@ def check_rankings(alias: str) -> Iterator[Finding]:
     with connection.cursor() as cursor:
         existing = connection.introspection.get_relation_kinds(cursor).keys()
         readable = connection.introspection.get_readable(cursor, sorted(existing & names))
-        heard = connection.introspection.get_subscriptions(cursor).keys()
     sources = find_sources(alias, RANKINGS.values())
+    yield from examine(f"database {alias}, subscriptions", _check_subscriptions(connection, sources))
     for slug, ranking in RANKINGS.items():
         yield from _check_relations(ranking, connection, existing, readable)
-        if connection.is_risingwave and sources[slug].relation not in heard:
+        yield _read(sources[slug])
+
+
+def _check_subscriptions(connection: DatabaseWrapper, sources: dict[str, Source]) -> Iterator[Finding]:
+    with connection.cursor() as cursor:
+        heard = connection.introspection.get_subscriptions(cursor).keys()
+    for slug, source in sources.items():
+        if connection.is_risingwave and source.relation not in heard:
             yield advice(
                 f"ranking {slug}",
-                f"{sources[slug].relation} has no subscription that this user may read: read each second",
+                f"{source.relation} has no subscription that this user may read: read each second",
                 "Add CreateSubscription to a migration, or grant this user SELECT on the subscription.",
             )
-        yield _read(sources[slug])
 
 
 def _relations(ranking: Ranking) -> tuple[str, str, str]:
@@ -65,8 +71,10 @@ def _check_relations(
             yield problem(
                 subject,
                 f"{view} doesn't exist",
-                f"Run: manage.py migrate --database {connection.alias}. If it is in another schema, set "
-                "search_path in OPTIONS, and grant this user USAGE on the schema.",
+                f"Run: manage.py migrate --database {connection.alias}. If all migrations are applied, it "
+                "was dropped: create it again by the SQL of its migration (manage.py sqlmigrate). "
+                "If it is in another schema, set search_path in OPTIONS, and grant this user USAGE on the "
+                "schema.",
             )
         elif name == kept[0]:
             yield advice(
