@@ -102,7 +102,9 @@ class Logins:
 
     async def _look_up_all(self) -> None:
         while self._asked:
-            asked, self._asked = self._asked, {}
+            # Each other session takes queries of its own. Together they must take less than a request waits.
+            most = len(self._asked) if session_checks.is_bulk() else MAX_SINGLE_SESSION_CHECKS
+            asked = {key: self._asked.pop(key) for key in list(self._asked)[:most]}
             try:
                 logged_in = await _logged_in(list(asked))
             except Exception as error:  # noqa: BLE001 - raised to those who asked

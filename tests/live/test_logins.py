@@ -92,6 +92,29 @@ async def test_a_failure_is_not_cached():
     assert await known.is_logged_in("a", Question())
 
 
+@pytest.mark.parametrize(
+    ("engine", "sizes"),
+    [
+        ("django.contrib.sessions.backends.db", [250]),
+        ("django.contrib.sessions.backends.cache", [100, 100, 50]),
+    ],
+)
+async def test_sessions_with_queries_of_their_own_are_looked_up_few_at_a_time(
+    settings, monkeypatch, engine, sizes
+):
+    settings.SESSION_ENGINE = engine
+    asked = []
+
+    async def logged_in(keys):
+        asked.append(len(keys))
+        return set(keys)
+
+    monkeypatch.setattr(logins, "_logged_in", logged_in)
+    known = logins.Logins()
+    assert all(await asyncio.gather(*(known.look_up(f"{number:08}") for number in range(250))))
+    assert asked == sizes
+
+
 async def test_the_oldest_answers_are_forgotten(monkeypatch):
     monkeypatch.setattr(logins, "MAX_CACHED_SESSIONS", 10)
     known, question = logins.Logins(), Question()
