@@ -51,7 +51,8 @@ class Connections:
             )
             return False
         most = live_settings.MAX_CONNECTIONS_PER_ADDRESS
-        if self._by_address[address] >= most and not is_trusted_proxy(address):
+        # The peers of a Unix socket have no address: they are proxies on this machine.
+        if address and self._by_address[address] >= most and not is_trusted_proxy(address):
             self._refuse(
                 "connections_per_address",
                 f"one address has {most:,} connections, which is LIVE_MAX_CONNECTIONS_PER_ADDRESS",

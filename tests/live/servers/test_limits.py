@@ -14,6 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from live.servers.daphne_connections import Connections
 from tests import processes
 from tests.conftest import BOTH
 from tests.live.servers.conftest import HANDSHAKE, port_of
@@ -293,6 +294,14 @@ def test_an_address_has_a_bounded_number_of_connections(site_environment, tmp_pa
         sockets[0].close()
         processes.wait_until(lambda: processes.answers(site))
         assert "LIVE_MAX_CONNECTIONS_PER_ADDRESS" in site.log.read_text()
+
+
+def test_clients_of_a_unix_socket_have_no_address_and_no_such_limit(settings):
+    settings.LIVE_MAX_CONNECTIONS_PER_ADDRESS = 5
+    connections = Connections()
+    for _ in range(20):
+        assert connections.make_room(None)
+        connections.add(object(), None)
 
 
 def test_a_proxy_has_as_many_connections_as_it_wants(site_environment, tmp_path):
