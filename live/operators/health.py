@@ -117,10 +117,11 @@ def _files() -> Part:
 
 
 def _rankings(health: Health | None, outage: outages.Outage | None) -> Part:
+    if health is None or health["feed"] == "idle":
+        # An outage that was on when the feed stopped may be over: nobody tries any more.
+        return Part(Status.IDLE)
     if outage is not None:
         return _lost(outage)
-    if health is None or health["feed"] == "idle":
-        return Part(Status.IDLE)
     wrong = {slug: fault.reason for slug, fault in health["faults"].items()}
     wrong |= {
         slug: f"last read at {checked_at:%H:%M:%S} UTC"

@@ -194,6 +194,16 @@ def test_a_lost_database_degrades_all_processes_alike_and_keeps_them_ready(ready
     assert readyz()[1]["status"] == "ok"
 
 
+def test_an_idle_process_does_not_tell_of_an_outage_that_nobody_watches_any_more(readyz):
+    outage = Outage("rankings", "be read", 1)
+    outage.fail(OSError("host db.internal is gone"))
+    try:
+        status, body = readyz("?strict", feed="idle", tick_age_seconds=None)
+    finally:
+        outage.succeed()
+    assert (status, body["parts"]["rankings"]) == (200, {"status": "idle"})
+
+
 def test_a_process_without_free_descriptors_is_not_ready(readyz, monkeypatch):
     monkeypatch.setattr(capacity, "files", lambda: Files(250, 300, 60))
     status, body = readyz()
