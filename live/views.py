@@ -126,12 +126,6 @@ async def _page_context(
     }
 
 
-def _state_and_note(
-    reading: Reading, ranking: Ranking, _snapshot: Snapshot | None, fault: Fault | None
-) -> tuple[str, str]:
-    return rendering.state_and_note(reading.ping.checked_at.get(ranking.slug), fault)
-
-
 def _card(ranking: Ranking, snapshot: Snapshot | None, fault: Fault | None) -> str:
     return rendering.placeholder(ranking, fault) if snapshot is None else rendering.card(snapshot)
 
