@@ -7,6 +7,7 @@ import os
 import resource
 from contextlib import suppress
 from functools import cache
+from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,6 +53,11 @@ def max_connections() -> int:
 def max_subscribers() -> int:
     """Return MAX_SUBSCRIBERS, or fewer where the process may not have as many connections."""
     return min(live_settings.MAX_SUBSCRIBERS, int(max_connections() * (1 - REQUEST_SHARE)))
+
+
+def needed_files() -> int:
+    """Return how many files a process must be allowed to open to take MAX_SUBSCRIBERS."""
+    return ceil(live_settings.MAX_SUBSCRIBERS / (1 - REQUEST_SHARE)) + RESERVED_FILES
 
 
 @cache

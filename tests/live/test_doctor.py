@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from django.db import ProgrammingError, connections
 from django.test import override_settings
 
 from demo.shop.models import StateTurnover
+from live import capacity
+from live.conf import live_settings
 from live.operators.doctor import databases, process
 from live.operators.doctor.findings import Level, ok, run_checks
 from live.rankings import RANKINGS
@@ -220,6 +223,16 @@ def test_settings_that_others_could_use_are_told(changed, text):
     with override_settings(**changed):
         texts = [finding.text for finding in process.check_settings()]
     assert any(found.startswith(text) for found in texts), texts
+
+
+@pytest.mark.parametrize(("missing", "level"), [(0, Level.OK), (1, Level.ADVICE)])
+def test_a_process_that_may_open_too_few_files_is_told(monkeypatch, missing, level):
+    limit = capacity.needed_files() - missing
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+    (finding,) = process.check_descriptors()
+    assert finding.level == level
+    # As the process itself has it.
+    assert (capacity.max_subscribers() == live_settings.MAX_SUBSCRIBERS) == (level == Level.OK)
 
 
 def test_static_files_that_are_not_collected_are_told(tmp_path):

@@ -11,7 +11,8 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core import checks
 
-from live.conf import RESERVED_FILES, live_settings
+from live.capacity import needed_files
+from live.conf import live_settings
 from live.operators.doctor.findings import advice, ok, problem
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def check_versions() -> Iterator[Finding]:
 def check_descriptors() -> Iterator[Finding]:
     """Check that a process can open a file for each subscriber."""
     _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = live_settings.MAX_SUBSCRIBERS + RESERVED_FILES
+    wanted = needed_files()
     if hard_limit == resource.RLIM_INFINITY or hard_limit >= wanted:
         limit = "any number of" if hard_limit == resource.RLIM_INFINITY else f"{hard_limit:,}"
         yield ok("descriptors", f"a process may open {limit} files")
