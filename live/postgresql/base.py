@@ -22,7 +22,7 @@ from live.users import deadlines
 if TYPE_CHECKING:
     from types import TracebackType
 
-#: The table doesn't exist: the database came back empty.
+#: The table doesn't exist. If it is that of the users or the sessions, the database came back empty.
 #: https://www.postgresql.org/docs/18/errcodes-appendix.html
 UNDEFINED_TABLE = "42P01"
 
@@ -84,6 +84,8 @@ class _UsersErrors(DatabaseErrorWrapper):
     def _is_lost(self, error: Exception) -> bool:
         if isinstance(error, ProgrammingError):
             cause: Any = error.__cause__
-            return UNDEFINED_TABLE in {getattr(cause, name, None) for name in ("pgcode", "sqlstate")}
+            is_missing = UNDEFINED_TABLE in {getattr(cause, name, None) for name in ("pgcode", "sqlstate")}
+            # Of another table, a migration is missing: that is no reason to turn all viewers away.
+            return is_missing and any(table in str(error) for table in users_database.tables())
         connection = self.wrapper.connection
         return connection is None or bool(connection.closed)

@@ -46,6 +46,14 @@ def alias() -> str:
     return router.db_for_write(get_user_model())
 
 
+def tables() -> list[str]:
+    """Return the tables without which nobody can be looked up."""
+    found = [get_user_model()._meta.db_table]
+    if settings.SESSION_ENGINE == "django.contrib.sessions.backends.db":
+        found.append("django_session")
+    return found
+
+
 def check_available() -> None:
     """Raise UsersUnavailableError while the database is lost."""
     if _outage.is_on:
@@ -120,10 +128,7 @@ def _read_tables() -> None:
             name: value for name, value in connection.settings_dict["OPTIONS"].items() if name != "pool"
         }
         connection.settings_dict["OPTIONS"] = options | {"connect_timeout": PROBE_CONNECT_SECONDS}
-    tables = [get_user_model()._meta.db_table]
-    if settings.SESSION_ENGINE == "django.contrib.sessions.backends.db":
-        tables.append("django_session")
     with closing(connection), connection.cursor() as cursor:
-        for table in tables:
+        for table in tables():
             with deadlines.within(connection, live_settings.REQUEST_WAIT_SECONDS):
                 cursor.execute(f"SELECT 1 FROM {connection.ops.quote_name(table)} WHERE 1 = 0")  # noqa: S608

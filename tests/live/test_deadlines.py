@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, ProgrammingError, connection, transaction
 
 from django_risingwave.streaming.sessions import cut
 from live import outages
@@ -90,6 +90,21 @@ def test_an_error_of_one_connection_leaves_the_deadlines_of_others(monkeypatch, 
         watch.add(second, 0.0)
         assert ended.wait(60)
     assert "deadlines: a connection can't be ended" in caplog.text
+
+
+def test_a_table_that_is_missing_turns_viewers_away_only_if_users_can_not_be_looked_up_without_it(
+    monkeypatch,
+):
+    monkeypatch.setattr(database, "is_serving", lambda: True)
+
+    def read(table: str) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SELECT 1 FROM {table}")
+
+    with pytest.raises(database.UsersUnavailableError):
+        read("nowhere.django_session")
+    with pytest.raises(ProgrammingError):
+        read("nowhere.axes_accessattempt")
 
 
 def no_thread(self: threading.Thread) -> None:
