@@ -33,6 +33,8 @@ FAILURES_PER_USER: int = settings.AXES_FAILURE_LIMIT
 #: Failed attempts from one address at all users together. An office behind one address has many users who
 #: mistype; somebody who tries a list of stolen passwords needs thousands of attempts.
 FAILURES_PER_ADDRESS = 100
+#: Characters that django-axes has for a name. The login form takes longer ones, which PostgreSQL refuses.
+MAX_NAME_LENGTH = 255
 #: Whoever has one IPv6 address has the 2**64 of its network. https://www.rfc-editor.org/rfc/rfc6177
 IPV6_PREFIX_LENGTH = 64
 
@@ -45,6 +47,12 @@ def address_of(request: HttpRequest) -> str | None:
     if ip_address(text).version == 6:
         return str(ip_network((text, IPV6_PREFIX_LENGTH), strict=False).network_address)
     return text
+
+
+def name_of(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str | None:
+    """Return the name of the user by which attempts are counted. A longer one can't be anybody's."""
+    name: str | None = (request.POST if credentials is None else credentials).get("username")
+    return name and name[:MAX_NAME_LENGTH]
 
 
 class LoginHandler(AxesDatabaseHandler):  # type: ignore[misc]  # django-axes has no types

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF
+from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -130,6 +131,8 @@ DATABASES["risingwave"]["OPTIONS"].setdefault("implicit_flush", True)
 DATABASE_ROUTERS = ["django_risingwave.routers.RisingWaveRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Django's, the first of which takes turns.
+PASSWORD_HASHERS = ["config.hashers.PBKDF2PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -150,6 +153,7 @@ AXES_FAILURE_LIMIT = 5
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
 AXES_HANDLER = "config.logins.LoginHandler"
 AXES_CLIENT_IP_CALLABLE = "config.logins.address_of"
+AXES_USERNAME_CALLABLE = "config.logins.name_of"
 AXES_LOCKOUT_CALLABLE = "config.logins.locked_out"
 AXES_RESET_ON_SUCCESS = True
 # Attempts while locked out are refused, and make the wait no longer: a stranger could prolong it for ever.

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
 import pytest
 from axes.models import AccessAttempt, AccessLog
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, get_hashers
 from django.test import Client
 from django.utils import timezone
 
 from config import logins
+from config import settings as site_settings
 from live import metrics
 from live.logs.repeated_lines import RepeatedLines
 from live.users import login_log
@@ -105,6 +109,42 @@ def test_failures_count_for_15_minutes_and_are_deleted_then():
     assert log_in(STRANGER, password=PASSWORD).status_code == 302
     assert not AccessAttempt.objects.exists()
     assert not AccessLog.objects.exists()
+
+
+@pytest.mark.parametrize("path", ["/login/", "/admin/login/"])
+def test_a_name_of_any_length_is_wrong_and_no_server_error(path):
+    names = ["a" * 255, "a" * 256, "ä" * 3000, "\N{GRINNING FACE}" * 3000]
+    assert [log_in(STRANGER, name, path=path).status_code for name in names] == [200] * 4
+
+
+def test_attempts_at_too_long_a_name_are_counted():
+    fail(STRANGER, "a" * 3000)
+    assert log_in(STRANGER, "a" * 3000).status_code == 429
+
+
+def test_passwords_are_hashed_one_at_a_time(monkeypatch, settings):
+    running, most = 0, 0
+
+    def hashed(*_: object) -> str:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        time.sleep(0.01)
+        running -= 1
+        return "hash"
+
+    settings.PASSWORD_HASHERS = site_settings.PASSWORD_HASHERS
+    [hasher] = [type(each) for each in get_hashers() if each.algorithm == "pbkdf2_sha256"]
+    monkeypatch.setattr(PBKDF2PasswordHasher, "encode", hashed)
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda _: hasher().encode("secret", "salt"), range(8))) == ["hash"] * 8
+    assert most == 1
+
+
+def test_hashes_of_djangos_other_hashers_are_still_known(settings):
+    settings.PASSWORD_HASHERS = site_settings.PASSWORD_HASHERS
+    known = {hasher.algorithm for hasher in get_hashers()}
+    assert {"pbkdf2_sha256", "pbkdf2_sha1", "argon2", "bcrypt_sha256", "scrypt"} <= known
 
 
 def test_attempts_while_locked_out_do_not_prolong_the_wait():
