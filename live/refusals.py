@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import JsonResponse
+from django.http import HttpResponseServerError, JsonResponse
 from django.shortcuts import render, resolve_url
 from django.views import defaults
 
 from live import hub
 from live.conf import RETRY_AFTER_SECONDS
 from live.embedding import allow_embedding, gets_cookies
+from live.logs.repeated_lines import RepeatedLines
 from live.parameters import ParameterError
 from live.rankings import RANKINGS, UnknownRankingError
 from live.users import access
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
     #: Called with the request, the status and a message for people.
     Refusal = Callable[[HttpRequest, int, str], HttpResponseBase]
+
+_lines = RepeatedLines(logging.getLogger(__name__), logging.ERROR)
 
 
 def refuse_with(refusal: Refusal) -> Callable[[View], View]:
@@ -63,9 +67,20 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
     """
     error = sys.exception()
     if not isinstance(error, users_database.UsersUnavailableError):
-        return defaults.server_error(request)
+        return _server_error(request)
     users_database.report(error)
     return _users_lost(request, page_refusal if request.accepts("text/html") else json_refusal)
+
+
+def _server_error(request: HttpRequest) -> HttpResponseBase:
+    try:
+        return defaults.server_error(request)
+    except Exception as error:  # noqa: BLE001
+        # What is wrong with the page is often wrong with 500.html too: its static files weren't collected.
+        # The server would answer in place of Django, with another traceback.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        _lines.log("500.html", f"500.html: can't be rendered ({reason})")
+        return HttpResponseServerError("Server Error (500)", content_type="text/plain")
 
 
 def _users_lost(request: HttpRequest, refusal: Refusal) -> HttpResponseBase:

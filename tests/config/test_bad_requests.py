@@ -93,3 +93,18 @@ def test_the_log_of_all_this_is_short_and_has_no_traceback(site: Server) -> None
     log = site.log.read_text()
     assert "Traceback" not in log
     assert log.count("Not Found") == 1
+
+
+def test_a_site_without_its_static_files_answers_with_django_s_own_error(
+    site_environment: dict[str, str], tmp_path: Path
+) -> None:
+    with processes.daphne(
+        site_environment | {"STATIC_ROOT": str(tmp_path / "none")}, tmp_path / "log"
+    ) as site:
+        for path in ("/login/", "/nowhere/"):
+            assert send(site, "GET", path, {}) == (500, "Server Error (500)")
+        log = site.log.read_text()
+    assert log.count("500.html: can't be rendered") == 1
+    assert "daphne" not in {
+        line.split(" ERROR ")[-1].split(".")[0] for line in log.splitlines() if " ERROR " in line
+    }
