@@ -24,6 +24,7 @@ from live.conf import (
     MAX_SINGLE_SESSION_CHECKS,
     live_settings,
 )
+from live.logs.repeated_lines import RepeatedLines
 from live.loops import PerLoop
 from live.outages import Outage
 from live.users import database as users_database
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-logger = logging.getLogger(__name__)
+_lines = RepeatedLines(logging.getLogger(__name__), logging.ERROR)
 #: One thread, so that a database that hangs takes one.
 _executor = ThreadPoolExecutor(1, thread_name_prefix="sessions")
 
@@ -156,9 +157,9 @@ class Logins:
                 await self.check_sessions()
             except users_database.UsersUnavailableError:
                 self._leave_after_a_while()
-            except Exception:
+            except Exception as error:  # noqa: BLE001
                 # Without checks nobody would ever be sent away.
-                logger.exception("sessions: can't be checked")
+                _lines.log("check", "sessions: can't be checked", error)
                 self._leave_after_a_while()
 
     async def check_sessions(self) -> None:

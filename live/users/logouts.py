@@ -16,6 +16,7 @@ from django.db import Error, connections
 from django_risingwave.streaming.notifications import Notifications
 from django_risingwave.streaming.selectable_event import SelectableEvent
 from live.conf import LISTENER_HEARTBEAT_SECONDS
+from live.logs.repeated_lines import RepeatedLines
 from live.users import deadlines
 from live.users.database import UsersUnavailableError, alias
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from live.outages import Outage
 
-logger = logging.getLogger(__name__)
+_lines = RepeatedLines(logging.getLogger(__name__), logging.ERROR)
 
 #: The channel of NOTIFY. Its payloads are digests of session keys.
 CHANNEL = "live_logouts"
@@ -47,8 +48,8 @@ def announce(session: str) -> None:
             cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, session])
     except UsersUnavailableError:
         raise
-    except Error:
-        logger.exception("logout: can't be announced to other processes")
+    except Error as error:
+        _lines.log("announcement", "logout: can't be announced to other processes", error)
 
 
 class LogoutListener(threading.Thread):
