@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.django_risingwave.conftest import Disguise
 
 #: In an order in which their tables can be dropped.
-APPS = ["demo_shop", "risingwave_checkpoints", "admin", "sessions", "auth", "contenttypes"]
+APPS = ["axes", "demo_shop", "risingwave_checkpoints", "admin", "sessions", "auth", "contenttypes"]
 
 
 @pytest.fixture(params=["routed", "unrouted"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
-from live import rendering
+from live import formats, rendering
 from live.faults import Fault
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot, Totals, combined_etag
@@ -93,7 +94,8 @@ def test_a_share_is_0_for_values_of_0_and_less():
 
 def test_keys_of_any_type_can_be_sent_as_json():
     keys = [date(2026, 11, 23), Decimal("1.50"), UUID(int=7)]
-    some = snapshot(*((key, 1.0) for key in keys))
+    ranking = replace(RANKING, name=formats.key)  # the demo's own expects a state
+    some = replace(snapshot(*((key, 1.0) for key in keys)), ranking=ranking)
     assert len(some.etag) == 16
     rows = json.loads(rendering.update_message(some))["rows"]
     assert [row["key"] for row in rows] == ["2026-11-23", "1.50", "00000000-0000-0000-0000-000000000007"]

@@ -53,3 +53,10 @@ CREATE TABLE "mirrored_customer" ("id" varchar, PRIMARY KEY ("id")) FROM "mirror
 ALTER TABLE "mirrored_order" ADD COLUMN "note" jsonb;
 DROP SOURCE "mirrors_of_default";
 DROP SOURCE "mirrors_of_default" CASCADE;
+CREATE INDEX axes_accessattempt_ip_address_10922d9c ON public.axes_accessattempt (ip_address);
+CREATE INDEX axes_accessattempt_user_agent_ad89678b ON public.axes_accessattempt (user_agent);
+CREATE INDEX axes_accessattempt_username_3f2d4ca0 ON public.axes_accessattempt (username);
+CREATE INDEX axes_accesslog_ip_address_86b417e5 ON public.axes_accesslog (ip_address);
+CREATE INDEX axes_accesslog_user_agent_0e659004 ON public.axes_accesslog (user_agent);
+CREATE INDEX axes_accesslog_username_df93064b ON public.axes_accesslog (username);
+ALTER TABLE "axes_accesslog" ADD COLUMN "session_hash" varchar DEFAULT '' NOT NULL;
