@@ -17,7 +17,7 @@ from tests import processes
 from tests.browser import browser, context, page  # noqa: F401 - fixtures of all tests
 from tests.django_risingwave.watch import Watch
 from tests.settings import STANDIN_FOLDER
-from tests.standins import own_standin  # noqa: F401 - a fixture of all tests
+from tests.standins import migrated_template, own_standin  # noqa: F401 - fixtures of all tests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

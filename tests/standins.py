@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
-import sys
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import pytest
 from django.db.backends.postgresql.base import Database  # type: ignore[attr-defined]  # psycopg2 or psycopg
 
 from demo import postgres
-from tests.processes import ROOT
+from tests.faults.postgres import create_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 
 class StandIn:
-    """A stand-in with the tables of the site and of the shop."""
+    """A stand-in with the tables of the site and of the shop: on a copy of `template`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, template: Path) -> None:
         self.folder = folder
+        # With its owner, whom shutil.copytree wouldn't keep.
+        subprocess.run(["cp", "--archive", template, folder], check=True)
         self.start()
         self.environment = {
             "DATABASE_URL": postgres.url("dashboard", folder),
@@ -38,12 +40,6 @@ class StandIn:
         """Stop the server. Does nothing if it doesn't run."""
         if postgres.is_running(self.folder):
             self.server.stop()
-
-    def migrate(self) -> None:
-        environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"} | self.environment
-        for database in ("default", "risingwave"):
-            command = [sys.executable, "manage.py", "migrate", "--verbosity", "0", "--database", database]
-            subprocess.run(command, cwd=ROOT, env=environment, check=True)
 
     def execute(self, sql: str, *, check: bool = True) -> None:
         """Run statements, each in a transaction of its own; without `check`, ignore their errors."""
@@ -97,12 +93,23 @@ class StandIn:
                     process.resume()
 
 
+@pytest.fixture(scope="session")
+def migrated_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with the tables of the site and of the shop, which all workers of a run copy."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, done = shared / "migrated", shared / "migrated.done"
+    with (shared / "migrated.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            create_template(folder, migrated=True)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="module")
-def own_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+def own_standin(migrated_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """A migrated stand-in that the tests of a module may stop."""
-    standin = StandIn(tmp_path_factory.mktemp("own") / "postgres")
-    try:
-        standin.migrate()
-        yield standin
-    finally:
-        standin.stop()
+    standin = StandIn(tmp_path_factory.mktemp("own") / "postgres", migrated_template)
+    yield standin
+    standin.stop()

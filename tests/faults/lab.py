@@ -27,8 +27,11 @@ class BrokenPromiseError(AssertionError):
 class Templates:
     """Data directories that servers get copies of, and the static files, each created when first needed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, migrated: Path | None = None) -> None:
+        """Create them in `folder`; take `migrated` if there is one already."""
         self.folder = folder
+        if migrated:
+            self.migrated = migrated
 
     @cached_property
     def migrated(self) -> Path:

@@ -17,8 +17,8 @@ QUICK = [each for each in all_scenarios().values() if each.is_quick]
 
 
 @pytest.fixture(scope="module")
-def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
-    return Templates(tmp_path_factory.mktemp("templates"))
+def templates(migrated_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    return Templates(tmp_path_factory.mktemp("templates"), migrated_template)
 
 
 @pytest.mark.parametrize("scenario", QUICK, ids=[each.name for each in QUICK])
