@@ -11,7 +11,6 @@ from urllib.request import urlopen
 
 import psutil
 import pytest
-from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from live.servers.daphne_connections import Connections
@@ -23,15 +22,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from websockets.sync.client import ClientConnection
+
     from tests.processes import Server
 
 pytestmark = BOTH
 MANY_PARAMETERS = "&".join(f"p{number}=1" for number in range(1001))
 
 
-def opened(server: Server, *lines: str) -> socket.socket:
-    """Open a connection and send the lines of a request."""
-    connection = socket.create_connection(("127.0.0.1", port_of(server)), 60)
+#: Addresses of this machine: connections of other tests count until the server notices that they have ended.
+PROXY, VISITOR, UPLOADER = "127.0.0.2", "127.0.0.3", "127.0.0.4"
+
+
+def opened(server: Server, *lines: str, source: str = "127.0.0.1") -> socket.socket:
+    """Open a connection from an address of this machine, and send the lines of a request."""
+    connection = socket.create_connection(("127.0.0.1", port_of(server)), 60, (source, 0))
     connection.sendall("".join(f"{line}\r\n" for line in lines).encode("latin-1"))
     return connection
 
@@ -65,6 +70,18 @@ def own_daphne(
 ) -> Iterator[Server]:
     """A Daphne whose memory and files nobody else uses."""
     with processes.daphne(site_environment, tmp_path_factory.mktemp("limits") / "log") as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def strict_daphne(
+    site_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A Daphne that takes 5 connections of an address, but any number of a proxy's, and larger bodies."""
+    environment = site_environment | processes.changed(
+        LIVE_MAX_BODY_BYTES=1_000_000, LIVE_MAX_CONNECTIONS_PER_ADDRESS=5, LIVE_TRUSTED_PROXIES=[PROXY]
+    )
+    with processes.daphne(environment, tmp_path_factory.mktemp("strict") / "log") as site:
         yield site
 
 
@@ -117,14 +134,12 @@ def test_bodies_that_are_not_finished_take_one_file_each(own_daphne):
             assert len(process.open_files()) == files
 
 
-def test_a_project_may_allow_larger_bodies(site_environment, tmp_path):
-    environment = site_environment | processes.changed(LIVE_MAX_BODY_BYTES=1_000_000)
-    with processes.daphne(environment, tmp_path / "log") as site:
-        with opened(site, *post("Content-Length: 1000000")) as client:
-            client.sendall(b"x" * 1_000_000)
-            assert client.recv(4096).startswith(b"HTTP/1.1 403 ")  # Without a CSRF token, but read.
-        with opened(site, *post("Content-Length: 1000001")) as client:
-            assert answer_of(client).startswith("HTTP/1.1 413 ")
+def test_a_project_may_allow_larger_bodies(strict_daphne):
+    with opened(strict_daphne, *post("Content-Length: 1000000"), source=UPLOADER) as client:
+        client.sendall(b"x" * 1_000_000)
+        assert client.recv(4096).startswith(b"HTTP/1.1 403 ")  # Without a CSRF token, but read.
+    with opened(strict_daphne, *post("Content-Length: 1000001"), source=UPLOADER) as client:
+        assert answer_of(client).startswith("HTTP/1.1 413 ")
 
 
 # ---- requests
@@ -166,16 +181,14 @@ def test_a_websocket_with_too_many_parameters_is_told_so(server):
         assert json.loads(client.recv(timeout=60))["code"] == 4400
 
 
-def test_a_websocket_with_an_unknown_path_is_refused_with_one_line(own_server):
+def test_a_websocket_with_an_unknown_path_is_refused_with_one_line(own_daphne):
+    handshake = HANDSHAKE.format(host=own_daphne.host).replace("rankings", "nothing").split("\r\n")[:-1]
     for _ in range(3):
-        with opened(
-            own_server,
-            *HANDSHAKE.format(host=own_server.host).replace("rankings", "nothing").split("\r\n")[:-1],
-        ) as client:
+        with opened(own_daphne, *handshake) as client:
             assert answer_of(client).startswith("HTTP/1.1 403 ")
-    processes.wait_until(lambda: "no route has this path" in own_server.log.read_text())
-    assert own_server.log.read_text().count("no route has this path") == 1
-    assert "Traceback" not in own_server.log.read_text()
+    # The line of a request comes before its answer.
+    assert own_daphne.log.read_text().count("no route has this path") == 1
+    assert "Traceback" not in own_daphne.log.read_text()
 
 
 def test_requests_that_are_sent_together_are_all_answered(server):
@@ -283,17 +296,11 @@ def test_a_viewer_gets_in_and_stays_while_others_keep_connections_half_open(site
     assert len(re.findall("connections: .*", log)) <= 2
 
 
-def test_an_address_has_a_bounded_number_of_connections(site_environment, tmp_path):
-    environment = site_environment | processes.changed(
-        LIVE_MAX_CONNECTIONS_PER_ADDRESS=5, LIVE_TRUSTED_PROXIES=[]
-    )
-    with processes.daphne(environment, tmp_path / "log") as site, ExitStack() as stack:
-        sockets = [stack.enter_context(connect(site.socket_url + "?format=json")) for _ in range(5)]
-        with opened(site) as sixth:
-            assert answer_of(sixth) == ""
-        sockets[0].close()
-        processes.wait_until(lambda: processes.answers(site))
-        assert "LIVE_MAX_CONNECTIONS_PER_ADDRESS" in site.log.read_text()
+def subscribed(site: Server, source: str) -> ClientConnection:
+    """Open a WebSocket from an address of this machine, and wait for its first message."""
+    client = connect(site.socket_url + "?format=json", sock=opened(site, source=source))
+    assert "hello" in str(client.recv(timeout=60))
+    return client
 
 
 def test_clients_of_a_unix_socket_have_no_address_and_no_such_limit(settings):
@@ -304,13 +311,20 @@ def test_clients_of_a_unix_socket_have_no_address_and_no_such_limit(settings):
         connections.add(object(), None)
 
 
-def test_a_proxy_has_as_many_connections_as_it_wants(site_environment, tmp_path):
-    environment = site_environment | processes.changed(
-        LIVE_MAX_CONNECTIONS_PER_ADDRESS=5, LIVE_TRUSTED_PROXIES=["127.0.0.1"]
-    )
-    with processes.daphne(environment, tmp_path / "log") as site, ExitStack() as stack:
+def test_an_address_has_a_bounded_number_of_connections(strict_daphne):
+    def gets_in() -> bool:
+        with opened(strict_daphne, "GET /healthz/ HTTP/1.0", "", source=VISITOR) as another:
+            return answer_of(another).startswith("HTTP/1.0 ")
+
+    with ExitStack() as stack:
+        first, *_ = [stack.enter_context(subscribed(strict_daphne, VISITOR)) for _ in range(5)]
+        assert not gets_in()
+        assert "LIVE_MAX_CONNECTIONS_PER_ADDRESS" in strict_daphne.log.read_text()
+        first.close()
+        processes.wait_until(gets_in)
+
+
+def test_a_proxy_has_as_many_connections_as_it_wants(strict_daphne):
+    with ExitStack() as stack:
         for _ in range(20):
-            client = stack.enter_context(connect(site.socket_url + "?format=json"))
-            assert "hello" in str(client.recv(timeout=60))
-        with suppress(ConnectionClosed):
-            client.close()
+            stack.enter_context(subscribed(strict_daphne, PROXY))
