@@ -60,7 +60,10 @@ class Process:
         return self.wait()
 
     def wait(self) -> int:
-        return self.process.wait(DEADLINE_SECONDS)
+        try:
+            return self.process.wait(DEADLINE_SECONDS)
+        finally:
+            self.process.kill()  # A process that goes on would insert orders into the other tests' table.
 
 
 # What it inserts
@@ -220,8 +223,11 @@ def test_without_the_table_the_error_says_how_to_create_it(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_stop_the_command_without_a_traceback(orders, tmp_path, number):
     process = Process(tmp_path / "log", database_url(connections["risingwave"]), "--rate", "100")
-    wait_until(Order.objects.exists, process.output)
-    assert process.end(number) == 0
+    try:
+        wait_until(Order.objects.exists, process.output)
+    finally:
+        status = process.end(number)
+    assert status == 0
     assert process.output() == "100 order lines per second. Press Ctrl-C to stop.\n"
 
 
@@ -288,10 +294,13 @@ def test_a_table_that_takes_no_orders_for_a_while_is_said_once_and_waited_for(
 
 def test_a_server_that_does_not_answer_is_said_once_and_sigterm_ends_the_command(own_standin, tmp_path):
     process = Process(tmp_path / "log", own_standin.environment["RISINGWAVE_URL"], "--rate", "50")
-    wait_for_more_orders(own_standin, process)
-    with own_standin.frozen():
-        wait_until(lambda: "no answer within 5 s" in process.output(), process.output)
-        assert process.end(signal.SIGTERM) == 0
+    try:
+        wait_for_more_orders(own_standin, process)
+        with own_standin.frozen():
+            wait_until(lambda: "no answer within 5 s" in process.output(), process.output)
+            assert process.end(signal.SIGTERM) == 0
+    finally:
+        process.process.kill()
     _rate, lost = process.output().splitlines()
     assert lost.endswith("Retrying.")
 
