@@ -111,7 +111,7 @@ def nothing_is_lost_in_the_open(lab: Lab, here: Watched) -> None:
     nothing_is_lost(lab, here.site, here.writer, processes=[2])
 
 
-@scenario("Killed with -9, and started again", quick=True)
+@scenario("Killed with -9, and started again")
 def users_killed(lab: Lab) -> None:
     @contextmanager
     def killed(here: Watched) -> Iterator[None]:
