@@ -30,7 +30,8 @@ class RequestErrorFilter(logging.Filter):
         kind = kind_of(record)
         if kind is None:
             return True
-        self.lines.log(kind, record.getMessage()[:MAX_CHARACTERS])
+        status = getattr(record, "status_code", None)
+        self.lines.log(kind, record.getMessage()[:MAX_CHARACTERS], status_code=status)
         return False
 
 

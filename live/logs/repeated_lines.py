@@ -24,11 +24,11 @@ class RepeatedLines:
         #: By kind: when its last line was logged, on the monotonic clock, and how many were left out since.
         self._kinds: dict[str, tuple[float, int]] = {}
 
-    def log(self, kind: str, text: str, error: Exception | None = None) -> None:
+    def log(self, kind: str, text: str, error: Exception | None = None, **facts: object) -> None:
         """Log `text`, unless a line of this kind was logged lately; say how many were left out before it.
 
         `kind` must not contain what an outsider chooses, such as an address or a header. The line has the
-        traceback of `error`, if it is given.
+        traceback of `error`, if it is given, and `facts` as attributes of its record.
         """
         now = time.monotonic()
         with self._lock:
@@ -39,4 +39,4 @@ class RepeatedLines:
                 del self._kinds[next(iter(self._kinds))]
         if is_due:
             more = f" ({left_out:,} more of this kind since the last line)" if left_out else ""
-            self._logger.log(self._level, "%s%s", text, more, exc_info=error)
+            self._logger.log(self._level, "%s%s", text, more, exc_info=error, extra=facts)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
+from live.logs.refused_requests import RequestErrorFilter
 from tests import processes
 
 if TYPE_CHECKING:
@@ -40,6 +42,12 @@ def send(site: Server, method: str, path: str, headers: dict[str, str], body: by
             answer += chunk
     head, _, page = answer.partition(b"\r\n\r\n")
     return int(head.split()[1]), page.decode()
+
+
+def test_the_line_of_a_refused_request_has_its_status(caplog: pytest.LogCaptureFixture) -> None:
+    refused = {"name": "django.request", "msg": "Not Found: /nothing", "status_code": 404}
+    assert not RequestErrorFilter().filter(logging.makeLogRecord(refused))
+    assert [vars(line)["status_code"] for line in caplog.records] == [404]
 
 
 def errors(site: Server) -> list[str]:
