@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.core.exceptions import TooManyFieldsSent
@@ -119,6 +119,17 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         except NoDataError:
             pass  # The feed delivers the snapshots when the database can be read.
         self.deliver(hub.ping())
+
+    async def dispatch(self, message: Any) -> None:
+        """Handle an event. For a client's message, leave out that Channels looks after database connections.
+
+        It does so in a thread, which costs more than the message: a flood of messages delayed all viewers.
+        https://github.com/django/channels/blob/4.3.2/channels/consumer.py (dispatch)
+        """
+        if message["type"] == "websocket.receive":
+            await self.websocket_receive(message)
+        else:
+            await super().dispatch(message)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Answer a client's messages with errors, and close after too many: none has a meaning yet."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import urllib.request
@@ -13,6 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
+from live.consumers import RankingsConsumer
 from live.origins import same_origin
 from live.rankings import RANKINGS
 from tests import processes
@@ -315,3 +317,19 @@ def test_messages_get_an_error_and_updates_continue(server, orders):
         assert {error["reason"] for error in errors} == {"This socket accepts no messages."}
         orders((1, 1, 4.0, "Utah"))
         assert next(message for message in stream if message["type"] == "update")
+
+
+def test_a_message_of_a_client_takes_no_thread(monkeypatch):
+    async def taken() -> None:
+        pytest.fail("a thread looked after the database connections")
+
+    received = []
+
+    async def receive(**message: object) -> None:
+        received.append(message)
+
+    monkeypatch.setattr("channels.consumer.aclose_old_connections", taken)
+    consumer = RankingsConsumer()
+    monkeypatch.setattr(consumer, "receive", receive)
+    asyncio.run(consumer.dispatch({"type": "websocket.receive", "text": "x"}))
+    assert received == [{"text_data": "x"}]
