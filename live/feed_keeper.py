@@ -71,9 +71,11 @@ class FeedKeeper:
                 feed.cut_overdue()
 
     def stop(self) -> None:
-        """End the feed."""
+        """End the feed, and its outages: nobody knows any more when they end."""
         if self.feed is not None:
             self.feed.stop()
+        for outage in (self._outage, self._feed_outage, *self._outages.values()):
+            outage.give_up()
         self.feed, self._is_wanted, self.since = None, False, datetime.now(UTC)
 
     def _abandon(self, feed: Feed) -> None:

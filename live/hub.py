@@ -257,6 +257,7 @@ class Hub:
             self._keeper.ensure()
         else:
             self._keeper.stop()
+            self.faults.clear()
             self._clock.stop()
             return
         if now - self._last_ping_at >= live_settings.PING_SECONDS:

@@ -101,6 +101,13 @@ class Outage:
 
     def succeed(self) -> None:
         """Report a successful attempt."""
+        self._end(f"can {self.verb} again after")
+
+    def give_up(self) -> None:
+        """Report that nobody needs it any more, and so nobody tries again."""
+        self._end("isn't tried any more, because nobody asks for it, after")
+
+    def _end(self, how: str) -> None:
         if self.began_at is None:
             return
         with _lock:
@@ -112,11 +119,5 @@ class Outage:
             if self._is_silent:
                 return
         seconds = (datetime.now(UTC) - began_at).total_seconds()
-        logger.info(
-            "%s: can %s again after %.1f s and %s failed attempt%s",
-            self.name,
-            self.verb,
-            seconds,
-            f"{failures:,}",
-            "" if failures == 1 else "s",
-        )
+        plural = "" if failures == 1 else "s"
+        logger.info("%s: %s %.1f s and %s failed attempt%s", self.name, how, seconds, f"{failures:,}", plural)

@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 from django.db import DatabaseError, OperationalError, ProgrammingError, connections
 
+from live import outages
 from live.faults import reason_for
 from live.feeding import ranking_reads
 from live.feeding.sources import Source
@@ -307,3 +308,22 @@ def error_of_the_driver(code: str) -> DatabaseError:
 )
 def test_the_reason_of_a_fault_is_for_viewers_and_has_nothing_secret(error, reason):
     assert reason_for(error) == reason
+
+
+async def test_a_fault_and_its_outage_end_with_the_feed(the_hub, watched, settings, monkeypatch):
+    """Otherwise an idle process would report for ever that it can't read."""
+    rows = Source.rows
+
+    def failing(self: Source) -> Values:
+        if self.ranking is STATES:
+            raise DatabaseError("poisoned")
+        return rows(self)
+
+    monkeypatch.setattr(Source, "rows", failing)
+    the_hub._feed.request_read()
+    await wait_until(lambda: STATES.slug in the_hub.faults)
+    settings.LIVE_IDLE_SECONDS = 0.0
+    the_hub.unsubscribe(watched)
+    await wait_until(lambda: the_hub.health()["feed"] == "idle")
+    assert the_hub.faults == {}
+    assert [outage.name for outage in outages.current() if STATES.slug in outage.name] == []
