@@ -17,7 +17,7 @@ from live.operators import pages as operator_pages
 from tests import processes
 from tests.conftest import BOTH
 from tests.live.servers.conftest import port_of
-from tests.live.servers.test_shutdown import COOKIE, locked, request_in_progress
+from tests.live.servers.test_shutdown import ADMIN, COOKIE, locked, request_in_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,14 +60,20 @@ def test_operators_get_answers_while_the_database_hangs(kind, site_environment, 
 
 
 def test_a_process_that_ends_is_alive_and_not_ready(site_environment, tmp_path):
-    with processes.daphne(site_environment, tmp_path / "log") as site, ExitStack() as stack:
+    # So that the request is still in progress when a busy machine asks.
+    patience = processes.changed(
+        LIVE_QUERY_TIMEOUT_SECONDS=40,
+        LIVE_DRAIN_SECONDS=50,
+        LIVE_SHUTDOWN_SECONDS=55,
+    )
+    with processes.daphne(site_environment | patience, tmp_path / "log") as site, ExitStack() as stack:
         # Connections from before: a process that ends accepts no other.
         idle, refused = (
             stack.enter_context(closing(http.client.HTTPConnection(site.host, timeout=60))) for _ in range(2)
         )
         assert ask(idle, "/readyz")[0] == ask(refused, "/readyz")[0] == 200
-        url = site_environment["RISINGWAVE_URL"]
-        slow = request_in_progress(site, "/partials/rankings/", url, "state_turnover")
+        url = site_environment["DATABASE_URL"]
+        slow = request_in_progress(site, ADMIN, url, "django_session")
         with slow as request, closing(request):
             processes.wait_until(lambda: ask(idle, "/readyz")[0] == 503)
             # Until Daphne refuses all other requests, and after.

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from tests.processes import Server
 
 pytestmark = BOTH
-COOKIE = "sessionid=0123456789abcdef"
+COOKIE = f"sessionid={'0123456789abcdef' * 2}"
+#: A page that needs the session, in a thread.
+ADMIN = "/admin/"
 
 
 def close_code(subscriber: Connection) -> int | None:
@@ -128,14 +130,14 @@ def request_in_progress(site: Server, path: str, url: str, table: str) -> Iterat
 
 
 @pytest.mark.parametrize(
-    ("path", "database", "table"),
+    ("path", "database", "table", "answered"),
     [
-        pytest.param("/", "DATABASE_URL", "django_session", id="in a thread"),
-        pytest.param("/partials/rankings/", "RISINGWAVE_URL", "state_turnover", id="on the event loop"),
+        pytest.param(ADMIN, "DATABASE_URL", "django_session", b"302", id="in a thread"),
+        pytest.param("/partials/rankings/", "RISINGWAVE_URL", "state_turnover", b"200", id="on the loop"),
     ],
 )
 def test_a_request_in_progress_is_answered_and_later_ones_refused(
-    site_environment, tmp_path, path, database, table
+    site_environment, tmp_path, path, database, table, answered
 ):
     with processes.daphne(site_environment, tmp_path / "log") as site:
         idle = http.client.HTTPConnection(site.host, timeout=60)
@@ -153,7 +155,7 @@ def test_a_request_in_progress_is_answered_and_later_ones_refused(
             with socket.socket() as late:
                 assert late.connect_ex(("127.0.0.1", port_of(site))) != 0
         with closing(request):
-            assert request.recv(4096).startswith(b"HTTP/1.1 200 ")
+            assert request.recv(4096).startswith(b"HTTP/1.1 %s " % answered)
         assert site.process.wait(60) == 0
 
 
@@ -181,7 +183,7 @@ def test_a_request_that_hangs_does_not_delay_daphnes_shutdown(site_environment, 
     url = site_environment["DATABASE_URL"]
     with (
         processes.daphne(site_environment, tmp_path / "log") as site,
-        request_in_progress(site, "/", url, "django_session") as request,
+        request_in_progress(site, ADMIN, url, "django_session") as request,
         closing(request),
     ):
         site.process.wait(60)
@@ -200,16 +202,15 @@ def test_a_handshake_that_hangs_does_not_delay_daphnes_shutdown(site_environment
         processes.wait_until(is_wanted)
         site.process.send_signal(signal.SIGTERM)
         site.process.wait(60)
-        with pytest.raises(ConnectionClosed):
-            subscriber.recv(timeout=60)
-    assert "something in it still hangs" in site.log.read_text()
+        assert close_code(subscriber) is not None
+    assert "Traceback" not in site.log.read_text()
 
 
 def test_a_subscriber_after_the_shutdown_began_is_told_to_reconnect(site_environment, tmp_path):
     """Its connection was accepted before."""
     with processes.daphne(site_environment, tmp_path / "log") as site:
         waiting = socket.create_connection(("127.0.0.1", port_of(site)), 60)
-        with request_in_progress(site, "/", site_environment["DATABASE_URL"], "django_session") as request:
+        with request_in_progress(site, ADMIN, site_environment["DATABASE_URL"], "django_session") as request:
             idle = http.client.HTTPConnection(site.host, timeout=60)
             processes.wait_until(lambda: not listens(idle))
             with connect(site.socket_url + "?format=json", sock=waiting) as subscriber:
