@@ -48,7 +48,8 @@ class DaphneTransport(Transport):
     Of Twisted's connection it uses what isn't public: `dataBuffer` and `_tempDataLen` (its two write buffers)
     and `doWrite`. Of Autobahn's protocol it replaces `sendData`, through which Autobahn sends all frames, and
     `onFrameBegin`, which Autobahn calls for each frame of the client, control frames too. It empties `data`,
-    which are the frames that Autobahn has received and not handled yet.
+    which are the frames that Autobahn has received and not handled yet, and cancels
+    `closeHandshakeTimeoutCall`, which ends the wait for the client's close.
     """
 
     restart_code = CloseCode.RESTART
@@ -162,4 +163,7 @@ class DaphneTransport(Transport):
             self._on_resume()
 
     def stopProducing(self) -> None:  # noqa: N802 - Twisted's name
-        """Do nothing, because the connection is lost."""
+        """Free a connection that is lost, which Autobahn would keep until CLOSE_SECONDS are over."""
+        if (timer := self._protocol.closeHandshakeTimeoutCall) is not None:
+            timer.cancel()
+            self._protocol.closeHandshakeTimeoutCall = None
