@@ -23,6 +23,11 @@ class Fault:
     #: When the ranking could not be read for the first time.
     since: datetime
 
+    @property
+    def note(self) -> str:
+        """What the card of the ranking says, with the apostrophes of a page."""
+        return f"can’t be read: {self.reason}".replace("'", "’")
+
 
 def reason_for(error: Exception) -> str:
     """Return why a ranking can't be read, for its viewers."""

@@ -50,6 +50,8 @@ def updates(
     """
     query = f"?rankings={','.join(ranking.slug for ranking in rankings)}"
     silent_seconds = SILENT_PINGS * max(live_settings.PING_SECONDS, live_settings.POLL_SECONDS)
+    # A request may wait for the database of users, and then for a read.
+    answer_seconds = max(SILENT_PINGS * live_settings.POLL_SECONDS, 2 * live_settings.REQUEST_WAIT_SECONDS)
     return {
         "cards_url": reverse("live:cards") + query,
         "socket_url": "/ws/rankings/" + query,
@@ -61,6 +63,7 @@ def updates(
         "poll_seconds": f"{live_settings.POLL_SECONDS:g}",
         "stale_seconds": str(live_settings.STALE_SECONDS),
         "silent_seconds": str(silent_seconds),
+        "answer_seconds": str(answer_seconds),
         "login_code": str(int(CloseCode.LOGIN_REQUIRED)),
         "login_url": login_url,
         "socket_config": json.dumps({"ws": _RECONNECTION}),

@@ -93,7 +93,7 @@ def state_and_note(checked_at: datetime | None, fault: Fault | None) -> tuple[st
     state.js says the same later.
     """
     if fault is not None:
-        return "fault", f"can’t be read: {fault.reason}"
+        return "fault", fault.note
     seconds = (datetime.now(UTC) - checked_at).total_seconds() if checked_at else 0
     if seconds > live_settings.STALE_SECONDS:
         return "stale", f"stale: no reading for {duration(seconds)}"

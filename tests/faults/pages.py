@@ -60,7 +60,7 @@ class ShownPage:
 
     @property
     def state(self) -> str:
-        """What the pill shows now: live, polling, stale, reconnecting, paused, closed; "" without a pill."""
+        """What the pill shows now: live, polling, stale, fault, reconnecting, paused, closed, or ""."""
         from playwright.sync_api import Error
 
         try:

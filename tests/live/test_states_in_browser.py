@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
+from live.protocol import CloseCode
 from tests import processes
 from tests.browser import STATES_CARD, badge, shows, wait_until
 from tests.conftest import BOTH
@@ -24,9 +27,9 @@ TIME = re.compile(r"as of \d\d:\d\d:\d\d")
 
 @pytest.fixture(scope="module")
 def quick_server(site_environment, tmp_path_factory) -> Iterator[Server]:
-    """A server whose pages notice a dead connection soon."""
+    """A server whose pages notice soon that a connection is dead or a request has no answer."""
     log = tmp_path_factory.mktemp("quick") / "log"
-    quick = processes.changed(LIVE_PING_SECONDS=0.5, LIVE_POLL_SECONDS=0.5)
+    quick = processes.changed(LIVE_PING_SECONDS=0.5, LIVE_POLL_SECONDS=0.5, LIVE_REQUEST_WAIT_SECONDS=0.5)
     with processes.daphne(site_environment | quick, log) as running:
         yield running
 
@@ -71,6 +74,7 @@ def test_a_page_that_hears_nothing_is_not_live(page, proxy, orders):
     open_through(proxy, page)
     proxy.swallow()
     badge(page, "reconnecting")
+    expect(page.locator("#badge-detail")).to_have_text("trying now")
     expect(page.locator("#badge-detail")).to_have_text(re.compile(r"in \d+ s"))
     expect(page.locator(f"{STATES_CARD} .as-of")).to_have_text(TIME)
     expect(page.locator("time:visible")).to_have_count(0)
@@ -125,11 +129,99 @@ def test_a_ranking_with_a_fault_says_so_on_its_card_only(page, server, orders):
         0,
         '{"states-by-turnover": {"reason": "its view doesn\'t exist", "since": "2026-11-23T15:04:05.678Z"}}',
     )
-    expect(page.locator(f"{STATES_CARD} .note")).to_have_text("can’t be read: its view doesn't exist")
+    expect(page.locator(f"{STATES_CARD} .note")).to_have_text("can’t be read: its view doesn’t exist")
     expect(page.locator(".note:visible")).to_have_count(1)
     badge(page, "polling")
     hear(page, 0)
     expect(page.locator(".note:visible")).to_have_count(0)
+
+
+def test_a_widget_whose_ranking_has_a_fault_is_not_stale(page, server, orders):
+    page.route_web_socket("**", lambda socket: None)
+    orders((1, 2, 3.0, "Ohio"))
+    page.goto(f"{server.url}/embed/states-by-turnover/")
+    shows(page, "Ohio")
+    page.clock.install()
+    hear(page, 0, '{"states-by-turnover": {"reason": "it is gone", "since": "2026-11-23T15:04:05.678Z"}}')
+    expect(page.locator("#badge-state")).to_have_text("Can’t be read")
+    badge(page, "fault")
+
+
+def never(page: Page, *times: str) -> None:
+    """Let these times of the page that is opened next never pass, such as silentAfter."""
+    page.add_init_script(
+        """
+        new MutationObserver(() => {
+          const updates = document.getElementById('live-updates');
+          if (updates) for (const time of TIMES) updates.dataset[time] = 9999;
+        }).observe(document, {childList: true, subtree: true});
+        """.replace("TIMES", json.dumps(times))
+    )
+
+
+def test_rows_are_stale_at_the_moment_that_the_settings_name(page, server, orders):
+    sockets: list[WebSocketRoute] = []
+    page.route_web_socket("**", lambda socket: sockets.append(socket))  # noqa: PLW0108 - Playwright marks it
+    never(page, "silentAfter", "answerWithin")
+    page.route("**/partials/**", lambda route: route.abort())
+    page.clock.install()
+    page.goto(server.url)
+    page.clock.pause_at(time.time() + 60.3)
+    ping = page.evaluate(
+        """() => {
+          const now = new Date().toISOString();
+          const slugs = Array.from(document.querySelectorAll('[data-ranking]'), card => card.dataset.ranking);
+          const checked_at = Object.fromEntries(slugs.map(slug => [slug, now]));
+          return JSON.stringify({type: 'ping', now, faults: {}, checked_at});
+        }"""
+    )
+    sockets[-1].send(ping)
+    badge(page, "live")
+    page.clock.run_for(14_900)
+    badge(page, "live")
+    page.clock.run_for(100)
+    assert page.locator("#badge").get_attribute("data-state") == "stale"
+
+
+def test_a_page_whose_polls_are_answered_drops_a_socket_that_is_not(page, quick_server, orders):
+    """A proxy forgot the connection while it was opened."""
+    sockets: list[WebSocketRoute] = []
+
+    def first_is_forgotten(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        if len(sockets) > 1:
+            socket.connect_to_server()
+
+    page.route_web_socket("**", first_is_forgotten)
+    never(page, "silentAfter")
+    page.goto(quick_server.url)
+    badge(page, "polling")
+    badge(page, "live")
+
+
+def test_a_page_whose_sockets_are_refused_is_never_live_and_waits_longer_each_time(page, server, orders):
+    """The server accepts a socket before it tells why it refuses."""
+
+    def refused(socket: WebSocketRoute) -> None:
+        socket.send('{"type": "error", "code": 4513, "reason": "Users can\'t be looked up right now."}')
+        socket.close(code=CloseCode.USERS_UNAVAILABLE)
+
+    page.route_web_socket("**", refused)
+    page.route("**/partials/**", lambda route: route.fulfill(status=503))
+    page.add_init_script(
+        """
+        window.states = new Set();
+        document.addEventListener('DOMContentLoaded', () => {
+          new MutationObserver(() => states.add(document.getElementById('badge').dataset.state))
+            .observe(document.getElementById('badge'), {attributeFilter: ['data-state']});
+        });
+        """
+    )
+    page.goto(server.url)
+    badge(page, "reconnecting")
+    attempt = "document.getElementById('live-updates')._htmx.ws.connection.attempt"
+    wait_until(page, lambda: page.evaluate(attempt) == 3)
+    assert page.evaluate("states.has('reconnecting') && !states.has('live')")
 
 
 def test_the_last_reading_is_never_older_than_the_last_change(page, server, orders):

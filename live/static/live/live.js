@@ -39,6 +39,7 @@
 
   const loginCode = Number(updates.dataset.loginCode);
   const pollEvery = Number(updates.dataset.pollEvery) * 1000;
+  const answerWithin = Number(updates.dataset.answerWithin) * 1000;
 
   function link(label, href) {
     const element = document.createElement("a");
@@ -68,10 +69,11 @@
 
   // ---- the socket
 
-  // closed, opening or open
+  // closed, opening or open: the server accepts a socket before it knows whether the viewer may subscribe.
   let socket = "closed";
   let connection = null;
   let openingSince = page.mark();
+  let failures = 0;
 
   function setSocket(value) {
     socket = value;
@@ -97,22 +99,43 @@
     });
   });
 
-  document.addEventListener("htmx:ws:after:connection", () => {
-    page.hear();
-    page.setPollFailed(false);
-    setSocket("open");
-  });
   document.addEventListener("htmx:ws:close", (event) => {
     if (event.detail.code === loginCode) askForLogin();
+    // htmx begins again with the shortest delay after a socket that the server accepted and refused.
+    if (socket === "opening" && connection) connection.attempt = failures;
+    failures += 1;
+    // Whether polls work shows now.
+    if (socket === "open") page.setPollFailed(false);
     setSocket("closed");
   });
 
+  function subscribed() {
+    failures = 0;
+    setSocket("open");
+  }
+
+  const isOpeningFor = (time) => socket === "opening" && page.since(openingSince) > time;
+
   // On a connection that a proxy has forgotten, close() tells nothing for minutes. htmx takes this event for the close.
-  function reconnectIfSilent() {
-    const isDead = socket === "open" ? page.isSilent() : socket === "opening" && page.since(openingSince) > page.silentAfter;
-    if (!isDead || document.hidden || !connection?.socket) return;
+  function reconnect() {
+    if (!connection?.socket) return;
     connection.socket.dispatchEvent(new CloseEvent("close", { code: 1006 }));
+    // Otherwise what the connection still tells would count as the next one's.
+    connection.abortController?.abort();
+  }
+
+  function reconnectIfSilent() {
+    const isDead = socket === "open" ? page.isSilent() : isOpeningFor(page.silentAfter);
+    if (!isDead || document.hidden) return;
+    reconnect();
     htmx.trigger(polls, "live:refresh");
+  }
+
+  // The server answers this page, so a socket that it doesn't answer is one that a proxy has forgotten.
+  function reconnectAfterPoll(isFirstAnswer) {
+    if (document.hidden || !isOpeningFor(isFirstAnswer ? pollEvery : answerWithin)) return;
+    if (isFirstAnswer) failures = 0;
+    reconnect();
   }
 
   // Messages are cards, which htmx swaps in, or JSON, which is for this script.
@@ -120,6 +143,7 @@
     const { data } = event.detail.message;
     page.hear();
     if (!data.startsWith("{")) {
+      subscribed();
       pushedSincePoll = true;
       if (!page.isPaused()) return;
       event.preventDefault();
@@ -127,7 +151,10 @@
     } else {
       event.preventDefault();
       const message = JSON.parse(data);
-      if (message.type === "ping") page.hearPing(message);
+      if (message.type === "ping") {
+        page.hearPing(message);
+        subscribed();
+      }
     }
     page.show();
   });
@@ -142,7 +169,8 @@
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
     if (ctx.sourceElement !== polls) return;
-    const isNeedless = socket === "open" || document.hidden || Date.now() < retryAt;
+    if (ctx.sourceEvent?.type === "every" && Date.now() >= retryAt) page.setNextPoll(Date.now() + pollEvery);
+    const isNeedless = socket === "open" || page.isPolling() || document.hidden || Date.now() < retryAt;
     if (page.isClosed() || (isNeedless && !pollNow)) {
       event.preventDefault();
       return;
@@ -150,8 +178,11 @@
     pollNow = false;
     // The tag is of the cards that were last polled; the page shows or has left out newer ones.
     if (pushedSincePoll) delete ctx.request.headers["HX-PTag"];
-    ctx.request.timeout = `${page.silentAfter}ms`;
-    page.setNextPoll(Date.now() + pollEvery);
+    ctx.request.timeout = `${answerWithin}ms`;
+  });
+
+  document.addEventListener("htmx:before:request", (event) => {
+    if (event.detail.ctx.sourceElement === polls) page.setPolling(true);
   });
 
   document.addEventListener("htmx:after:request", (event) => {
@@ -169,8 +200,13 @@
     const { status, headers } = ctx.response ?? {};
     const isJson = headers?.get("Content-Type")?.startsWith("application/json");
     const worked = status === 200 || status === 304;
+    const isFirstAnswer = worked && page.hasPollFailed();
+    page.setPolling(false);
     page.setPollFailed(!worked);
-    if (worked) page.hear();
+    if (worked) {
+      page.hear();
+      reconnectAfterPoll(isFirstAnswer);
+    }
     if (status === 401) askForLogin();
     // Not another server's answer, such as a proxy's during a deployment.
     else if ([400, 403, 404].includes(status) && isJson) {
@@ -241,9 +277,9 @@
   });
 
   document.addEventListener("visibilitychange", () => page.show());
-  setInterval(() => {
+  (function keepTrue() {
     reconnectIfSilent();
     page.show();
-  }, 1000);
-  page.show();
+    setTimeout(keepTrue, page.untilNextChange());
+  })();
 })();

@@ -68,14 +68,18 @@ window.livePage = (() => {
   }
 
   const unreadFor = (card) => (lastRead(card) ? now() - lastRead(card) : since(openedAt));
-  const isStale = (card) => unreadFor(card) > staleAfter;
+  const isStale = (card) => unreadFor(card) >= staleAfter;
   const hasFault = (card) => card.dataset.ranking in faults;
 
-  // ---- the state: closed, paused, reconnecting, stale, polling or live; the first that is true
+  // As on the cards that the server renders.
+  const faultOf = (card) => `can’t be read: ${faults[card.dataset.ranking].reason.replaceAll("'", "’")}`;
+
+  // ---- the state: closed, paused, reconnecting, fault, stale, polling or live; the first that is true
 
   const openedAt = mark();
   let heardAt = openedAt;
   let isSocketOpen = false;
+  let isPolling = false;
   let hasPollFailed = false;
   let nextPollAt = 0;
   let closed = null;
@@ -87,9 +91,12 @@ window.livePage = (() => {
     return unpausedState();
   }
 
+  const isSilent = () => since(heardAt) >= silentAfter;
+
   function unpausedState() {
-    if (since(heardAt) > silentAfter || (hasPollFailed && !isSocketOpen)) return "reconnecting";
+    if (isSilent() || (hasPollFailed && !isSocketOpen)) return "reconnecting";
     const all = cards();
+    if (all.length && all.every(hasFault)) return "fault";
     if (all.length && all.every((card) => hasFault(card) || isStale(card))) return "stale";
     return isSocketOpen ? "live" : "polling";
   }
@@ -102,15 +109,22 @@ window.livePage = (() => {
     }
     if (current === "stale") {
       const unread = cards().filter((card) => !hasFault(card)).map(unreadFor);
-      if (!unread.length) return "no ranking can be read";
       const source = document.querySelector(".live-card .source")?.textContent.trim().split(" ")[0];
       return `no reading for ${duration(Math.min(...unread))}: ${source || "the database"} doesn’t answer`;
     }
     if (current === "reconnecting") {
       if (!navigator.onLine) return "this browser is offline";
+      if (isPolling) return "trying now";
       return `in ${Math.max(1, Math.ceil((nextPollAt - Date.now()) / 1000))} s`;
     }
+    if (current === "fault") return "the cards say why";
     return closed?.text ?? "";
+  }
+
+  // What becomes true by time alone: a card is stale, the connection is silent, and times are a second older.
+  function untilNextChange() {
+    const waits = [silentAfter - since(heardAt), ...cards().map((card) => staleAfter - unreadFor(card))];
+    return Math.ceil(Math.min(1000, ...waits.filter((wait) => wait > 0)));
   }
 
   // ---- the pill
@@ -132,9 +146,10 @@ window.livePage = (() => {
     }
     if (!badge) return;
     badge.dataset.state = current;
-    badge.title = `${current} since ${clock(shownSince)}`;
+    const name = current === "fault" ? "can’t be read" : current;
+    badge.title = `${name} since ${clock(shownSince)}`;
     // Screen readers announce this element: a new state, and not each second of the details.
-    fill(badgeState, current[0].toUpperCase() + current.slice(1));
+    fill(badgeState, name[0].toUpperCase() + name.slice(1));
     if (badgeDetail) fill(badgeDetail, detailOf(current), closed?.link);
   }
 
@@ -151,7 +166,7 @@ window.livePage = (() => {
     const note = card.querySelector(".note");
     if (!note) return;
     let text = "";
-    if (own === "fault") text = `can’t be read: ${faults[card.dataset.ranking].reason}`;
+    if (own === "fault") text = faultOf(card);
     else if (own === "stale") text = `stale: no reading for ${duration(unreadFor(card))}`;
     else if (held && !badgeDetail) text = noteOf(held);
     fill(note, text, held === "closed" && !own && !badgeDetail ? closed.link : null);
@@ -206,17 +221,19 @@ window.livePage = (() => {
   hearPing(JSON.parse(updates.dataset.ping));
 
   return {
-    updates, mark, since, silentAfter, hearPing, pause, countChanges, show,
+    updates, mark, since, silentAfter, hearPing, pause, countChanges, show, isSilent, untilNextChange,
     isPaused: () => paused !== null,
     isClosed: () => closed !== null,
-    isSilent: () => since(heardAt) > silentAfter,
     resume: () => { paused = null; },
     // The reason, and a link to the remedy or null.
     close: (text, link) => { closed ??= { text: `${text} at ${clock(now()).slice(0, 5)}`, link }; },
     // Something current has come from the server.
     hear: () => { heardAt = mark(); },
     setSocketOpen: (isOpen) => { isSocketOpen = isOpen; },
+    hasPollFailed: () => hasPollFailed,
     setPollFailed: (hasFailed) => { hasPollFailed = hasFailed; },
+    isPolling: () => isPolling,
+    setPolling: (isUnderway) => { isPolling = isUnderway; },
     setNextPoll: (moment) => { nextPollAt = moment; },
   };
 })();
