@@ -61,7 +61,7 @@ async def test_the_fault_of_a_ranking_is_told_and_the_others_are_shown(blind_hub
     assert faults("ping", ping) == []
     assert ping["faults"] == {ITEMS.slug: answer["fault"]}
     card = rendering.placeholder(ITEMS, reading.faults[ITEMS.slug])
-    assert "its view doesn&#x27;t exist" in card
+    assert "its view doesn’t exist" in card
 
 
 async def test_there_is_no_data_while_nothing_has_been_read(blind_hub):
