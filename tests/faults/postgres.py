@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -83,7 +83,8 @@ class Postgres:
         """End all processes of the server at once, as kill -9 does."""
         processes = self._suspend()
         for process in processes:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # A child has ended by itself meanwhile.
+                process.kill()
         self.process.wait(DEADLINE_SECONDS)
         psutil.wait_procs(processes, DEADLINE_SECONDS)
 
@@ -104,12 +105,14 @@ class Postgres:
         """Let the server accept connections and answer nothing."""
         stopped = self._suspend()
         for process in stopped:
-            process.suspend()
+            with suppress(psutil.NoSuchProcess):  # A child has ended by itself meanwhile.
+                process.suspend()
         try:
             yield
         finally:
             for process in stopped:
-                process.resume()
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
 
     def connections(self) -> int:
         """Return the number of connections of others."""
