@@ -12,7 +12,6 @@ import psycopg2
 import pytest
 from django.db import DatabaseError, OperationalError, ProgrammingError, connections
 
-from live import outages
 from live.faults import reason_for
 from live.feeding import ranking_reads
 from live.feeding.sources import Source
@@ -326,4 +325,4 @@ async def test_a_fault_and_its_outage_end_with_the_feed(the_hub, watched, settin
     the_hub.unsubscribe(watched)
     await wait_until(lambda: the_hub.health()["feed"] == "idle")
     assert the_hub.faults == {}
-    assert [outage.name for outage in outages.current() if STATES.slug in outage.name] == []
+    assert not the_hub._keeper._outages[STATES.slug].is_on

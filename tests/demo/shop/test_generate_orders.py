@@ -222,8 +222,11 @@ def test_without_the_table_the_error_says_how_to_create_it(tmp_path):
 @BOTH
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_stop_the_command_without_a_traceback(orders, tmp_path, number):
+    # A shell starts what runs in the background with SIGINT ignored, and children inherit that.
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = Process(tmp_path / "log", database_url(connections["risingwave"]), "--rate", "100")
     try:
+        signal.signal(signal.SIGINT, previous)
         wait_until(Order.objects.exists, process.output)
     finally:
         status = process.end(number)
