@@ -216,7 +216,9 @@ async def test_a_subscription_that_fails_leaves_its_ranking_polled_and_the_other
     await wait_until(lambda: reads[ITEMS.slug] > before[ITEMS.slug] + 3)
     assert reads == before | {ITEMS.slug: reads[ITEMS.slug]}
     await insert((1, 1, 1.0, "Ohio"))
-    assert {(await recorder.next()).ranking.slug for _ in RANKINGS} == set(RANKINGS)
+    missing = set(RANKINGS)
+    while missing:  # A ranking may come twice: once more with its new totals.
+        missing.discard((await recorder.next()).ranking.slug)
     assert f"subscription to {broken}: can't be polled (" in caplog.text
     assert "rankings: can't be read" not in caplog.text
     assert the_hub.faults == {}

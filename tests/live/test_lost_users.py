@@ -138,6 +138,10 @@ def test_pages_that_need_users_ask_to_retry_and_admitted_sockets_stay(site: Site
         assert next(messages(admitted))["type"] == "hello"
         with lose(site.users):
             with ThreadPoolExecutor(REQUESTS) as threads:
+                # For LOGIN_CACHE_SECONDS, the process still knows that this session is logged in.
+                first = threads.map(site.get, CLOSED_PAGES * REQUESTS)
+                assert {answer.status for answer in first} <= {200, 503}
+                processes.wait_until(lambda: site.get("/api/rankings/").status == 503)
                 answers = list(threads.map(site.get, CLOSED_PAGES * REQUESTS))
                 answers += threads.map(lambda _: log_in(site.closed), range(REQUESTS))
                 answers += threads.map(lambda _: post(site.closed, "/logout/", site.cookie), range(REQUESTS))
