@@ -1,9 +1,12 @@
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.core import checks
+from django.core.signals import request_finished
 from django.db.backends.signals import connection_created
 from django.utils.module_loading import autodiscover_modules
 from prometheus_client import REGISTRY
+
+from live.logs.request_context import end_request
 
 
 class LiveConfig(AppConfig):
@@ -27,6 +30,7 @@ class LiveConfig(AppConfig):
         checks.register(check_settings)
         checks.register(check_leading_rows)
         checks.register(check_reads, checks.Tags.database)
+        request_finished.connect(end_request)
         user_logged_in.connect(logins.on_logged_in)
         user_logged_out.connect(logins.on_logged_out)
         user_login_failed.connect(login_log.on_login_failed)

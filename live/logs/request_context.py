@@ -37,8 +37,7 @@ class RequestContext:
     secrets: Callable[[], Iterable[str]]
 
 
-#: Each request and each WebSocket has a task of its own, so this is set once and never reset. Under WSGI the
-#: next request of the thread sets it again.
+#: Each request and each WebSocket has a task of its own. Under WSGI several requests share a thread.
 _current: ContextVar[RequestContext | None] = ContextVar("live_request", default=None)
 
 
@@ -49,6 +48,11 @@ def begin_request(request: HttpRequest) -> str:
     request_id = _id(peer, request.headers.get(HEADER))
     _current.set(RequestContext(request_id, lambda: _request_secrets(request)))
     return request_id
+
+
+def end_request(**_: Any) -> None:
+    """Let the running thread serve no request any more: a receiver of Django's signal request_finished."""
+    _current.set(None)
 
 
 def begin_socket(scope: Any) -> None:

@@ -108,6 +108,11 @@ def test_each_request_has_an_id_of_its_own():
     assert answer()[0]["X-Request-ID"] != answer()[0]["X-Request-ID"]
 
 
+def test_a_thread_that_has_answered_a_request_serves_none_any_more(client):
+    assert client.get("/healthz/")["X-Request-ID"]
+    assert request_context.request_id() is None
+
+
 @override_settings(LIVE_TRUSTED_PROXIES=["192.0.2.0/24"])
 def test_the_id_is_that_of_a_trusted_proxy():
     response, (line,) = answer(HTTP_X_REQUEST_ID="from-proxy.1", REMOTE_ADDR="192.0.2.7")
