@@ -14,6 +14,7 @@ class LiveConfig(AppConfig):
 
     name = "live"
     verbose_name = "Live rankings"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         # As Django's admin does with modules named `admin`.

@@ -21,7 +21,7 @@ from live.users.logins import get_logins
 from live.users.session_cookies import session_key
 
 if TYPE_CHECKING:
-    from live.rankings import Ranking
+    from live.parameters import Selection
     from live.snapshots import Snapshot, Totals
 
 
@@ -50,10 +50,10 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         """Accept, then refuse with a reason: to a browser, a refused handshake looks like a network fault."""
         self.json = False
         self.received = 0
-        #: Messages that the transport refused, by the ranking's slug or the message's type.
+        #: Messages that the transport refused, by the ranking's id or the message's type.
         self._pending: dict[str, Snapshot | Ping | str] = {}
         self._stalled: asyncio.TimerHandle | None = None
-        #: The etag and the totals of the last snapshot that the client got, by the ranking's slug.
+        #: The etag and the totals of the last snapshot that the client got, by the ranking's id.
         self._sent: dict[str, tuple[str, Totals | None]] = {}
         #: The etags of the snapshots that the client had before it connected.
         self._seen_etags: frozenset[str] = frozenset()
@@ -63,17 +63,18 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         await self.accept()
         self.transport.start(self._send_pending, self._on_flood)
         try:
-            await self._subscribe(await self._admit())
+            self.selection = await self._admit()
+            await self._subscribe(self.selection)
         except RefusalError as refusal:
             self.leave(refusal.code, refusal.reason)
 
-    async def _admit(self) -> list[Ranking]:
-        """Return the rankings that the client asks for. Raises RefusalError."""
+    async def _admit(self) -> Selection:
+        """Return what the client asks for. Raises RefusalError."""
         try:
             query = QueryDict(self.scope["query_string"])
-            parameters.check_known(query, ("format", "rankings", "seen"))
+            parameters.check_known(query, ("format", *parameters.SELECTION, "seen"))
             self.json = parameters.one_of(query, "format", tuple(Format)) == Format.JSON
-            rankings = parameters.rankings(query)
+            selection = parameters.selection(query)
             self._seen_etags = parameters.etags(query, "seen", len(RANKINGS))
         except parameters.ParameterError as error:
             raise RefusalError(CloseCode.BAD_REQUEST, str(error)) from None
@@ -86,7 +87,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
                 CloseCode.FORBIDDEN, "This origin may not subscribe. Only this site's pages may."
             )
         await self._check_login()
-        return rankings
+        return selection
 
     async def _check_login(self) -> None:
         """Make sure that the client may subscribe, now and later. Raises RefusalError."""
@@ -102,13 +103,13 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         self._session_key = key
         get_logins().add_socket(key, self)
 
-    async def _subscribe(self, rankings: list[Ranking]) -> None:
+    async def _subscribe(self, selection: Selection) -> None:
         """Subscribe before reading, so that no change is missed in between. Raises RefusalError."""
         hub = get_hub()
-        self._write_or_keep("hello", rendering.hello_message(rankings))
+        self._write_or_keep("hello", rendering.hello_message(selection))
         try:
-            hub.subscribe(self, rankings)
-            for snapshot in await hub.current(rankings):
+            hub.subscribe(self, selection.rankings)
+            for snapshot in await hub.current(selection.rankings):
                 self.deliver(snapshot)
         except ShuttingDownError:
             raise RefusalError(self.transport.restart_code, RESTART_REASON) from None
@@ -151,7 +152,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
 
     def deliver(self, message: Snapshot | Ping) -> None:
         """Send a message now or when the transport takes it; until then a newer one replaces it."""
-        self._write_or_keep("ping" if isinstance(message, Ping) else message.ranking.slug, message)
+        self._write_or_keep("ping" if isinstance(message, Ping) else message.ranking.id, message)
 
     def on_logout(self) -> None:
         """Close, because the session has ended."""
@@ -203,17 +204,18 @@ class RankingsConsumer(AsyncWebsocketConsumer):
             return self._transmit(message)
         if isinstance(message, Ping):
             return self._transmit(rendering.ping_message(message))
-        slug = message.ranking.slug
-        is_first = slug not in self._sent
-        content = message.etag, message.totals
-        if self._sent.get(slug) != content and not (is_first and message.etag in self._seen_etags):
+        id_, size, language = message.ranking.id, self.selection.size, self.selection.language
+        is_first = id_ not in self._sent
+        content = message.etag(size), message.totals
+        if self._sent.get(id_) != content and not (is_first and content[0] in self._seen_etags):
             if not self.json:
-                text = rendering.card_message(message)
+                text = rendering.card_message(message, size, language)
             else:
-                text = rendering.snapshot_message(message) if is_first else rendering.update_message(message)
+                render = rendering.snapshot_message if is_first else rendering.update_message
+                text = render(message, size, language)
             if not self._transmit(text):
                 return False
-        self._sent[slug] = content
+        self._sent[id_] = content
         return True
 
     def _transmit(self, text: str) -> bool:

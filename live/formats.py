@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext, pgettext
 
 #: Units of an age with their seconds, the largest first.
 UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
@@ -10,24 +14,42 @@ UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 MAX_QUOTED = 60
 
 
+#: Signs of currencies by their codes, which stand in place of those that are missing here.
+#: https://www.iso.org/iso-4217-currency-codes.html
+CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
+
+
 def key(value: object) -> str:
     """Return a key as it is, or "(none)" for None."""
-    return "(none)" if value is None else str(value)
+    return gettext("(none)") if value is None else str(value)
 
 
-def money(value: float) -> str:
-    """Return whole dollars: $1,234,567."""
-    return f"{'-' if value < 0 else ''}${abs(value):,.0f}"
+def money(value: float, currency: str = "USD") -> str:
+    """Return a whole amount of a currency, given by its code: $1,234,567."""
+    sign = "-" if round(value) < 0 else ""
+    # Translators: how an amount of money is written, such as "-$1,234".
+    pattern = pgettext("money", "%(minus)s%(currency)s%(amount)s")
+    return pattern % {
+        "minus": sign,
+        "currency": CURRENCY_SIGNS.get(currency, f"{currency}\N{NO-BREAK SPACE}"),
+        "amount": quantity(abs(value)),
+    }
 
 
 def quantity(value: float) -> str:
     """Return a whole number: 12,345."""
-    return f"{value:,.0f}"
+    return decimal(value, 0)
 
 
 def average(value: float) -> str:
     """Return a number with three decimals: 4.217."""
-    return f"{value:,.3f}"
+    return decimal(value, 3)
+
+
+def decimal(value: float, places: int) -> str:
+    """Return a number with `places` decimals, as it is written in the active language."""
+    # Django cuts decimals off instead of rounding them.
+    return str(number_format(Decimal(f"{value:.{places}f}"), places, force_grouping=True))
 
 
 def age(moment: datetime, now: datetime | None = None) -> str:
@@ -36,7 +58,7 @@ def age(moment: datetime, now: datetime | None = None) -> str:
     state.js writes ages the same way.
     """
     passed = duration(((now or datetime.now(UTC)) - moment).total_seconds())
-    return f"{passed} ago" if passed else "just now"
+    return gettext("%(span)s ago") % {"span": passed} if passed else gettext("just now")
 
 
 def duration(seconds: float) -> str:

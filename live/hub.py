@@ -11,6 +11,7 @@ import logging
 import math
 import time
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,12 +27,12 @@ from live.loops import PerLoop
 from live.rankings import RANKINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from live.faults import Fault
     from live.feed import Feed
     from live.rankings import Ranking
-    from live.snapshots import Snapshot
+    from live.snapshots import Comparison, Snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -62,16 +63,17 @@ class Hub:
     """The newest snapshot of each ranking, and each ranking's subscribers."""
 
     def __init__(self) -> None:
-        #: All by slug; `checked_at` is the time of the last successful read.
+        #: All by Ranking.id; `checked_at` is the time of the last successful read.
         self.snapshots: dict[str, Snapshot] = {}
         self.checked_at: dict[str, datetime] = {}
+        self._comparisons: dict[str, Comparison] = {}
         #: What is wrong with rankings that can't be read while others can.
         self.faults: dict[str, Fault] = {}
         #: What the subscribers have been sent; they count it.
         self.counts = Counts()
         #: The slugs that each subscriber watches.
         self._subscribers: dict[Subscriber, frozenset[str]] = {}
-        #: The subscribers by slug. Dictionaries keep the order, so that nobody is always served last.
+        #: The subscribers by Ranking.id. Dictionaries keep the order, so that nobody is always served last.
         self._subscribers_of: defaultdict[str, dict[Subscriber, None]] = defaultdict(dict)
         self._keeper = FeedKeeper(self, self.snapshots)
         self._clock = Clock(self._on_tick)
@@ -101,16 +103,16 @@ class Hub:
         left out. Raises NoDataError if these are all, and none has a fault, which would be the reason.
         """
         self._keep_feed_running()
-        slugs = frozenset(ranking.slug for ranking in rankings)
+        slugs = frozenset(ranking.id for ranking in rankings)
         if not self._is_failing:
             await self._wait_for_read(slugs)
         if not self._is_known(slugs):
             raise NoDataError
-        return [self.snapshots[ranking.slug] for ranking in rankings if ranking.slug in self.snapshots]
+        return [self.snapshots[ranking.id] for ranking in rankings if ranking.id in self.snapshots]
 
     def oldest_check(self, rankings: Sequence[Ranking]) -> datetime | None:
         """Return when the least recently read of these rankings was read, None if none was."""
-        slugs = (ranking.slug for ranking in rankings)
+        slugs = (ranking.id for ranking in rankings)
         return min((self.checked_at[slug] for slug in slugs if slug in self.checked_at), default=None)
 
     def subscribe(self, subscriber: Subscriber, rankings: Sequence[Ranking]) -> None:
@@ -122,9 +124,9 @@ class Hub:
             raise ShuttingDownError
         if len(self._subscribers) >= max_subscribers():
             raise TooManySubscribersError
-        self._subscribers[subscriber] = frozenset(ranking.slug for ranking in rankings)
+        self._subscribers[subscriber] = frozenset(ranking.id for ranking in rankings)
         for ranking in rankings:
-            self._subscribers_of[ranking.slug][subscriber] = None
+            self._subscribers_of[ranking.id][subscriber] = None
         self._keep_feed_running()
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
@@ -173,10 +175,22 @@ class Hub:
         if self._feed is not None:
             self._awaited -= self._feed.apart
         for snapshot in changed:
-            slug = snapshot.ranking.slug
-            self.snapshots[slug] = snapshot
-            self._hand_out(snapshot, self._subscribers_of[slug])
+            comparison = self._comparisons.get(snapshot.ranking.id)
+            self._deliver(replace(snapshot, comparison=comparison, rendered={}))
         self._tell_requests()
+
+    def on_history(self, comparisons: Mapping[str, Comparison]) -> None:
+        """Tell movement from these comparisons from now on. They are by Ranking.id."""
+        self._comparisons = dict(comparisons)
+        for id_, snapshot in list(self.snapshots.items()):
+            comparison = comparisons.get(id_)
+            before = snapshot.comparison
+            if (comparison and comparison.at) != (before and before.at):
+                self._deliver(replace(snapshot, comparison=comparison, rendered={}))
+
+    def _deliver(self, snapshot: Snapshot) -> None:
+        self.snapshots[snapshot.ranking.id] = snapshot
+        self._hand_out(snapshot, self._subscribers_of[snapshot.ranking.id])
 
     def on_fault(self, slug: str, fault: Fault | None) -> None:
         """Keep what is wrong with a ranking; tell all subscribers when that begins or ends."""
@@ -291,7 +305,7 @@ def _age_seconds(moment: datetime) -> float:
 
 def last_snapshot(ranking: Ranking) -> tuple[Snapshot, datetime] | None:
     """Return this process's newest snapshot and when it was read, or None. May be called from any thread."""
-    slug = ranking.slug
+    slug = ranking.id
     known = [
         (hub.checked_at[slug], hub.snapshots[slug]) for _, hub in get_hub.items() if slug in hub.snapshots
     ]

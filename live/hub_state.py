@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +22,7 @@ class Ping:
     now: datetime
     checked_at: dict[str, datetime]
     faults: dict[str, Fault]
-    rendered: dict[str, str] = field(default_factory=dict, repr=False)
+    rendered: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False)
 
 
 class Health(TypedDict):
@@ -36,7 +36,7 @@ class Health(TypedDict):
     is_ending: bool
     #: Seconds since the clock's last tick, of which there is one a second; None while the feed is idle.
     tick_age_seconds: float | None
-    #: By slug.
+    #: By Ranking.id.
     checked_at: dict[str, datetime]
     faults: dict[str, Fault]
     #: Numbers of subscribers: "html" and "json".

@@ -26,14 +26,14 @@ LEADING_ROWS = 50
 KEYS, TOTAL = "keys", "total"
 
 
-def leading_name(slug: str) -> str:
-    """Return the name of the materialized view of a ranking's leading rows."""
-    return f"{slug.replace('-', '_')}_leading"
+def leading_name(ranking_id: str) -> str:
+    """Return the name of the materialized view of the leading rows of a ranking, by Ranking.id."""
+    return f"{ranking_id.replace('-', '_')}_leading"
 
 
-def totals_name(slug: str) -> str:
-    """Return the name of the materialized view of a ranking's totals."""
-    return f"{slug.replace('-', '_')}_totals"
+def totals_name(ranking_id: str) -> str:
+    """Return the name of the materialized view of the totals of a ranking, by Ranking.id."""
+    return f"{ranking_id.replace('-', '_')}_totals"
 
 
 def advised_index(ranking: Ranking, quote_name: Callable[[str], str]) -> str:
@@ -56,7 +56,7 @@ def leading_model(ranking: Ranking) -> type[MaterializedView]:
         name: _copy(ranking.model._meta.get_field(name), primary_key=name == ranking.key)
         for name in (ranking.key, ranking.measure)
     }
-    return _model(ranking, leading_name(ranking.slug), fields)
+    return _model(ranking, leading_name(ranking.id), fields)
 
 
 @cache
@@ -66,7 +66,7 @@ def totals_model(ranking: Ranking) -> type[MaterializedView]:
     if ranking.summed:
         # The driver's own value: RisingWave's sum() of integers is a numeric.
         fields[TOTAL] = models.DecimalField(max_digits=28, decimal_places=10, null=True)
-    return _model(ranking, totals_name(ranking.slug), fields)
+    return _model(ranking, totals_name(ranking.id), fields)
 
 
 def _copy(field: Any, *, primary_key: bool) -> models.Field[Any, Any]:

@@ -20,9 +20,7 @@ from live.protocol import CloseCode
 from live.rendering import ping_header
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from live.rankings import Ranking
+    from live.parameters import Selection
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 #: Options of htmx's WebSocket extension. https://htmx.org/extensions/ws
@@ -41,21 +39,21 @@ def last_ping() -> Ping | None:
 
 
 def updates(
-    rankings: Sequence[Ranking], *, ptag: str = "", ping: Ping | None = None, login_url: str | None = None
+    selection: Selection, *, ptag: str = "", ping: Ping | None = None, login_url: str | None = None
 ) -> dict[str, Any]:
-    """Return the context for a page that shows these rankings in the state of `ping`.
+    """Return the context for a page that shows this selection in the state of `ping`.
 
     `ptag` is their combined etag; without it the page polls at once. `login_url` is offered to a viewer who
     has been logged out. Raises NoReverseMatch if the project doesn't include live.urls.
     """
-    query = f"?rankings={','.join(ranking.slug for ranking in rankings)}"
+    query = f"?{selection.query}"
     silent_seconds = SILENT_PINGS * max(live_settings.PING_SECONDS, live_settings.POLL_SECONDS)
     # A request may wait for the database of users, and then for a read.
     answer_seconds = max(SILENT_PINGS * live_settings.POLL_SECONDS, 2 * live_settings.REQUEST_WAIT_SECONDS)
     return {
         "cards_url": reverse("live:cards") + query,
         "socket_url": "/ws/rankings/" + query,
-        "swap": ",".join(f"#ranking-{ranking.slug}:outerMorph" for ranking in rankings),
+        "swap": ",".join(f"#ranking-{ranking.id}:outerMorph" for ranking in selection.rankings),
         "ptag": ptag,
         "ping": ping_header(ping or Ping(datetime.now(UTC), {}, {})),
         # Strings, since templates localize numbers.

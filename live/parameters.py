@@ -3,19 +3,61 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.utils.translation import get_supported_language_variant
 
 from live.formats import quoted
 from live.rankings import RANKINGS, Ranking, select
+from live.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from django.http import QueryDict
 
+#: The values of `?top=`. The last is how many rows are kept of each ranking.
+SIZES = (5, 10, 20, 50)
+#: The parameters that a selection consists of.
+SELECTION = ("rankings", "window", "top", "language")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a page, a poll, a socket or a widget shows. What is rendered depends on nothing else."""
+
+    #: Each in the window that was asked for, if it has that.
+    rankings: Sequence[Ranking]
+    window: Window
+    #: The number of rows of each ranking; None for each ranking's own.
+    size: int | None
+    language: str
+
+    @property
+    def query(self) -> str:
+        """The query string that asks for the same, without a question mark."""
+        parameters = {"rankings": ",".join(ranking.slug for ranking in self.rankings)}
+        if self.window is not Window.ALL:
+            parameters["window"] = self.window
+        if self.size is not None:
+            parameters["top"] = str(self.size)
+        return urlencode(parameters | {"language": self.language}, safe=",")
+
 
 class ParameterError(ValueError):
     """A parameter is unknown or malformed; the message says which one, and what is allowed."""
+
+
+def supported_language(language: str | None) -> str:
+    """Return the code among settings.LANGUAGES that is closest to a language, or to the site's."""
+    for code in (language, settings.LANGUAGE_CODE):
+        with suppress(LookupError):
+            return get_supported_language_variant(code or "")
+    return settings.LANGUAGES[0][0]
 
 
 def check_known(query: QueryDict, known: Collection[str]) -> None:
@@ -45,16 +87,35 @@ def etags(query: QueryDict, name: str, max_count: int) -> frozenset[str]:
     return frozenset(values)
 
 
-def rankings(query: QueryDict) -> list[Ranking]:
+def selection(query: QueryDict, language: str | None = None) -> Selection:
+    """Return the selection that a query string asks for, in this language unless it asks for another.
+
+    Raises ParameterError, UnknownRankingError.
+    """
+    window = Window(one_of(query, "window", (Window.ALL, *(window for window in Window if window != "all"))))
+    top = query.get("top")
+    if top is not None and top not in map(str, SIZES):
+        raise ParameterError(f"top must be one of {', '.join(map(str, SIZES))}, not {quoted(top)}.")
+    default = supported_language(language)
+    others = [code for code, _ in settings.LANGUAGES if code != default]
+    return Selection(
+        rankings=rankings(query, window),
+        window=window,
+        size=None if top is None else int(top),
+        language=one_of(query, "language", (default, *others)),
+    )
+
+
+def rankings(query: QueryDict, window: Window = Window.ALL) -> list[Ranking]:
     """Return the rankings named by the parameter `rankings`, or all of them if it is missing.
 
     Raises ParameterError if it is empty, UnknownRankingError.
     """
     value = query.get("rankings")
     if value is None:
-        return list(RANKINGS.values())
+        return select(RANKINGS, window)
     if not value.strip(" ,"):
         raise ParameterError(
             f"rankings must not be empty. Leave it out to get all, or choose from: {', '.join(RANKINGS)}."
         )
-    return select(slug.strip() for slug in value.split(",") if slug.strip())
+    return select((slug.strip() for slug in value.split(",") if slug.strip()), window)

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import F
+from django.utils.translation import gettext
 
 from live import formats
+from live.windows import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from django.db.models import QuerySet
+    from django.utils.functional import _StrOrPromise
 
     from django_risingwave.models import MaterializedView
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The `size` rows of a materialized view that have the largest measure."""
+    """The rows of a materialized view that have the largest measure."""
 
-    #: Names the ranking in URLs, in comma-separated parameters and in the ids of elements.
+    #: Names the ranking in URLs and in comma-separated parameters.
     slug: str
     #: What follows "Top 5" in the heading: "states by turnover".
-    title: str
+    title: _StrOrPromise
     model: type[MaterializedView]
     #: The model's field that tells the rows apart.
     key: str
@@ -34,16 +38,54 @@ class Ranking:
     measure: str
     #: Returns a key as people read it.
     name: Callable[[Any], str] = formats.key
-    #: Returns a measure as people read it.
-    display: Callable[[float], str] = formats.quantity
+    #: Returns a measure as people read it. By default it is an amount of `currency`, or a whole number.
+    display: Callable[[float], str] | None = None
+    #: How many rows are shown where nobody asks for another number.
     size: int = 5
     #: Whether the sum of all measures means something: that of turnovers does, that of averages doesn't.
     summed: bool = True
+    #: The code of the measure's currency, such as "USD": https://www.iso.org/iso-4217-currency-codes.html
+    currency: str = ""
+    #: What the measure counts: "units an order line".
+    unit: _StrOrPromise = ""
+    #: What the keys are, in the plural: "states".
+    keys: _StrOrPromise = ""
+    #: The models of the same ranking in other windows, with the same key and measure.
+    windows: Mapping[Window, type[MaterializedView]] = field(default_factory=dict, hash=False)
+    #: The window of this variant of the ranking.
+    window: Window = Window.ALL
+
+    @cached_property
+    def id(self) -> str:
+        """Names this variant, in ids of elements too: the slug, and the window if it has one."""
+        return self.slug if self.window is Window.ALL else f"{self.slug}--{self.window}"
+
+    @cached_property
+    def variants(self) -> dict[Window, Ranking]:
+        """The ranking in each of its windows, in the order of Window."""
+        models = {**self.windows, Window.ALL: self.model}
+        return {
+            window: replace(self, model=models[window], window=window)
+            for window in Window
+            if window in models
+        }
+
+    def within(self, window: Window) -> Ranking:
+        """Return the ranking in this window, or in all time if it doesn't have the window."""
+        return self.variants.get(window, self)
 
     @property
     def heading(self) -> str:
         """The title on its own: "Top 5 states by turnover"."""
-        return f"Top {self.size} {self.title}"
+        return gettext("Top %(size)d %(title)s") % {"size": self.size, "title": self.title}
+
+    def displayed(self, value: float | None) -> str:
+        """Return a measure as people read it, a dash for none."""
+        if value is None:
+            return "–"
+        if self.display is not None:
+            return str(self.display(value))
+        return formats.money(value, self.currency) if self.currency else formats.quantity(value)
 
     def queryset(
         self, model: type[MaterializedView] | None = None, rows: int | None = None
@@ -87,14 +129,28 @@ def register(*rankings: Ranking) -> None:
             raise ImproperlyConfigured(
                 f"Two rankings have the slug {ranking.slug!r}. Give one of them another slug."
             )
-        for field in (ranking.key, ranking.measure):
-            ranking.model._meta.get_field(field)
+        allowed = [window for window in Window if window is not Window.ALL]
+        if wrong := [window for window in ranking.windows if window not in allowed]:
+            raise ImproperlyConfigured(
+                f"The windows of ranking {ranking.slug!r} must be among {', '.join(allowed)}, not {wrong[0]}."
+            )
+        for variant in ranking.variants.values():
+            for name in (variant.key, variant.measure):
+                variant.model._meta.get_field(name)
         RANKINGS[ranking.slug] = ranking
 
 
-def select(slugs: Iterable[str]) -> list[Ranking]:
-    """Return the rankings with these slugs, each once, in the given order. Raises UnknownRankingError."""
+def variants() -> list[Ranking]:
+    """Return all rankings, each in all of its windows."""
+    return [variant for ranking in RANKINGS.values() for variant in ranking.variants.values()]
+
+
+def select(slugs: Iterable[str], window: Window = Window.ALL) -> list[Ranking]:
+    """Return the rankings with these slugs in this window, each once, in the given order.
+
+    One that doesn't have the window is returned as it is. Raises UnknownRankingError.
+    """
     try:
-        return [RANKINGS[slug] for slug in dict.fromkeys(slugs)]
+        return [RANKINGS[slug].within(window) for slug in dict.fromkeys(slugs)]
     except KeyError as error:
         raise UnknownRankingError(error.args[0]) from None

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 
 from django.core.handlers.asgi import ASGIRequest
 
-from live import hub
+from live import hub, rendering
+from live.rendering import Card
 from live.snapshots import combined_etag
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from django.http import HttpRequest
 
     from live.faults import Fault
+    from live.parameters import Selection
     from live.rankings import Ranking
     from live.snapshots import Snapshot
 
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
 class Reading:
     """What this process knows of some rankings."""
 
-    rankings: Sequence[Ranking]
+    selection: Selection
     #: The newest snapshots of those that have been read, in the order of the rankings.
     snapshots: list[Snapshot]
-    #: What is wrong with those of the rankings that can't be read, by slug.
+    #: What is wrong with those of the rankings that can't be read, by Ranking.id.
     faults: dict[str, Fault]
     #: When the least recently read one of them was read; None if none was.
     checked_at: datetime | None
@@ -41,40 +42,44 @@ class Reading:
     @property
     def etag(self) -> str:
         """A hash of the rows and of what is wrong: processes that know the same have the same etag."""
-        return combined_etag(self.snapshots, self.faults)
+        return combined_etag(self.snapshots, self.faults, self.selection.size)
 
     @property
-    def cards(self) -> list[tuple[Ranking, Snapshot | None, Fault | None]]:
-        """Each ranking with its snapshot and its fault."""
-        snapshots = {snapshot.ranking.slug: snapshot for snapshot in self.snapshots}
-        return [
-            (ranking, snapshots.get(ranking.slug), self.faults.get(ranking.slug)) for ranking in self.rankings
-        ]
+    def cards(self) -> list[Card]:
+        """Each ranking as its card shows it."""
+        snapshots = {snapshot.ranking.id: snapshot for snapshot in self.snapshots}
+        return [self._card(ranking, snapshots.get(ranking.id)) for ranking in self.selection.rankings]
+
+    def _card(self, ranking: Ranking, snapshot: Snapshot | None) -> Card:
+        fault = self.faults.get(ranking.id)
+        state, note = rendering.state_and_note(self.ping.checked_at.get(ranking.id), fault)
+        return Card(ranking, snapshot, self.selection.size, fault, state, note)
 
 
-async def read(request: HttpRequest, rankings: Sequence[Ranking]) -> Reading:
+async def read(request: HttpRequest, selection: Selection) -> Reading:
     """Read rankings from this process's hub, as hub.current() does. Raises NoDataError.
 
     Under ASGI the hub is on the server's event loop. Under WSGI each request has an event loop that ends with
     the request, so the hub is on an event loop in a thread of its own.
     """
     if isinstance(request, ASGIRequest):
-        return await _read(rankings)
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_read(rankings), _wsgi_loop()))
+        return await _read(selection)
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_read(selection), _wsgi_loop()))
 
 
-async def _read(rankings: Sequence[Ranking]) -> Reading:
+async def _read(selection: Selection) -> Reading:
+    rankings = selection.rankings
     if not rankings:
         raise hub.NoDataError
     the_hub = hub.get_hub()
     snapshots = await the_hub.current(rankings)
     checked_at = the_hub.oldest_check(rankings)
     ping = the_hub.ping()
-    slugs = [ranking.slug for ranking in rankings]
+    ids = [ranking.id for ranking in rankings]
     return Reading(
-        rankings=rankings,
+        selection=selection,
         snapshots=snapshots,
-        faults={slug: ping.faults[slug] for slug in slugs if slug in ping.faults},
+        faults={id_: ping.faults[id_] for id_ in ids if id_ in ping.faults},
         checked_at=checked_at,
         ping=ping,
     )

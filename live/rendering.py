@@ -6,81 +6,136 @@ Each snapshot and each ping is rendered once, and the same text goes to every su
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import gettext
 
 from live.conf import live_settings
 from live.formats import duration, isoformat
 from live.protocol import VERSION, CloseCode, MessageType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from live.faults import Fault
     from live.hub import Ping
+    from live.parameters import Selection
     from live.rankings import Ranking
-    from live.snapshots import Snapshot
+    from live.snapshots import Row, Snapshot
 
 
 class Renderable(Protocol):
-    """An object that keeps its rendered texts, by the name of the function that rendered them."""
+    """An object that keeps its rendered texts, by the function that rendered them and its arguments."""
 
     @property
-    def rendered(self) -> dict[str, str]: ...
+    def rendered(self) -> dict[tuple[Any, ...], Any]: ...
 
 
 Message = TypeVar("Message", bound=Renderable)
+Arguments = ParamSpec("Arguments")
 
 
-def payload(snapshot: Snapshot) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Card:
+    """What the template of a card shows."""
+
+    ranking: Ranking
+    #: None if the ranking has never been read.
+    snapshot: Snapshot | None
+    #: The number of rows; None for the ranking's own.
+    size: int | None = None
+    fault: Fault | None = None
+    #: The state of the card on a page, and what it says about it: both empty if it is fresh.
+    state: str = ""
+    note: str = ""
+
+    @property
+    def etag(self) -> str:
+        return "" if self.snapshot is None else self.snapshot.etag(self.size)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        return () if self.snapshot is None else self.snapshot.rows(self.size)
+
+    @property
+    def extent(self) -> str:
+        return "" if self.snapshot is None else self.snapshot.extent(self.size)
+
+    @property
+    def top(self) -> int:
+        """The number of rows that the heading names."""
+        return self.size or self.ranking.size
+
+
+def payload(snapshot: Snapshot, size: int | None = None) -> dict[str, Any]:
     """Return a snapshot as programs get it, over HTTP and the WebSocket."""
+    comparison = snapshot.comparison
     return {
         "ranking": snapshot.ranking.slug,
+        "window": snapshot.ranking.window,
         "title": snapshot.ranking.heading,
         "measure": snapshot.ranking.measure,
         "source": snapshot.source,
         "changed_at": isoformat(snapshot.changed_at),
-        "etag": snapshot.etag,
+        "etag": snapshot.etag(size),
+        "compared_with": comparison and isoformat(comparison.at),
         "rows": [
-            {"rank": row.rank, "key": row.key, "name": row.name, "value": row.value, "display": row.display}
-            for row in snapshot.rows
+            {
+                "rank": row.rank,
+                "key": row.key,
+                "name": row.name,
+                "value": row.value,
+                "display": row.display,
+                "share": row.share,
+                "movement": row.movement,
+            }
+            for row in snapshot.rows(size)
         ],
         "totals": snapshot.totals and {"keys": snapshot.totals.keys, "sum": snapshot.totals.sum},
     }
 
 
-def once(render: Callable[[Message], str]) -> Callable[[Message], str]:
-    """Decorate a function, so that it renders each message once; the message keeps the text."""
+def once(
+    render: Callable[Concatenate[Message, Arguments], str],
+) -> Callable[Concatenate[Message, Arguments], str]:
+    """Decorate a function, so that it renders each message once for the same arguments."""
 
     @wraps(render)
-    def text(message: Message) -> str:
-        if render.__name__ not in message.rendered:
-            message.rendered[render.__name__] = render(message)
-        return message.rendered[render.__name__]
+    def text(message: Message, *args: Arguments.args, **kwargs: Arguments.kwargs) -> str:
+        name = render.__name__, *args
+        if name not in message.rendered:
+            message.rendered[name] = render(message, *args, **kwargs)
+        known: str = message.rendered[name]
+        return known
 
     return text
 
 
-def known_payload(ranking: Ranking, snapshot: Snapshot | None, fault: Fault | None) -> dict[str, Any]:
+def known_payload(card: Card) -> dict[str, Any]:
     """Return what is known of a ranking, as programs get it over HTTP."""
-    if snapshot is not None:
-        known = payload(snapshot)
+    ranking = card.ranking
+    if card.snapshot is not None:
+        known = payload(card.snapshot, card.size)
     else:
         known = {
             "ranking": ranking.slug,
+            "window": ranking.window,
             "title": ranking.heading,
             "measure": ranking.measure,
             "source": None,
             "changed_at": None,
             "etag": None,
+            "compared_with": None,
             "rows": [],
             "totals": None,
         }
-    return known | {"fault": fault and _fault_payload(fault)}
+    return known | {"fault": card.fault and _fault_payload(card.fault)}
 
 
 def _fault_payload(fault: Fault) -> dict[str, str]:
@@ -96,37 +151,44 @@ def state_and_note(checked_at: datetime | None, fault: Fault | None) -> tuple[st
         return "fault", fault.note
     seconds = (datetime.now(UTC) - checked_at).total_seconds() if checked_at else 0
     if seconds > live_settings.STALE_SECONDS:
-        return "stale", f"stale: no reading for {duration(seconds)}"
+        return "stale", gettext("stale: no reading for %(span)s") % {"span": duration(seconds)}
     return "", ""
 
 
-def placeholder(ranking: Ranking, fault: Fault | None) -> str:
+def placeholder(card: Card, language: str = "en") -> str:
     """Return the card of a ranking that has never been read."""
-    return render_to_string("live/unread_card.html", {"ranking": ranking, "fault": fault})
+    with translation.override(language):
+        return render_to_string("live/unread_card.html", {"card": card})
 
 
 @once
-def card(snapshot: Snapshot) -> str:
+def card(snapshot: Snapshot, size: int | None = None, language: str = "en") -> str:
     """Return a ranking's card, for the answer to a poll."""
-    return render_to_string("live/card.html", {"snapshot": snapshot})
+    with translation.override(language):
+        return render_to_string("live/card.html", {"card": Card(snapshot.ranking, snapshot, size)})
 
 
 @once
-def card_message(snapshot: Snapshot) -> str:
+def card_message(snapshot: Snapshot, size: int | None = None, language: str = "en") -> str:
     """Return a ranking's card, as a message that htmx swaps in out of band."""
-    return render_to_string("live/card.html", {"snapshot": snapshot, "oob": True})
+    with translation.override(language):
+        return render_to_string(
+            "live/card.html", {"card": Card(snapshot.ranking, snapshot, size), "oob": True}
+        )
 
 
 @once
-def snapshot_message(snapshot: Snapshot) -> str:
+def snapshot_message(snapshot: Snapshot, size: int | None = None, language: str = "en") -> str:
     """Return the message with a ranking as it is when a program subscribes."""
-    return _message(MessageType.SNAPSHOT, **payload(snapshot))
+    with translation.override(language):
+        return _message(MessageType.SNAPSHOT, **payload(snapshot, size))
 
 
 @once
-def update_message(snapshot: Snapshot) -> str:
+def update_message(snapshot: Snapshot, size: int | None = None, language: str = "en") -> str:
     """Return the message with a ranking whose rows or totals have changed."""
-    return _message(MessageType.UPDATE, **payload(snapshot))
+    with translation.override(language):
+        return _message(MessageType.UPDATE, **payload(snapshot, size))
 
 
 @once
@@ -143,14 +205,15 @@ def ping_header(ping: Ping) -> str:
 def _ping_payload(ping: Ping) -> dict[str, Any]:
     return {
         "now": isoformat(ping.now),
-        "checked_at": {slug: isoformat(moment) for slug, moment in ping.checked_at.items()},
-        "faults": {slug: _fault_payload(fault) for slug, fault in ping.faults.items()},
+        "checked_at": {id_: isoformat(moment) for id_, moment in ping.checked_at.items()},
+        "faults": {id_: _fault_payload(fault) for id_, fault in ping.faults.items()},
     }
 
 
-def hello_message(rankings: Sequence[Ranking]) -> str:
+def hello_message(selection: Selection) -> str:
     """Return the first message, which names the rankings that follow."""
-    return _message(MessageType.HELLO, version=VERSION, rankings=[ranking.slug for ranking in rankings])
+    slugs = [ranking.slug for ranking in selection.rankings]
+    return _message(MessageType.HELLO, version=VERSION, rankings=slugs, window=selection.window)
 
 
 def error_message(code: CloseCode, reason: str) -> str:

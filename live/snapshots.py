@@ -6,10 +6,10 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.translation import get_language
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,17 +21,54 @@ if TYPE_CHECKING:
     #: Pairs of (key, value), in a ranking's order.
     Values = tuple[tuple[Any, float | None], ...]
 
+#: The movement of a row that wasn't among the leading rows.
+NEW: Final = "new"
+
+
+def key_text(key: Any) -> str:
+    """Return a key as JSON, which is the same before and after it has been kept as jsonb."""
+    return json.dumps(key, separators=(",", ":"), cls=DjangoJSONEncoder)
+
+
+def row_id(key: Any) -> str:
+    """Return a hash of a key of any type, for use in an element's id."""
+    return hashlib.sha256(key_text(key).encode()).hexdigest()[:10]
+
+
+def ranks(values: Values) -> list[int]:
+    """Return the rank of each row, from 1. Rows with the same value share one: 1, 1, 3."""
+    found: list[int] = []
+    for position, (_, value) in enumerate(values, start=1):
+        is_tied = position > 1 and values[position - 2][1] == value
+        found.append(found[-1] if is_tied else position)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The bar of a row, in per cent of the width that all bars have."""
+
+    start: float
+    width: float
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a ranking. `share` is the length of its bar, in per cent of the largest value."""
+    """A row of a ranking."""
 
     rank: int
     key: Any
+    #: Part of the id of the row's element.
+    id: str
     name: str
     value: float | None
     display: str
-    share: float
+    #: Per cent of the sum of all values; None if that means nothing.
+    share: float | None
+    #: The share, or where that means nothing the part of the largest value.
+    bar: Bar
+    #: How many places the row has risen; NEW; None if there is nothing to compare with.
+    movement: int | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +79,24 @@ class Totals:
     sum: float | None
 
 
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The places of the leading rows at an earlier moment, which movement is told from."""
+
+    at: datetime
+    #: The ranks by key_text() of the keys.
+    ranks: Mapping[str, int]
+
+    def movement(self, key: Any, rank: int) -> int | str:
+        """Return how many places a row has risen that has this rank now, or NEW."""
+        before = self.ranks.get(key_text(key))
+        return NEW if before is None else before - rank
+
+
 # Compared by identity, which is quicker: each change of the rows makes one snapshot.
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """One ranking's rows at one moment."""
+    """One ranking's leading rows at one moment: all that are read, however many are shown."""
 
     ranking: Ranking
     values: Values
@@ -55,50 +106,102 @@ class Snapshot:
     source: str
     #: As they were when they were last read; None if the database doesn't keep them. Not part of the etag.
     totals: Totals | None = None
-    #: Its rendered texts, by the name of the function in live.rendering.
-    rendered: dict[str, str] = field(default_factory=dict, repr=False)
+    #: Where the rows were earlier; None if that isn't known.
+    comparison: Comparison | None = None
+    #: Its etags and rows by size, and its rendered texts, by what they depend on.
+    rendered: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False)
 
-    @cached_property
-    def etag(self) -> str:
-        """A hash of the slug and the rows: processes that read the same rows have the same etag."""
-        text = json.dumps([self.ranking.slug, self.values], separators=(",", ":"), cls=DjangoJSONEncoder)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+    def etag(self, size: int | None = None) -> str:
+        """Return a hash of the first `size` rows, by default those that the ranking shows.
 
-    @cached_property
-    def rows(self) -> tuple[Row, ...]:
-        """The rows as they are shown, with ranks from 1."""
-        largest = max((value or 0 for _, value in self.values), default=0)
+        Processes that read the same rows have the same etag.
+        """
+        size = size or self.ranking.size
+        known: str | None = self.rendered.get(("etag", size))
+        if known is None:
+            compared_at = self.comparison and self.comparison.at.timestamp()
+            text = key_text([self.ranking.id, self.values[:size], compared_at])
+            known = self.rendered["etag", size] = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return known
+
+    def rows(self, size: int | None = None) -> tuple[Row, ...]:
+        """Return the first `size` rows, by default those that the ranking shows, in the active language."""
+        size = size or self.ranking.size
+        name = "rows", size, get_language()
+        if name not in self.rendered:
+            self.rendered[name] = self._rows(size)
+        known: tuple[Row, ...] = self.rendered[name]
+        return known
+
+    def _rows(self, size: int) -> tuple[Row, ...]:
+        low, high = self._extremes(size)
         return tuple(
             Row(
                 rank=rank,
                 key=key,
+                id=row_id(key),
                 name=str(self.ranking.name(key)),
                 value=value,
-                display="–" if value is None else str(self.ranking.display(value)),
-                share=round(max(value or 0, 0) / largest * 100, 1) if largest > 0 else 0,
+                display=self.ranking.displayed(value),
+                share=self._share(value),
+                bar=Bar(
+                    start=_percent(min(value or 0, 0) - low, high - low),
+                    width=_percent(abs(value or 0), high - low),
+                ),
+                movement=self.comparison and self.comparison.movement(key, rank),
             )
-            for rank, (key, value) in enumerate(self.values, start=1)
+            for rank, (key, value) in zip(ranks(self.values[:size]), self.values[:size], strict=True)
         )
 
+    def zero(self, size: int | None = None) -> float:
+        """Return where the bars' zero is, in per cent of their width: 0 unless a value is negative."""
+        low, high = self._extremes(size or self.ranking.size)
+        return _percent(-low, high - low)
+
+    def _extremes(self, size: int) -> tuple[float, float]:
+        """Return the values at both ends of the bars' width."""
+        values = [value or 0 for _, value in self.values[:size]]
+        return min([0, *values]), max([0, self._sum or 0, *values])
+
     @property
-    def extent(self) -> str:
-        """How many of the rows are shown, and their share of the sum: "5 of 1,234 (38 %)"; "" if unknown."""
+    def _sum(self) -> float | None:
+        """The sum of all values that shares are of."""
+        total = None if self.totals is None else self.totals.sum
+        return total if total is not None and math.isfinite(total) and total > 0 else None
+
+    def _share(self, value: float | None) -> float | None:
+        return None if self._sum is None or value is None else value / self._sum * 100
+
+    def shown_share(self, size: int | None = None) -> float | None:
+        """Return the share of the first `size` rows together, in per cent; None if that means nothing."""
+        values = self.values[: size or self.ranking.size]
+        return self._share(sum(value or 0 for _, value in values))
+
+    def extent(self, size: int | None = None) -> str:
+        """Return how many rows are shown, and their share: "5 of 1,234 (38 %)"; "" if unknown."""
         if self.totals is None:
             return ""
-        text = f"{len(self.values):,} of {self.totals.keys:,}"
-        if self.totals.sum is None or self.totals.sum <= 0:
-            return text
-        share = sum(value or 0 for _, value in self.values) / self.totals.sum
-        return f"{text} ({share:.0%})".replace("%", " %") if math.isfinite(share) else text
+        shown = len(self.values[: size or self.ranking.size])
+        text = f"{shown:,} of {self.totals.keys:,}"
+        share = self.shown_share(size)
+        return f"{text} ({share:.0f} %)" if share is not None and math.isfinite(share) else text
 
     def check(self) -> None:
         """Make sure that the snapshot can be shown and sent. Raises whatever a ranking's functions raise."""
-        text = self.etag + self.extent + "".join(row.name + row.display for row in self.rows)
+        size = len(self.values) or 1
+        rows = self._rows(size)
+        text = self.etag(size) + self.extent(size) + "".join(row.name + row.display for row in rows)
         text.encode()  # A lone surrogate can't be sent.
 
 
-def combined_etag(snapshots: Sequence[Snapshot], faults: Mapping[str, Fault]) -> str:
-    """Return one etag for several snapshots together, and for what is wrong with rankings, by slug."""
-    reasons = sorted((slug, fault.reason) for slug, fault in faults.items())
-    text = "".join(snapshot.etag for snapshot in snapshots) + (repr(reasons) if reasons else "")
+def _percent(part: float, whole: float) -> float:
+    """Return the part in per cent of the whole, rounded as far as a screen can show."""
+    share = part / whole * 100 if whole > 0 else 0
+    return round(share, 1) if math.isfinite(share) else 0
+
+
+def combined_etag(snapshots: Sequence[Snapshot], faults: Mapping[str, Fault], size: int | None = None) -> str:
+    """Return one etag for several snapshots together, and for what is wrong with rankings, by id."""
+    reasons = sorted((id_, fault.reason) for id_, fault in faults.items())
+    text = "".join(snapshot.etag(size) for snapshot in snapshots) + (repr(reasons) if reasons else "")
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -9,7 +9,9 @@ from django.conf import settings
 from django.http import HttpResponse, HttpResponseNotModified, JsonResponse
 from django.shortcuts import render, resolve_url
 from django.urls import reverse
+from django.utils import translation
 from django.utils.cache import get_conditional_response, patch_cache_control
+from django.utils.translation import get_language
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
@@ -18,35 +20,33 @@ from live import pages, parameters, rendering
 from live.conf import RETRY_AFTER_SECONDS
 from live.embedding import allow_embedding, gets_cookies
 from live.formats import isoformat
-from live.rankings import RANKINGS, Ranking, select
+from live.rankings import RANKINGS, select
 from live.reading import Reading, read
 from live.refusals import json_refusal, page_refusal, refuse_with, widget_refusal
 from live.users import access
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from django.http import HttpRequest, HttpResponseBase
 
-    from live.faults import Fault
-    from live.snapshots import Snapshot
+    from live.parameters import Selection
+    from live.rendering import Card
 
 
 @require_safe
 @refuse_with(page_refusal)
 async def dashboard(request: HttpRequest) -> HttpResponseBase:
     """Show all rankings, kept up to date. Parameters are ignored, such as those of a newsletter's links."""
-    rankings = list(RANKINGS.values())
-    if not rankings:
+    if not RANKINGS:
         return render(request, "live/no_rankings.html")
+    selection = parameters.selection(request.GET, get_language())
     login_url = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': request.path})}"
-    context = await _page_context(request, rankings, login_url)
+    context = await _page_context(request, selection, login_url)
     # The template can't await request.auser() itself.
     user = await access.viewer(request)
     context |= {"user": user, "may_log_out": user is None or user.is_authenticated}
     context["snippets"] = [
         (ranking, request.build_absolute_uri(reverse("live:embed", args=[ranking.slug])))
-        for ranking in rankings
+        for ranking in selection.rankings
     ]
     return _revalidated(render(request, "live/dashboard.html", context))
 
@@ -55,13 +55,13 @@ async def dashboard(request: HttpRequest) -> HttpResponseBase:
 @refuse_with(json_refusal)
 async def cards(request: HttpRequest) -> HttpResponseBase:
     """Answer a page's poll: with the cards, or 304 if the page's HX-PTag says that it has them."""
-    parameters.check_known(request.GET, ("rankings",))
-    reading = await read(request, parameters.rankings(request.GET))
+    parameters.check_known(request.GET, parameters.SELECTION)
+    reading = await read(request, parameters.selection(request.GET, get_language()))
     response: HttpResponse
     if HtmxDetails(request).ptag == reading.etag:
         response = HttpResponseNotModified()
     else:
-        response = HttpResponse("".join(_card(*known) for known in reading.cards))
+        response = HttpResponse("".join(_card(known, reading.selection.language) for known in reading.cards))
     response.headers["HX-PTag"] = reading.etag
     response.headers["Live-Ping"] = rendering.ping_header(reading.ping)
     return _with_checked_at(response, reading)
@@ -71,18 +71,21 @@ async def cards(request: HttpRequest) -> HttpResponseBase:
 @refuse_with(json_refusal)
 async def api_rankings(request: HttpRequest) -> HttpResponseBase:
     """Answer with all rankings, or those of `?rankings=`, as JSON."""
-    parameters.check_known(request.GET, ("rankings",))
-    reading = await read(request, parameters.rankings(request.GET))
-    return _json(request, reading, {"rankings": [rendering.known_payload(*known) for known in reading.cards]})
+    parameters.check_known(request.GET, parameters.SELECTION)
+    reading = await read(request, parameters.selection(request.GET, get_language()))
+    with translation.override(reading.selection.language):
+        known = [rendering.known_payload(card) for card in reading.cards]
+    return _json(request, reading, {"rankings": known})
 
 
 @require_safe
 @refuse_with(json_refusal)
 async def api_ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Answer with one ranking as JSON."""
-    parameters.check_known(request.GET, ())
-    reading = await read(request, select([slug]))
-    return _json(request, reading, rendering.known_payload(*reading.cards[0]))
+    reading = await read(request, _one(request, slug, check=True))
+    with translation.override(reading.selection.language):
+        known = rendering.known_payload(reading.cards[0])
+    return _json(request, reading, known)
 
 
 @require_safe
@@ -95,7 +98,7 @@ async def embed(request: HttpRequest, slug: str) -> HttpResponseBase:
     """
     theme = parameters.one_of(request.GET, "theme", ("auto", "light", "dark"))
     login_url = resolve_url(settings.LOGIN_URL) if gets_cookies(request) else None
-    context = await _page_context(request, select([slug]), login_url)
+    context = await _page_context(request, _one(request, slug), login_url)
     return allow_embedding(_revalidated(render(request, "live/embed.html", {**context, "theme": theme})))
 
 
@@ -105,29 +108,30 @@ async def healthz(_request: HttpRequest) -> HttpResponseBase:
     return JsonResponse({"status": "ok"})
 
 
-async def _page_context(
-    request: HttpRequest, rankings: Sequence[Ranking], login_url: str | None
-) -> dict[str, Any]:
+def _one(request: HttpRequest, slug: str, *, check: bool = False) -> Selection:
+    """Return the selection of one ranking. Raises ParameterError, UnknownRankingError."""
+    if check:
+        parameters.check_known(request.GET, [name for name in parameters.SELECTION if name != "rankings"])
+    query = request.GET.copy()
+    query["rankings"] = select([slug])[0].slug
+    return parameters.selection(query, get_language())
+
+
+async def _page_context(request: HttpRequest, selection: Selection, login_url: str | None) -> dict[str, Any]:
     """Return what the templates of a page with these rankings need. Raises NoDataError."""
-    reading = await read(request, rankings)
-    updates = pages.updates(rankings, ptag=reading.etag, ping=reading.ping, login_url=login_url)
+    reading = await read(request, selection)
+    updates = pages.updates(selection, ptag=reading.etag, ping=reading.ping, login_url=login_url)
     return updates | {
-        "cards": [
-            (
-                ranking,
-                snapshot,
-                fault,
-                *rendering.state_and_note(reading.ping.checked_at.get(ranking.slug), fault),
-            )
-            for ranking, snapshot, fault in reading.cards
-        ],
+        "cards": reading.cards,
         "source": reading.snapshots[0].source if reading.snapshots else "",
         "retry_after": RETRY_AFTER_SECONDS,
     }
 
 
-def _card(ranking: Ranking, snapshot: Snapshot | None, fault: Fault | None) -> str:
-    return rendering.placeholder(ranking, fault) if snapshot is None else rendering.card(snapshot)
+def _card(known: Card, language: str) -> str:
+    if known.snapshot is None:
+        return rendering.placeholder(known, language)
+    return rendering.card(known.snapshot, known.size, language)
 
 
 def _json(request: HttpRequest, reading: Reading, body: dict[str, Any]) -> HttpResponseBase:

@@ -23,7 +23,7 @@ register(
         key="state",
         measure="turnover",
         name=state_name,
-        display=formats.money,
+        currency="USD",
     ),
     Ranking(
         slug="products-by-average-quantity",
@@ -42,7 +42,6 @@ register(
         key="itemid",
         measure="quantity",
         name=product_name,
-        display=formats.quantity,
     ),
     Ranking(
         slug="products-by-turnover",
@@ -51,6 +50,6 @@ register(
         key="itemid",
         measure="turnover",
         name=product_name,
-        display=formats.money,
+        currency="USD",
     ),
 )

@@ -78,7 +78,7 @@ class OwnSession:
             done.put((self, result))
             wake_up.set()
 
-        thread = threading.Thread(target=run, name=f"ranking-{self.ranking.slug}", daemon=True)
+        thread = threading.Thread(target=run, name=f"ranking-{self.ranking.id}", daemon=True)
         try:
             thread.start()
         except RuntimeError:  # The process has as many threads as it may have.
@@ -94,7 +94,7 @@ class OwnSession:
                 self._expect(connect_seconds(self.session.settings_dict["OPTIONS"]))
                 self.session.limit_queries(live_settings.QUERY_TIMEOUT_SECONDS)
             self._expect()
-            source = find_sources(self.alias, [self.ranking])[self.ranking.slug]
+            source = find_sources(self.alias, [self.ranking])[self.ranking.id]
             self._expect()
             values = source.rows()
             read_at = datetime.now(UTC)
@@ -157,7 +157,7 @@ class OwnSessions:
 
     def add(self, ranking: Ranking) -> None:
         """Read a ranking as soon as there is a session for it."""
-        self._sessions.setdefault(ranking.slug, OwnSession(self._alias, ranking))
+        self._sessions.setdefault(ranking.id, OwnSession(self._alias, ranking))
 
     def remove(self, slug: str) -> None:
         """Read a ranking no more, and close its session."""
@@ -205,7 +205,7 @@ class OwnSessions:
         with suppress(Empty):
             while True:
                 own, result = self._done.get_nowait()
-                if self._sessions.get(result.ranking.slug) is own:
+                if self._sessions.get(result.ranking.id) is own:
                     yield result
 
     def cut_overdue(self, now: float) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         def on_read(self, changed: list[Snapshot], read_at: dict[str, datetime]) -> None:
             """Take the snapshots whose rows or totals differ from the last ones, and the times of the reads.
 
-            The times are by slug; there is none if only totals were read.
+            The times are by Ranking.id; there is none if only totals were read.
             """
 
         def on_fault(self, slug: str, fault: Fault | None) -> None:
@@ -59,10 +59,10 @@ class RankingReads:
         wake_up: SelectableEvent,
     ) -> None:
         self._session = session
-        #: The newest snapshot by slug.
+        #: The newest snapshot by Ranking.id.
         self.last = dict(last)
         self.reader = reader
-        #: The outages of single rankings by slug.
+        #: The outages of single rankings by Ranking.id.
         self.outages = outages
         #: The slugs of the rankings that have been read since the database announces their changes.
         self.up_to_date: frozenset[str] = frozenset()
@@ -133,27 +133,27 @@ class RankingReads:
         """
         ranking = source.ranking
         try:
-            with metrics.READ_SECONDS.labels(ranking.slug).time():
+            with metrics.READ_SECONDS.labels(ranking.id).time():
                 read(source)
         except Exception:  # noqa: BLE001 - a ranking's own functions may raise anything
             # Only a test of the connection tells whether the server is lost. If it is, this ranking is read
             # apart afterwards, because it may be the reason.
-            self.suspects[ranking.slug] = ranking
+            self.suspects[ranking.id] = ranking
             self.check()
-            del self.suspects[ranking.slug]
+            del self.suspects[ranking.id]
             self.set_apart(ranking)
             return False
-        self._end_fault(ranking.slug)
+        self._end_fault(ranking.id)
         return True
 
     def read(self, source: Source) -> None:
         """Read a ranking and hand it on if its rows have changed. Raises any exception."""
-        slug, values = source.ranking.slug, source.rows()
+        slug, values = source.ranking.id, source.rows()
         now = datetime.now(UTC)
         snapshot = Snapshot(source.ranking, values, changed_at=now, source=self._session.server_name)
         last = self.last.get(slug)
         changed = []
-        if last is None or last.etag != snapshot.etag:
+        if last is None or last.values != snapshot.values:
             snapshot = replace(snapshot, totals=source.totals())
             snapshot.check()
             self.last[slug] = snapshot
@@ -172,16 +172,16 @@ class RankingReads:
 
     def _read_totals(self, source: Source) -> None:
         totals = source.totals()
-        last = self.last.get(source.ranking.slug)
+        last = self.last.get(source.ranking.id)
         if last is not None and last.totals != totals:
-            self.last[source.ranking.slug] = replace(last, totals=totals, rendered={})
-            self._hand_on([self.last[source.ranking.slug]], {})
+            self.last[source.ranking.id] = replace(last, totals=totals, rendered={})
+            self._hand_on([self.last[source.ranking.id]], {})
 
     def set_apart(self, ranking: Ranking) -> None:
         """Read a ranking with a session of its own from now on."""
         self.own.add(ranking)
         self.apart = self.own.slugs
-        self.up_to_date -= {ranking.slug}
+        self.up_to_date -= {ranking.id}
         self._hand_on([], {})
 
     def take(self, result: Read | FailedRead) -> None:
@@ -189,7 +189,7 @@ class RankingReads:
 
         Raises django.db.Error if the server is lost, SourceChangedError.
         """
-        slug = result.ranking.slug
+        slug = result.ranking.id
         metrics.READ_SECONDS.labels(slug).observe(result.seconds)
         if isinstance(result, FailedRead):
             # If the server is lost, that is no fault of this ranking.
@@ -211,10 +211,10 @@ class RankingReads:
         self.sources[slug] = result.source
 
     def _publish(self, snapshot: Snapshot) -> None:
-        slug, read_at, last = snapshot.ranking.slug, snapshot.changed_at, self.last.get(snapshot.ranking.slug)
+        slug, read_at, last = snapshot.ranking.id, snapshot.changed_at, self.last.get(snapshot.ranking.id)
         changed = []
-        if last is None or (last.etag, last.totals) != (snapshot.etag, snapshot.totals):
-            if last is not None and last.etag == snapshot.etag:
+        if last is None or (last.values, last.totals) != (snapshot.values, snapshot.totals):
+            if last is not None and last.values == snapshot.values:
                 snapshot = replace(last, totals=snapshot.totals, rendered={})
             self.last[slug] = snapshot
             changed = [snapshot]

@@ -57,18 +57,15 @@ class Source:
         return self._rows_model._meta.db_table
 
     def rows(self) -> Values:
-        """Read the ranking's pairs of (key, value), in its order. Raises django.db.Error.
+        """Read the leading pairs of (key, value), in the ranking's order. Raises django.db.Error.
 
-        A value that isn't finite is none. PostgreSQL and RisingWave sort NaN and infinity before all numbers,
-        so where they lead, more rows are read and these come last.
+        A value that isn't finite is none, and comes last. PostgreSQL and RisingWave sort NaN and infinity
+        before all numbers.
         """
-        size = self.ranking.size
-        pairs = self._pairs(size)
-        if any(value is not None and finite(value) is None for _, value in pairs):
-            pairs = self._pairs(max(size, LEADING_ROWS))
-        shown = [(_as_key(key), finite(value)) for key, value in pairs]
+        size = max(self.ranking.size, LEADING_ROWS)
+        shown = [(_as_key(key), finite(value)) for key, value in self._pairs(size)]
         shown.sort(key=lambda pair: pair[1] is None)
-        return tuple(shown[:size])
+        return tuple(shown)
 
     def _pairs(self, rows: int) -> list[tuple[Any, Any]]:
         # Of a relation, the attribute is the stored key, not the related object.
@@ -85,12 +82,12 @@ class Source:
 
 
 def find_sources(alias: str, rankings: Iterable[Ranking]) -> dict[str, Source]:
-    """Return what each ranking is read from, by slug, after two queries. Raises django.db.Error.
+    """Return what each ranking is read from, by Ranking.id, after two queries. Raises django.db.Error.
 
     Log which rankings are read from the view itself, each once per process.
     """
     connection = cast("DatabaseWrapper", connections[alias])
-    names = {ranking: (leading_name(ranking.slug), totals_name(ranking.slug)) for ranking in rankings}
+    names = {ranking: (leading_name(ranking.id), totals_name(ranking.id)) for ranking in rankings}
     with connection.cursor() as cursor:
         existing = connection.introspection.get_relation_kinds(cursor).keys()
         wanted = sorted(existing & {name for pair in names.values() for name in pair})
@@ -99,7 +96,7 @@ def find_sources(alias: str, rankings: Iterable[Ranking]) -> dict[str, Source]:
     for ranking, (leading, totals) in names.items():
         if leading not in readable:
             _advise(ranking, connection, exists=leading in existing)
-        sources[ranking.slug] = Source(
+        sources[ranking.id] = Source(
             alias,
             ranking,
             leading_model(ranking) if leading in readable else ranking.model,
@@ -109,13 +106,13 @@ def find_sources(alias: str, rankings: Iterable[Ranking]) -> dict[str, Source]:
 
 
 def _advise(ranking: Ranking, connection: DatabaseWrapper, *, exists: bool) -> None:
-    if ranking.slug in _advised:
+    if ranking.id in _advised:
         return
-    _advised.add(ranking.slug)
-    name, quote_name = leading_name(ranking.slug), connection.ops.quote_name
+    _advised.add(ranking.id)
+    name, quote_name = leading_name(ranking.id), connection.ops.quote_name
     if exists:
         reason = f"this user may not read {name}"
-        remedy = f"Grant the user SELECT on it and on {totals_name(ranking.slug)}"
+        remedy = f"Grant the user SELECT on it and on {totals_name(ranking.id)}"
     else:
         reason = f"{name} doesn't exist"
         remedy = "Add the operation CreateLeadingRows to a migration"
@@ -123,7 +120,7 @@ def _advise(ranking: Ranking, connection: DatabaseWrapper, *, exists: bool) -> N
         remedy += f", or create an index: {advised_index(ranking, quote_name)}"
     logger.info(
         "ranking %s: is read from the whole view %s, because %s. %s",
-        ranking.slug,
+        ranking.id,
         ranking.model._meta.db_table,
         reason,
         remedy,

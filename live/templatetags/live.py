@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -10,10 +9,14 @@ from django import template
 from django.conf import settings
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
+from django.utils.translation import get_language
 
 from live import formats, hub, pages, rendering
+from live.parameters import Selection, supported_language
 from live.rankings import Ranking, UnknownRankingError, select
+from live.rendering import Card
 from live.users import access
+from live.windows import Window
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,12 +43,6 @@ def isoformat(moment: datetime) -> str:
     return formats.isoformat(moment)
 
 
-@register.filter
-def element_id(key: Any) -> str:
-    """Return a hash of a key of any type, for use in an element's id."""
-    return hashlib.sha256(repr(key).encode()).hexdigest()[:10]
-
-
 @register.inclusion_tag("live/tag_head.html")
 def live_head(*, htmx: bool = True) -> dict[str, Any]:
     """Put the styles of the rankings, and unless `htmx=False` the settings of htmx, into the <head>."""
@@ -66,7 +63,7 @@ def live_ranking(context: Context, slug: str) -> dict[str, Any]:
         raise template.TemplateSyntaxError(f"live_ranking: {error}") from None
     allowed = access.may_look_now(request)
     if allowed is False:
-        return {"ranking": ranking, "login_url": login_url(request)}
+        return {"card": Card(ranking, None), "login_url": login_url(request)}
     on_page: dict[Ranking, bool] | None = getattr(request, PAGE_RANKINGS, {})
     if on_page is None:
         raise template.TemplateSyntaxError(
@@ -79,13 +76,13 @@ def live_ranking(context: Context, slug: str) -> dict[str, Any]:
     on_page[ranking] = allowed is True
     setattr(request, PAGE_RANKINGS, on_page)
     ping = pages.last_ping() if allowed else None
-    fault = ping.faults.get(slug) if ping else None
+    fault = ping.faults.get(ranking.id) if ping else None
     last = hub.last_snapshot(ranking) if allowed else None
     if last is None:
-        return {"ranking": ranking, "fault": fault}
+        return {"card": Card(ranking, None, fault=fault)}
     snapshot, checked_at = last
     state, note = rendering.state_and_note(checked_at, fault)
-    return {"snapshot": snapshot, "state": state, "note": note}
+    return {"card": Card(ranking, snapshot, None, fault, state, note)}
 
 
 @register.simple_tag(takes_context=True)
@@ -100,7 +97,8 @@ def live_scripts(context: Context, *, htmx: bool = True) -> str:
     setattr(request, PAGE_RANKINGS, None)
     if not on_page:
         return ""
-    updates = pages.updates(list(on_page), ping=pages.last_ping(), login_url=login_url(request))
+    selection = Selection(list(on_page), Window.ALL, None, supported_language(get_language()))
+    updates = pages.updates(selection, ping=pages.last_ping(), login_url=login_url(request))
     return render_to_string("live/tag_scripts.html", updates | {"without_htmx": not htmx})
 
 
