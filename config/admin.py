@@ -13,6 +13,7 @@ from django.core.exceptions import BadRequest, ValidationError
 from django.db import DataError, InternalError, NotSupportedError, ProgrammingError
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
 
 from live.logs.repeated_lines import RepeatedLines
 
@@ -41,6 +42,8 @@ class Site(AdminSite):
     QuerySet.filter() raises. What the query itself raises would be a server error:
     https://github.com/django/django/blob/stable/5.2.x/django/contrib/admin/views/main.py
     """
+
+    site_title = site_header = _("Live rankings")
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's
         return super().admin_view(refuse_bad_parameters(view), cacheable)

@@ -163,6 +163,8 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 # No table that grows for ever. Failed attempts are deleted when they no longer count, and live logs them.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
+# config.login_attempts shows the attempts; the two logs of django-axes stay empty.
+AXES_ENABLE_ADMIN = False
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "live:dashboard"
 LOGOUT_REDIRECT_URL = "login"

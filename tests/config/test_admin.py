@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 import pytest
+from axes.models import AccessAttempt
 from django.contrib.auth.models import Permission, User
 from django.db import connections
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 pytestmark = [BOTH, pytest.mark.usefixtures("site_environment")]  # the admin's static files
 
 USERS, GROUPS, ORDERS = "/admin/auth/user/", "/admin/auth/group/", "/admin/demo_shop/order/"
+ATTEMPTS = "/admin/axes/accessattempt/"
 #: As they are in a URL.
 VALUES = ["%5c", "%00", "%ff", "-1", "10000", "9" * 20, "NaN", "[]", "-1-01-01"]
 #: The lookups of each list, separated by spaces.
@@ -146,3 +148,22 @@ def test_dates_that_python_does_not_have_are_shown(
     key = Order.objects.filter(orderid=77).values_list("row_id", flat=True).get()
     assert date in client.get(f"{ORDERS}{key}/change/").content.decode()
     assert get(client, f"{ORDERS}?o=5.-5") == 200
+
+
+def test_failed_logins_can_be_deleted_to_end_a_wait_but_not_added_or_changed(
+    client: Client, admin_user: User
+) -> None:
+    for _ in range(2):
+        client.post("/login/", {"username": "ann", "password": "wrong"})
+    client.force_login(admin_user)
+    index = client.get("/admin/").content.decode()
+    assert ATTEMPTS in index
+    assert f"{ATTEMPTS}add/" not in index
+    # django-axes would list its logs too, which this site doesn't fill.
+    assert index.count("/admin/axes/access") == index.count(ATTEMPTS)
+    row = AccessAttempt.objects.get()
+    assert b'name="_save"' not in client.get(f"{ATTEMPTS}{row.pk}/change/").content
+    assert get(client, f"{ATTEMPTS}add/") == 403
+    assert client.post(f"{ATTEMPTS}{row.pk}/change/", {"username": "bob"}).status_code == 403
+    assert client.post(f"{ATTEMPTS}{row.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not AccessAttempt.objects.exists()
