@@ -63,7 +63,7 @@ async def test_all_rankings_of_a_page_share_one_socket_and_one_poll(memory):
     html = render(PAGE)
     assert re.findall(r'hx-ws:connect="([^"]*)"', html) == [f"/ws/rankings/?rankings={FIRST},{SECOND}"]
     assert re.findall(r'hx-get="([^"]*)"', html) == [f"/partials/rankings/?rankings={FIRST},{SECOND}"]
-    assert len(re.findall(r"<script ", html)) == 5
+    assert len(re.findall(r"<script ", html)) == 4
 
 
 async def test_numbers_for_browsers_are_not_localized(memory, settings):

@@ -144,7 +144,7 @@
     page.hear();
     if (!data.startsWith("{")) {
       subscribed();
-      pushedSincePoll = true;
+      tag = "";
       if (!page.isPaused()) return;
       event.preventDefault();
       page.countChanges(data);
@@ -164,7 +164,8 @@
 
   let retryAt = 0;
   let pollNow = false;
-  let pushedSincePoll = false;
+  // The etag of the cards that were last polled; empty if the page shows or has left out newer ones.
+  let tag = polls.dataset.tag;
 
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
@@ -176,8 +177,7 @@
       return;
     }
     pollNow = false;
-    // The tag is of the cards that were last polled; the page shows or has left out newer ones.
-    if (pushedSincePoll) delete ctx.request.headers["HX-PTag"];
+    if (tag) ctx.request.headers["HX-PTag"] = tag;
     ctx.request.timeout = `${answerWithin}ms`;
   });
 
@@ -188,7 +188,7 @@
   document.addEventListener("htmx:after:request", (event) => {
     const { ctx } = event.detail;
     if (ctx.sourceElement !== polls || ctx.response.status !== 200) return;
-    pushedSincePoll = false;
+    tag = ctx.response.headers.get("HX-PTag") ?? "";
     if (!page.isPaused()) return;
     event.preventDefault();
     page.countChanges(ctx.text);
@@ -242,7 +242,7 @@
       page.show();
       if (page.isPaused()) return;
       // Poll for what was left out while the page was paused.
-      pushedSincePoll = true;
+      tag = "";
       refresh();
     });
   }
