@@ -42,6 +42,36 @@ _RELATION_KINDS = f"""
     FROM pg_catalog.pg_class
     WHERE relkind IN ('f', 'm', 'p', 'r', 'v') AND pg_catalog.pg_table_is_visible(oid)
 """
+_READABLE = f"""/* standin.catalog */
+    SELECT nspname, relname, CASE
+        WHEN relkind = 'm' OR {_IS_OURS.format("pg_class.oid")} THEN 'materialized view'
+        WHEN relkind = 'v' THEN 'view'
+        ELSE 'table'
+    END
+    FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relkind IN ('f', 'm', 'p', 'r', 'v') AND NOT relispartition
+        AND nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'standin', 'standin_changes')
+        AND has_schema_privilege(pg_namespace.oid, 'USAGE') AND has_table_privilege(pg_class.oid, 'SELECT')
+    ORDER BY nspname, relname
+"""
+# With the type that a domain is made of, and an enum's as text.
+_COLUMNS = """/* standin.catalog */
+    SELECT attname, CASE
+        WHEN typtype = 'e' THEN 25
+        WHEN typtype = 'd' THEN typbasetype
+        ELSE atttypid
+    END::int
+    FROM pg_catalog.pg_attribute
+        JOIN pg_catalog.pg_class ON pg_class.oid = attrelid
+        JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
+        JOIN pg_catalog.pg_type ON pg_type.oid = atttypid
+    WHERE nspname = %s AND relname = %s AND attnum > 0 AND NOT attisdropped
+    ORDER BY attnum
+"""
+_ANNOUNCED = f"""/* standin.catalog */
+    SELECT relname FROM pg_catalog.pg_class
+    WHERE relname = ANY (%s) AND pg_catalog.pg_table_is_visible(oid) AND {_IS_OURS.format("pg_class.oid")}
+"""
 # What reads a relation, and what reads that: `depth` is the number of views on the way. A summary's table and
 # its view "<name>.query", both in the schema `standin`, count as the view itself.
 _READERS = f"""/* standin.catalog */
@@ -92,6 +122,26 @@ def get_relation_kinds(cursor: Any) -> dict[str, str]:
     """Return "table", "materialized view", "view" or "source" by name."""
     cursor.execute(_RELATION_KINDS, [])
     return dict(cursor.fetchall())
+
+
+def get_readable_relations(cursor: Any) -> list[tuple[str, str, str]]:
+    """Return the schema, the name and the kind of each relation that the session may read."""
+    cursor.execute(_READABLE, [])
+    rows: list[tuple[str, str, str]] = cursor.fetchall()
+    return rows
+
+
+def get_columns(cursor: Any, schema: str, name: str) -> list[tuple[str, int]]:
+    """Return the name and the oid of the type of each column; none if the relation doesn't exist."""
+    cursor.execute(_COLUMNS, [schema, name])
+    rows: list[tuple[str, int]] = cursor.fetchall()
+    return rows
+
+
+def get_announced(cursor: Any, relations: Iterable[str]) -> frozenset[str]:
+    """Return those of the relations whose changes are notified: those that the stand-in has created."""
+    cursor.execute(_ANNOUNCED, [list(relations)])
+    return frozenset(name for (name,) in cursor.fetchall())
 
 
 def get_readers(cursor: Any, relations: Iterable[str]) -> dict[str, tuple[int, str]]:

@@ -212,6 +212,19 @@ class StandIn:
         with self.connection.cursor() as cursor:
             return catalog.get_moving(cursor, relations)
 
+    def get_announced(self, relations: Collection[str]) -> frozenset[str]:
+        """Return those of the relations whose changes are notified."""
+        with self.connection.cursor() as cursor:
+            return catalog.get_announced(cursor, relations)
+
+    def get_readable_relations(self, cursor: Any) -> list[tuple[str, str, str]]:
+        """Return the schema, name and kind of each relation that the session may read."""
+        return catalog.get_readable_relations(cursor)
+
+    def get_columns(self, cursor: Any, schema: str, name: str) -> list[tuple[str, int]]:
+        """Return the name and the oid of the type of each column of a relation."""
+        return catalog.get_columns(cursor, schema, name)
+
     def get_relation_kinds(self, cursor: Any) -> dict[str, str]:
         """Return "table", "materialized view", "view" or "source" by name."""
         return catalog.get_relation_kinds(cursor)

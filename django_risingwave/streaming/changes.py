@@ -65,7 +65,7 @@ class ChangeListener:
         if standin := self.connection.standin:
             moving = standin.get_moving(self.relations)
             self._source = _NotifiedChanges(standin.listen(), self.relations, moving)
-            self._heard = self.relations
+            self._heard = standin.get_announced(self.relations)
         else:
             subscriptions = self._find_subscriptions()
             if subscriptions:
