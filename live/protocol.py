@@ -8,6 +8,8 @@ from enum import IntEnum, StrEnum
 VERSION = 1
 #: Messages that a client may send before its socket is closed. None has a meaning yet.
 MAX_CLIENT_MESSAGES = 20
+#: Bytes of such a message, decompressed: many times what an error or a greeting needs.
+MAX_CLIENT_MESSAGE_BYTES = 4096
 
 
 class Format(StrEnum):

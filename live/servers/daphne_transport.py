@@ -9,6 +9,7 @@ from autobahn.websocket.protocol import PreparedMessage
 
 from live.protocol import CloseCode
 from live.servers.base import Transport, limit_unsent_bytes, truncated
+from live.servers.daphne_compression import accept, deflated
 from live.servers.frame_rate import FrameRate
 
 if TYPE_CHECKING:
@@ -21,15 +22,26 @@ MAX_BUFFERED_BYTES = 1_048_576
 CLOSE_SECONDS = 10.0
 #: Bytes that Twisted reads at once: a flood must not fill the application's queue before it is noticed.
 READ_BYTES = 4096
+#: The bit of a frame's first byte that says that the message is compressed: RSV1. RFC 7692, 6.
+COMPRESSED_BIT = 0x40
 
 
-@lru_cache(maxsize=8)
-def frame(text: str) -> bytes:
-    """Return the WebSocket frame of a text message: every reader gets the same bytes.
+@lru_cache(maxsize=16)
+def frame(text: str, is_compressed: bool) -> bytes:  # noqa: FBT001 - a cache prefers positions
+    """Return the WebSocket frame of a text message: all readers of either kind get the same bytes.
 
-    The cache can be small: all readers get a message, in either format, before the next one.
+    A message that would be no smaller isn't compressed. The cache can be small: all readers get a message,
+    in each size, language and format, before the next one.
     """
-    return bytes(PreparedMessage(text.encode(), False, False, True).payloadHybi)
+    data = text.encode()
+    if not is_compressed or (compressed := deflated(data)) is None:
+        return _frame(data)
+    first, rest = (framed := _frame(compressed))[0], framed[1:]
+    return bytes([first | COMPRESSED_BIT]) + rest
+
+
+def _frame(data: bytes) -> bytes:
+    return bytes(PreparedMessage(data, False, False, True).payloadHybi)
 
 
 def ignore(*_: object) -> None:
@@ -49,14 +61,18 @@ class DaphneTransport(Transport):
     and `doWrite`. Of Autobahn's protocol it replaces `sendData`, through which Autobahn sends all frames, and
     `onFrameBegin`, which Autobahn calls for each frame of the client, control frames too. It empties `data`,
     which are the frames that Autobahn has received and not handled yet, and cancels
-    `closeHandshakeTimeoutCall`, which ends the wait for the client's close.
+    `closeHandshakeTimeoutCall`, which ends the wait for the client's close. `_perMessageCompress` is the
+    extension that Autobahn has negotiated, or None.
     """
 
     restart_code = CloseCode.RESTART
 
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol
+        # Autobahn asks it when the handshake is accepted. Other WebSockets of the project stay as they are.
+        protocol.perMessageCompressionAccept = accept
         self._tcp = protocol.transport
+        self._is_compressed = False
         #: The unsent rest of a frame.
         self._rest: memoryview | None = None
         #: What Autobahn sends of its own accord, such as pongs, to be sent after that frame.
@@ -66,6 +82,7 @@ class DaphneTransport(Transport):
 
     def start(self, on_resume: Callable[[], None], on_flood: Callable[[], None]) -> None:
         self._on_resume, self._on_flood = on_resume, on_flood
+        self._is_compressed = self._protocol._perMessageCompress is not None
         limit_unsent_bytes(self._tcp.socket)
         self._tcp.bufferSize = READ_BYTES
         # Close with a code that says what was wrong, such as 1009 for a message that is too large.
@@ -100,7 +117,7 @@ class DaphneTransport(Transport):
             if tcp._tempDataLen > MAX_BUFFERED_BYTES:
                 self.abort()
             return False
-        return self._send(memoryview(frame(text)))
+        return self._send(memoryview(frame(text, self._is_compressed)))
 
     def _send(self, data: memoryview) -> bool:
         """Send what the socket takes and keep the rest; return False if it takes nothing."""
