@@ -29,11 +29,17 @@ class Fault:
         return f"can’t be read: {self.reason}".replace("'", "’")
 
 
+class UnshowableError(Exception):
+    """A ranking's rows can't be shown. The message, for its viewers, completes "can't be read: …"."""
+
+
 def reason_for(error: Exception) -> str:
     """Return why a ranking can't be read, for its viewers."""
     late = f"its view doesn't answer within {live_settings.QUERY_TIMEOUT_SECONDS:g} s"
     if isinstance(error, TimeoutError):
         return late
+    if isinstance(error, UnshowableError):
+        return str(error)
     if isinstance(error, DataError) or not isinstance(error, Error):
         return "it has a value that can't be shown"
     cause = error.__cause__
@@ -42,6 +48,8 @@ def reason_for(error: Exception) -> str:
     text = str(error)
     if code == "42P01" or re.search(r"(table|source|view|relation|schema)\b.* not found", text):
         return "its view doesn't exist"
+    if code == "42703" or re.search(r"Invalid column", text):
+        return "one of its columns doesn't exist"
     if code == "42501" or re.search(r"permission denied", text, re.IGNORECASE):
         return "this site may not read its view"
     if code == "57014" or re.search(r"Query cancelled|\btime(d )?out\b", text):

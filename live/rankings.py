@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise
 
     from django_risingwave.models import MaterializedView
+    from django_risingwave.readable import Relation
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Ranking:
     def id(self) -> str:
         """Names this variant, in ids of elements too: the slug, and the window if it has one."""
         return self.slug if self.window is Window.ALL else f"{self.slug}--{self.window}"
+
+    @property
+    def kept_id(self) -> str:
+        """Names in the database what is kept for this variant: live/leading.py."""
+        return self.id
 
     @cached_property
     def variants(self) -> dict[Window, Ranking]:
@@ -99,6 +106,24 @@ class Ranking:
         order = F(self.measure).desc(nulls_last=True), F(self.key).asc(nulls_last=True)
         manager = (model or self.model)._default_manager
         return manager.only(self.key, self.measure).order_by(*order)[: rows or self.size]
+
+
+@dataclass(frozen=True)
+class RelationRanking(Ranking):
+    """A ranking of a relation that has no Django model: live/declared/ makes it of what a user has chosen.
+
+    `key` and `measure` are columns. `model` is MaterializedView itself, for the router only.
+    """
+
+    relation: Relation = field(kw_only=True)
+    #: Whether the smallest measure comes first.
+    ascending: bool = False
+
+    @property
+    def kept_id(self) -> str:
+        """The id with a hash of what the ranking is read from: a changed ranking is read anew."""
+        text = repr((self.relation, self.key, self.measure, self.summed))
+        return f"{self.id}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
 class UnknownRankingError(LookupError):

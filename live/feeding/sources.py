@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connections
 
+from live.conf import live_settings
 from live.leading import (
     KEYS,
     LEADING_ROWS,
@@ -18,6 +19,7 @@ from live.leading import (
     totals_model,
     totals_name,
 )
+from live.rankings import RelationRanking
 from live.snapshots import Totals
 
 if TYPE_CHECKING:
@@ -56,14 +58,22 @@ class Source:
         """The relation that the rows are read from. When it changes, read them again."""
         return self._rows_model._meta.db_table
 
+    @property
+    def limit(self) -> int:
+        """The number of rows that are read."""
+        return max(self.ranking.size, LEADING_ROWS)
+
+    def refresh_seconds(self, last_read_seconds: float) -> float:
+        """Return the time from a read to the next one, while nothing announces changes."""
+        return live_settings.REFRESH_SECONDS
+
     def rows(self) -> Values:
         """Read the leading pairs of (key, value), in the ranking's order. Raises django.db.Error.
 
         A value that isn't finite is none, and comes last. PostgreSQL and RisingWave sort NaN and infinity
         before all numbers.
         """
-        size = max(self.ranking.size, LEADING_ROWS)
-        shown = [(_as_key(key), finite(value)) for key, value in self._pairs(size)]
+        shown = [(_as_key(key), finite(value)) for key, value in self._pairs(self.limit)]
         shown.sort(key=lambda pair: pair[1] is None)
         return tuple(shown)
 
@@ -86,14 +96,19 @@ def find_sources(alias: str, rankings: Iterable[Ranking]) -> dict[str, Source]:
 
     Log which rankings are read from the view itself, each once per process.
     """
+    from live.feeding.relation_sources import find_relation_source  # noqa: PLC0415 - it subclasses Source
+
     connection = cast("DatabaseWrapper", connections[alias])
-    names = {ranking: (leading_name(ranking.id), totals_name(ranking.id)) for ranking in rankings}
+    names = {ranking: (leading_name(ranking.kept_id), totals_name(ranking.kept_id)) for ranking in rankings}
     with connection.cursor() as cursor:
         existing = connection.introspection.get_relation_kinds(cursor).keys()
         wanted = sorted(existing & {name for pair in names.values() for name in pair})
         readable = connection.introspection.get_readable(cursor, wanted)
-    sources = {}
+    sources: dict[str, Source] = {}
     for ranking, (leading, totals) in names.items():
+        if isinstance(ranking, RelationRanking):
+            sources[ranking.id] = find_relation_source(alias, ranking, readable)
+            continue
         if leading not in readable:
             _advise(ranking, connection, exists=leading in existing)
         sources[ranking.id] = Source(

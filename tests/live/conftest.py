@@ -14,6 +14,8 @@ from live.users.logouts import LogoutListener
 from tests.django_risingwave.conftest import (  # noqa: F401 - fixtures of an empty database
     connection,
     disguise,
+    double,
+    each_server,
     risingwave,
     scratch,
     standin,
