@@ -26,7 +26,18 @@ TEMPLATES = ROOT / "live" / "templates"
 #: The URLs of a project with no other app than `live`.
 urlpatterns = [path("", include("live.urls"))]
 #: The blocks that docs/integrating.md lists.
-BLOCKS = ["title", "icon", "styles", "head", "body", "heading", "embed_codes", "navigation", "account"]
+BLOCKS = [
+    "title",
+    "description",
+    "icon",
+    "styles",
+    "head",
+    "body",
+    "heading",
+    "embed_codes",
+    "navigation",
+    "account",
+]
 
 
 @pytest.fixture
