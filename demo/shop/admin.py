@@ -51,7 +51,7 @@ def items_named(phrase: str) -> list[int]:
 class OrderAdmin(ReadOnlyAdmin):
     """Order lines, newest first, for users who may view them."""
 
-    list_display = ("orderid", "product", "qty", "price", "date", "state")
+    list_display = ("orderid", "product", "qty", "price", "date", "placed", "state")
     fields = ("orderid", "itemid", *list_display[1:])
     list_display_links = ("orderid",)
     search_fields = ("=orderid", "=itemid", "state")
@@ -61,9 +61,11 @@ class OrderAdmin(ReadOnlyAdmin):
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        # As text: the column may hold dates that Python doesn't have, such as those of the year 10000.
-        queryset = super().get_queryset(request).defer("dt")
-        return queryset.annotate(date_text=Cast("dt", CharField()))
+        # As text: the columns may hold dates that Python doesn't have, such as those of the year 10000.
+        queryset = super().get_queryset(request).defer("dt", "placed_at")
+        return queryset.annotate(
+            date_text=Cast("dt", CharField()), placed_text=Cast("placed_at", CharField())
+        )
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Search for all words together. Django would search for each of them in any column."""
@@ -83,3 +85,7 @@ class OrderAdmin(ReadOnlyAdmin):
     @admin.display(ordering="dt")
     def date(self, order: Order) -> str | None:
         return getattr(order, "date_text", None)
+
+    @admin.display(ordering="placed_at", description=_("placed at"))
+    def placed(self, order: Order) -> str | None:
+        return getattr(order, "placed_text", None)

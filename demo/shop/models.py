@@ -4,6 +4,7 @@
 """
 
 from django.db import models
+from django.db.models.functions import Now
 
 from django_risingwave.fields import FiniteFloatField, RowIdField
 from django_risingwave.models import MaterializedView, RisingWaveModel
@@ -19,6 +20,8 @@ class Order(RisingWaveModel):
     price = FiniteFloatField(null=True)
     dt = models.DateField("date", null=True)
     state = models.CharField(max_length=255, null=True)
+    #: When the order was placed, which decides about the windows that it counts in.
+    placed_at = models.DateTimeField(null=True, db_default=Now())
 
     class Meta(RisingWaveModel.Meta):
         db_table = "orders"

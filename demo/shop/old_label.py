@@ -32,6 +32,7 @@ MIGRATIONS = (
     "0012_products_by_quantity_leading",
     "0013_products_by_turnover_leading",
     "0014_drop_changes_of_views",
+    "0015_order_placed_at",
 )
 MODELS = {"order", "stateturnover", "itemaveragequantity", "itemquantity", "itemturnover"}
 

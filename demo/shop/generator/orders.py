@@ -33,7 +33,7 @@ MAX_INT = 2**31 - 1
 #: RisingWave's numeric: https://docs.risingwave.com/sql/data-types/overview
 PRICE_LIMIT = 1e15
 
-INSERT = "INSERT INTO orders (orderid, itemid, qty, price, dt, state) VALUES "
+COLUMNS = "orderid, itemid, qty, price, dt, state"
 
 
 class OrderLine(NamedTuple):
@@ -47,6 +47,8 @@ class OrderLine(NamedTuple):
     dt: date
     #: The full name, such as "New York".
     state: str | None
+    #: With a time zone. None: when the line is inserted.
+    placed_at: datetime | None = None
 
 
 def leaders(measure: Callable[[Product], float]) -> list[int]:
@@ -127,22 +129,35 @@ def insert_statement(lines: Iterable[OrderLine]) -> str:
 
     It has literals instead of parameters: RisingWave has no COPY FROM, and a driver takes longer to fill in
     parameters than the server to insert the rows. Raises ValueError or TypeError for values that the columns
-    of `orders` can't hold, and ValueError if there are no lines.
+    of `orders` can't hold, and ValueError if there are no lines or only some of them have a `placed_at`.
     """
-    rows = ", ".join([row(*line) for line in lines])
-    if not rows:
+    lines = list(lines)
+    if not lines:
         raise ValueError("no order lines to insert")
-    return INSERT + rows
+    are_placed = {line.placed_at is not None for line in lines}
+    if len(are_placed) > 1:
+        raise ValueError("either all order lines of a statement or none must have a placed_at")
+    columns = f"{COLUMNS}, placed_at" if are_placed == {True} else COLUMNS
+    return f"INSERT INTO orders ({columns}) VALUES {', '.join([row(*line) for line in lines])}"  # noqa: S608
 
 
-def row(orderid: int, itemid: int | None, qty: int, price: float, dt: date, state: str | None) -> str:
+def row(
+    orderid: int,
+    itemid: int | None,
+    qty: int,
+    price: float,
+    dt: date,
+    state: str | None,
+    placed_at: datetime | None,
+) -> str:
     """Return an order line as a row of VALUES."""
     if not abs(price) < PRICE_LIMIT:
         raise ValueError(
             f"order {orderid}: the price must be finite and below {PRICE_LIMIT:.0e}, not {price}"
         )
     item = "NULL" if itemid is None else f"{itemid:d}"
-    return f"({orderid:d}, {item}, {qty:d}, {float(price)!r}, '{dt.isoformat()}', {literal(state)})"
+    placed = "" if placed_at is None else f", '{placed_at.astimezone(UTC).isoformat()}'"
+    return f"({orderid:d}, {item}, {qty:d}, {float(price)!r}, '{dt.isoformat()}', {literal(state)}{placed})"
 
 
 def literal(text: str | None) -> str:

@@ -3,9 +3,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime
 from itertools import groupby, islice, pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connections
+from django.db.models.functions import Now
 
 from demo.shop.catalogue import PRODUCTS, STATES, product_name
 from demo.shop.generator.orders import MAX_INT, OrderLine, generate, insert_statement
@@ -118,15 +120,32 @@ def test_the_statement_is_one_insert_that_names_its_columns():
 def test_the_server_stores_each_line_as_it_is(orders, line):
     with connections["risingwave"].cursor() as cursor:
         cursor.execute(insert_statement([line]))
-    assert Order.objects.values_list(*OrderLine._fields).get() == line
+    *columns, placed_at = OrderLine._fields
+    assert Order.objects.values_list(*columns).get() == line[:-1]
+    assert Order.objects.filter(**{placed_at + "__lte": Now()}).exists()
 
 
 @BOTH
 def test_the_server_accepts_thousands_of_generated_lines_at_once(orders):
     with connections["risingwave"].cursor() as cursor:
         cursor.execute(insert_statement(lines(10_000)))
-    stored = Order.objects.order_by("row_id").values_list(*OrderLine._fields)
+    stored = Order.objects.order_by("row_id").values_list(*OrderLine._fields[:-1])
     assert [OrderLine(*values) for values in stored] == lines(10_000)
+
+
+@BOTH
+def test_orders_can_be_inserted_as_of_another_time(orders):
+    placed_at = datetime(2026, 1, 31, 23, 59, 59, 123456, tzinfo=UTC).astimezone(ZoneInfo("Asia/Kolkata"))
+    line = OrderLine(1, 1, 1, 0.1, DAY, "Ohio", placed_at)
+    with connections["risingwave"].cursor() as cursor:
+        cursor.execute(insert_statement([line]))
+    assert Order.objects.values_list(*OrderLine._fields).get() == line
+
+
+def test_lines_with_and_without_a_time_are_not_inserted_together():
+    line = OrderLine(1, 1, 1, 0.1, DAY, "Ohio")
+    with pytest.raises(ValueError, match="all order lines of a statement or none"):
+        insert_statement([line, line._replace(placed_at=datetime.now(UTC))])
 
 
 @pytest.mark.parametrize("price", [float("nan"), float("inf"), float("-inf"), 1e15])

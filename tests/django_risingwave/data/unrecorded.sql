@@ -60,3 +60,6 @@ CREATE INDEX axes_accesslog_ip_address_86b417e5 ON public.axes_accesslog (ip_add
 CREATE INDEX axes_accesslog_user_agent_0e659004 ON public.axes_accesslog (user_agent);
 CREATE INDEX axes_accesslog_username_df93064b ON public.axes_accesslog (username);
 ALTER TABLE "axes_accesslog" ADD COLUMN "session_hash" varchar DEFAULT '' NOT NULL;
+ALTER TABLE "orders" ADD COLUMN "placed_at" timestamp with time zone DEFAULT (NOW()) NULL;
+UPDATE orders SET placed_at = dt::timestamptz WHERE dt::timestamptz < placed_at;
+INSERT INTO "orders" ("orderid", "itemid", "qty", "price", "dt", "state", "placed_at") VALUES (1, 1, 1, 1.5, NULL, 'CA', NOW()) RETURNING "orders"."placed_at";
