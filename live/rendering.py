@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.template.loader import render_to_string
@@ -92,7 +92,7 @@ def payload(snapshot: Snapshot, size: int | None = None) -> dict[str, Any]:
                 "name": row.name,
                 "value": row.value,
                 "display": row.display,
-                "share": row.share,
+                "share": None if row.share is None else round(row.share, 2),
                 "movement": row.movement,
             }
             for row in snapshot.rows(size)
@@ -114,7 +114,8 @@ def once(
         known: str = message.rendered[name]
         return known
 
-    return text
+    # mypy takes a wrapped function for one whose first argument may be named.
+    return cast("Callable[Concatenate[Message, Arguments], str]", text)
 
 
 def known_payload(card: Card) -> dict[str, Any]:

@@ -119,7 +119,7 @@ class Snapshot:
         size = size or self.ranking.size
         known: str | None = self.rendered.get(("etag", size))
         if known is None:
-            compared_at = self.comparison and self.comparison.at.timestamp()
+            compared_at = None if self.comparison is None else self.comparison.at.timestamp()
             text = key_text([self.ranking.id, self.values[:size], compared_at])
             known = self.rendered["etag", size] = hashlib.sha256(text.encode()).hexdigest()[:16]
         return known
@@ -148,7 +148,7 @@ class Snapshot:
                     start=_percent(min(value or 0, 0) - low, high - low),
                     width=_percent(abs(value or 0), high - low),
                 ),
-                movement=self.comparison and self.comparison.movement(key, rank),
+                movement=None if self.comparison is None else self.comparison.movement(key, rank),
             )
             for rank, (key, value) in zip(ranks(self.values[:size]), self.values[:size], strict=True)
         )

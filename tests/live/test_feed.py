@@ -204,7 +204,7 @@ async def test_totals_that_change_are_delivered_with_the_same_rows(the_hub, inse
     the_hub.subscribe(recorder, [STATES])
     first, second, third = [await recorder.next() for _ in range(3)]
     assert len({first.totals, second.totals, third.totals}) == 3
-    assert first.etag == second.etag == third.etag
+    assert first.etag() == second.etag() == third.etag()
     assert first.changed_at == second.changed_at == third.changed_at
 
 

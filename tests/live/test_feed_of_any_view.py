@@ -87,7 +87,7 @@ def watched(model: type[MaterializedView], measure: str) -> Iterator[Callable[[]
             snapshots.put(snapshot)
 
     def next_rows() -> Any:
-        return [(row.key, row.value) for row in snapshots.get(timeout=DEADLINE_SECONDS).rows]
+        return [(row.key, row.value) for row in snapshots.get(timeout=DEADLINE_SECONDS).rows()]
 
     with get_connection("risingwave").schema_editor() as editor:
         editor.create_streaming_object(definition)

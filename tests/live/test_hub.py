@@ -16,8 +16,10 @@ from django_risingwave.streaming.changes import ChangeListener
 from live import hub, rendering
 from live.faults import Fault
 from live.formats import isoformat
+from live.parameters import Selection
 from live.reading import _read
 from live.snapshots import Snapshot
+from live.windows import Window
 from tests.conftest import BOTH
 from tests.live.hubs import ITEMS, STATES, Recorder, in_thread, wait_until
 from tests.live.schemas import faults
@@ -48,19 +50,19 @@ async def test_the_fault_of_a_ranking_is_told_and_the_others_are_shown(blind_hub
     blind_hub.faults[ITEMS.slug] = Fault("its view doesn't exist", now)
     assert await blind_hub.current([ITEMS]) == []
     assert [snapshot.ranking for snapshot in await blind_hub.current([ITEMS, STATES])] == [STATES]
-    reading = await _read([ITEMS, STATES])
+    reading = await _read(Selection([ITEMS, STATES], Window.ALL, None, "en"))
     assert reading.checked_at == now
-    assert [(ranking, fault is None) for ranking, _, fault in reading.cards] == [
+    assert [(card.ranking, card.fault is None) for card in reading.cards] == [
         (ITEMS, False),
         (STATES, True),
     ]
-    answer = rendering.known_payload(*reading.cards[0])
+    answer = rendering.known_payload(reading.cards[0])
     assert faults("api-ranking", answer) == []
     assert answer["fault"] == {"reason": "its view doesn't exist", "since": isoformat(now)}
     ping = json.loads(rendering.ping_message(blind_hub.ping()))
     assert faults("ping", ping) == []
     assert ping["faults"] == {ITEMS.slug: answer["fault"]}
-    card = rendering.placeholder(ITEMS, reading.faults[ITEMS.slug])
+    card = rendering.placeholder(reading.cards[0])
     assert "its view doesn’t exist" in card
 
 

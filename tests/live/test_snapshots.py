@@ -13,7 +13,7 @@ import pytest
 from live import formats, rendering
 from live.faults import Fault
 from live.rankings import RANKINGS
-from live.snapshots import Snapshot, Totals, combined_etag
+from live.snapshots import NEW, Bar, Comparison, Snapshot, Totals, combined_etag
 from tests.live.schemas import faults
 
 RANKING = RANKINGS["states-by-turnover"]
@@ -25,18 +25,18 @@ def snapshot(*values: tuple[object, float | None], moment: int = 1, totals: Tota
 
 
 def test_the_same_rows_have_the_same_etag_at_any_time():
-    assert snapshot(("Ohio", 2.0)).etag == snapshot(("Ohio", 2.0), moment=2).etag
+    assert snapshot(("Ohio", 2.0)).etag() == snapshot(("Ohio", 2.0), moment=2).etag()
 
 
 def test_other_rows_another_order_or_another_ranking_have_another_etag():
     one, other = ("Ohio", 2.0), ("Utah", 2.0)
     elsewhere = Snapshot(RANKINGS["products-by-turnover"], (one, other), snapshot().changed_at, source="")
-    etags = {snapshot(one).etag, snapshot(one, other).etag, snapshot(other, one).etag, elsewhere.etag}
+    etags = {snapshot(one).etag(), snapshot(one, other).etag(), snapshot(other, one).etag(), elsewhere.etag()}
     assert len(etags) == 4
 
 
 def test_totals_do_not_change_the_etag():
-    assert snapshot(("Ohio", 2.0), totals=Totals(51, 9.0)).etag == snapshot(("Ohio", 2.0)).etag
+    assert snapshot(("Ohio", 2.0), totals=Totals(51, 9.0)).etag() == snapshot(("Ohio", 2.0)).etag()
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_totals_do_not_change_the_etag():
     ],
 )
 def test_the_extent_says_how_much_of_the_whole_is_shown(totals, text):
-    assert snapshot(("Ohio", 2.0), ("Utah", None), totals=totals).extent == text
+    assert snapshot(("Ohio", 2.0), ("Utah", None), totals=totals).extent() == text
 
 
 def test_the_card_shows_the_extent_if_it_is_known():
@@ -61,7 +61,7 @@ def test_the_card_shows_the_extent_if_it_is_known():
 
 @pytest.mark.parametrize(("totals", "written"), [(None, None), (Totals(51, None), {"keys": 51, "sum": None})])
 def test_programs_get_the_totals(totals, written):
-    payload = rendering.known_payload(RANKING, snapshot(("Ohio", 2.0), totals=totals), None)
+    payload = rendering.known_payload(rendering.Card(RANKING, snapshot(("Ohio", 2.0), totals=totals)))
     assert payload["totals"] == written
     assert faults("api-ranking", payload) == []
 
@@ -80,22 +80,54 @@ def test_a_combined_etag_changes_with_each_fault_but_not_with_its_time():
     assert len({etag(), etag(one="is slow"), etag(one="is gone"), etag(other="is gone")}) == 4
 
 
-def test_rows_have_a_rank_a_name_a_formatted_value_and_a_share_of_the_largest():
-    first, second, third = snapshot(("Ohio", 2000.0), (None, 500.0), ("Utah", None)).rows
-    assert (first.rank, first.name, first.display, first.share) == (1, "Ohio", "$2,000", 100.0)
-    assert (second.rank, second.name, second.display, second.share) == (2, "(no state)", "$500", 25.0)
-    assert (third.display, third.share) == ("–", 0)
+def test_rows_have_a_rank_a_name_a_formatted_value_and_a_share_of_the_sum():
+    values = ("Ohio", 2000.0), (None, 500.0), ("Utah", None)
+    first, second, third = snapshot(*values, totals=Totals(9, 5000.0)).rows()
+    assert (first.rank, first.name, first.display, first.share) == (1, "Ohio", "$2,000", 40.0)
+    assert (second.rank, second.name, second.display, second.share) == (2, "(no state)", "$500", 10.0)
+    assert (third.display, third.share) == ("–", None)
 
 
-def test_a_share_is_0_for_values_of_0_and_less():
-    assert [row.share for row in snapshot(("Ohio", 0.0), ("Utah", -3.0)).rows] == [0, 0]
-    assert snapshot().rows == ()
+def test_equal_values_share_a_rank():
+    rows = snapshot(("Ohio", 2.0), ("Utah", 2.0), ("Iowa", 1.0)).rows()
+    assert [row.rank for row in rows] == [1, 1, 3]
+
+
+def test_a_bar_is_the_share_of_the_sum():
+    rows = snapshot(("Ohio", 2.0), ("Utah", 1.0), totals=Totals(9, 8.0)).rows()
+    assert [row.bar for row in rows] == [Bar(0, 25.0), Bar(0, 12.5)]
+
+
+def test_without_a_sum_a_bar_is_the_part_of_the_largest_value():
+    assert [row.bar for row in snapshot(("Ohio", 2.0), ("Utah", 1.0)).rows()] == [Bar(0, 100.0), Bar(0, 50.0)]
+
+
+def test_bars_of_negative_values_are_left_of_zero():
+    some = snapshot(("Ohio", 3.0), ("Utah", 0.0), ("Iowa", -1.0))
+    assert some.zero() == 25.0
+    assert [row.bar for row in some.rows()] == [Bar(25.0, 75.0), Bar(25.0, 0.0), Bar(0.0, 25.0)]
+    assert snapshot().rows() == ()
+
+
+def test_rows_tell_how_far_they_have_moved():
+    compared = Comparison(datetime.now(UTC), {'"Utah"': 1, '"Ohio"': 3})
+    rows = replace(snapshot(("Ohio", 3.0), ("Utah", 2.0), ("Iowa", 1.0)), comparison=compared).rows()
+    assert [row.movement for row in rows] == [2, -1, NEW]
+    assert [row.movement for row in snapshot(("Ohio", 3.0)).rows()] == [None]
+
+
+def test_the_etag_is_of_the_rows_that_are_shown_and_of_the_moment_that_they_are_compared_with():
+    one, other = snapshot(("Ohio", 3.0), ("Utah", 2.0)), snapshot(("Ohio", 3.0), ("Iowa", 2.0))
+    assert one.etag(1) == other.etag(1)
+    assert one.etag(2) != other.etag(2)
+    compared = replace(one, comparison=Comparison(datetime.now(UTC), {}), rendered={})
+    assert compared.etag(1) != one.etag(1)
 
 
 def test_keys_of_any_type_can_be_sent_as_json():
     keys = [date(2026, 11, 23), Decimal("1.50"), UUID(int=7)]
     ranking = replace(RANKING, name=formats.key)  # the demo's own expects a state
     some = replace(snapshot(*((key, 1.0) for key in keys)), ranking=ranking)
-    assert len(some.etag) == 16
+    assert len(some.etag()) == 16
     rows = json.loads(rendering.update_message(some))["rows"]
     assert [row["key"] for row in rows] == ["2026-11-23", "1.50", "00000000-0000-0000-0000-000000000007"]

@@ -77,7 +77,7 @@ def test_rows_are_read_without_a_cast_and_become_floats(orders):
         'SELECT "states_by_turnover_leading"."state", "states_by_turnover_leading"."turnover"'
         ' FROM "states_by_turnover_leading"'
         ' ORDER BY "states_by_turnover_leading"."turnover" DESC NULLS LAST,'
-        ' "states_by_turnover_leading"."state" ASC NULLS LAST LIMIT 5'
+        ' "states_by_turnover_leading"."state" ASC NULLS LAST LIMIT 50'
     )
 
 

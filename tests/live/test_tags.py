@@ -61,8 +61,12 @@ async def test_old_rows_are_shown_as_stale(memory):
 
 async def test_all_rankings_of_a_page_share_one_socket_and_one_poll(memory):
     html = render(PAGE)
-    assert re.findall(r'hx-ws:connect="([^"]*)"', html) == [f"/ws/rankings/?rankings={FIRST},{SECOND}"]
-    assert re.findall(r'hx-get="([^"]*)"', html) == [f"/partials/rankings/?rankings={FIRST},{SECOND}"]
+    assert re.findall(r'hx-ws:connect="([^"]*)"', html) == [
+        f"/ws/rankings/?rankings={FIRST},{SECOND}&amp;language=en"
+    ]
+    assert re.findall(r'hx-get="([^"]*)"', html) == [
+        f"/partials/rankings/?rankings={FIRST},{SECOND}&amp;language=en"
+    ]
     assert len(re.findall(r"<script ", html)) == 4
 
 
@@ -71,7 +75,7 @@ async def test_numbers_for_browsers_are_not_localized(memory, settings):
     settings.LIVE_STALE_SECONDS = 2.5
     settings.LIVE_POLL_SECONDS = 1.25
     html = render(PAGE)
-    assert '<rect width="100.0"' in html
+    assert '<rect x="0.0" width="100.0"' in html
     assert 'data-stale-after="2.5"' in html
     assert "every 1250ms" in html
 

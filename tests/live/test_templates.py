@@ -14,8 +14,11 @@ from django.test import AsyncRequestFactory, RequestFactory
 from django.urls import include, path
 
 from live import pages, views
+from live.parameters import Selection
 from live.rankings import RANKINGS
+from live.rendering import Card
 from live.snapshots import Snapshot
+from live.windows import Window
 from tests.live.test_tags import static_files  # noqa: F401
 from tests.processes import ROOT
 
@@ -60,8 +63,8 @@ def context() -> dict[str, Any]:
     ranking = RANKINGS["states-by-turnover"]
     now = datetime.now(UTC)
     snapshot = Snapshot(ranking, (("Ohio", 6.0),), changed_at=now, source="PostgreSQL")
-    return pages.updates([ranking], login_url="/login/") | {
-        "cards": [(ranking, snapshot, None, "", "")],
+    return pages.updates(Selection([ranking], Window.ALL, None, "en"), login_url="/login/") | {
+        "cards": [Card(ranking, snapshot)],
         "snippets": [(ranking, "https://example.com/embed/states-by-turnover/")],
         "user": AnonymousUser(),
     }

@@ -122,12 +122,12 @@ def test_only_safe_methods_are_allowed(server, path, method):
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
 
 
-@pytest.mark.parametrize("query", ["?fbclid=IwAR0", "?utm_source=news", "?rankings=x", "?%00=%ff"])
+@pytest.mark.parametrize("query", ["?fbclid=IwAR0", "?utm_source=news", "?utm_term=x", "?%00=%ff"])
 @pytest.mark.parametrize("path", ["/", "/embed/states-by-turnover/"])
 def test_a_page_or_widget_with_parameters_that_it_does_not_know_is_served(server, path, query):
     page = get(server, path + query)
     assert page.status == 200
-    for unknown in ("fbclid", "utm_", "rankings=x", "%00"):
+    for unknown in ("fbclid", "utm_", "utm_term=x", "%00"):
         assert unknown not in page.body, "links must not carry them on"
 
 
@@ -169,7 +169,15 @@ def test_the_api_gives_every_ranking(server, orders):
     answer = get_until(lambda answer: "$7" in str(answer.json["rankings"][0]), server, "/api/rankings/")
     assert [ranking["ranking"] for ranking in answer.json["rankings"]] == list(RANKINGS)
     assert answer.json["rankings"][0]["rows"] == [
-        {"rank": 1, "key": "Ohio", "name": "Ohio", "value": 7.0, "display": "$7"}
+        {
+            "rank": 1,
+            "key": "Ohio",
+            "name": "Ohio",
+            "value": 7.0,
+            "display": "$7",
+            "share": 100.0,
+            "movement": None,
+        }
     ]
 
 
@@ -203,8 +211,11 @@ def test_an_unknown_ranking_is_404_and_lists_the_known_ones(server, path):
     ("path", "named"),
     [
         ("/api/rankings/?rankings=", "rankings must not be empty."),
-        ("/api/rankings/?top=3", "Unknown parameter 'top'. Use only: rankings."),
-        ("/api/rankings/states-by-turnover/?x=1", "Unknown parameter 'x'. No parameters are allowed"),
+        ("/api/rankings/?top=3", "top must be one of 5, 10, 20, 50, not '3'."),
+        ("/api/rankings/?window=2h", "window must be one of all, 15m, 1h, today, 7d, not '2h'."),
+        ("/api/rankings/?language=tlh", "language must be one of en, de, not 'tlh'."),
+        ("/api/rankings/?tops=3", "Unknown parameter 'tops'. Use only: rankings, window, top, language."),
+        ("/api/rankings/states-by-turnover/?x=1", "Unknown parameter 'x'. Use only: window, top, language."),
         ("/partials/rankings/?rankings=,", "rankings must not be empty."),
     ],
 )

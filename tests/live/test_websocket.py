@@ -75,12 +75,17 @@ def test_a_program_gets_a_hello_the_snapshots_and_then_each_change(server, order
     orders((1, 2, 3.0, "Ohio"))
     with subscribe(server, "?format=json&rankings=states-by-turnover") as socket:
         stream = messages(socket)
-        assert next(stream) == {"type": "hello", "version": 1, "rankings": ["states-by-turnover"]}
+        assert next(stream) == {
+            "type": "hello",
+            "version": 1,
+            "rankings": ["states-by-turnover"],
+            "window": "all",
+        }
         snapshot = next(message for message in stream if message["type"] == "snapshot")
         assert snapshot["ranking"] == "states-by-turnover"
-        while snapshot["rows"] != [
-            {"rank": 1, "key": "Ohio", "name": "Ohio", "value": 6.0, "display": "$6"},
-        ]:
+        while [
+            (row["rank"], row["name"], row["value"], row["display"], row["share"]) for row in snapshot["rows"]
+        ] != [(1, "Ohio", 6.0, "$6", 100.0)]:
             snapshot = next(message for message in stream if message["type"] == "update")
         orders((1, 1, 4.0, "Utah"))
         update = next(
@@ -122,7 +127,11 @@ def test_a_page_gets_cards_to_swap_out_of_band(server, orders):
     [
         ("?format=xml", 4400, "format must be one of html, json, not 'xml'."),
         ("?rankings=", 4400, "rankings must not be empty."),
-        ("?ranking=x", 4400, "Unknown parameter 'ranking'. Use only: format, rankings, seen."),
+        (
+            "?ranking=x",
+            4400,
+            "Unknown parameter 'ranking'. Use only: format, rankings, window, top, language, seen.",
+        ),
         ("?seen=x", 4400, "seen must be at most 4 comma-separated etags, not 'x'."),
         ("?rankings=nonsense", 4404, "Unknown ranking 'nonsense'. Choose from: states-by-turnover"),
     ],
