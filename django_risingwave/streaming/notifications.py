@@ -11,15 +11,16 @@ if TYPE_CHECKING:
 
 
 class Notifications:
-    """The notifications that PostgreSQL sends on one channel from now on. RisingWave has no LISTEN.
+    """The notifications that PostgreSQL sends on some channels from now on. RisingWave has no LISTEN.
 
     A selector can wait for them. The connection must be in autocommit mode: PostgreSQL sends none within a
     transaction. Raises django.db.Error if it can't listen. https://www.postgresql.org/docs/18/sql-listen.html
     """
 
-    def __init__(self, connection: BaseDatabaseWrapper, channel: str) -> None:
+    def __init__(self, connection: BaseDatabaseWrapper, *channels: str) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(f"LISTEN {connection.ops.quote_name(channel)}")
+            for channel in channels:
+                cursor.execute(f"LISTEN {connection.ops.quote_name(channel)}")
         self._wrapper = connection
         self._connection: Any = connection.connection
 
@@ -33,6 +34,10 @@ class Notifications:
 
         Doesn't wait. Raises django.db.Error when the connection is lost.
         """
+        return {line for _, line in self.receive_with_channels()}
+
+    def receive_with_channels(self) -> set[tuple[str, str]]:
+        """Return the same as pairs of (channel, line)."""
         with self._wrapper.wrap_database_errors:
             if is_psycopg3:
                 # https://www.psycopg.org/psycopg3/docs/advanced/async.html#asynchronous-notifications
@@ -47,5 +52,9 @@ class Notifications:
         """Do nothing: the connection belongs to the caller and listens until it is closed."""
 
 
-def _lines(notifications: Iterable[Any]) -> set[str]:
-    return {line for notification in notifications for line in notification.payload.splitlines()}
+def _lines(notifications: Iterable[Any]) -> set[tuple[str, str]]:
+    return {
+        (notification.channel, line)
+        for notification in notifications
+        for line in notification.payload.splitlines()
+    }

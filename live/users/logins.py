@@ -12,23 +12,17 @@ import hashlib
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from django.db import connections
 
-from live.conf import (
-    MAX_CACHED_SESSIONS,
-    MAX_LISTENER_RETRY_SECONDS,
-    MAX_SINGLE_SESSION_CHECKS,
-    live_settings,
-)
+from live.conf import MAX_CACHED_SESSIONS, MAX_SINGLE_SESSION_CHECKS, live_settings
 from live.logs.repeated_lines import RepeatedLines
 from live.loops import PerLoop
-from live.outages import Outage
 from live.users import database as users_database
-from live.users import deadlines, logouts, session_checks
+from live.users import deadlines, session_checks
+from live.users.notices import Channel, announce, get_notices
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -68,9 +62,6 @@ class Logins:
         #: When the database was last asked about the sessions, on the monotonic clock.
         self._checked_at = 0.0
         self._checks: asyncio.Task[None] | None = None
-        self._outage = Outage("logouts", "be received from other processes", MAX_LISTENER_RETRY_SECONDS)
-        #: Runs while there are sockets.
-        self._listener: logouts.LogoutListener | None = None
 
     async def is_logged_in(self, session: str, ask: Callable[[], Awaitable[bool]]) -> bool:
         """Return whether the session is logged in; await `ask()` if no answer is cached.
@@ -122,7 +113,7 @@ class Logins:
         Call its on_users_lost when the database hasn't been asked for USERS_LOST_SECONDS.
         """
         session = session_digest(key)
-        self._listen()
+        get_notices().follow(Channel.LOGOUT, self.log_out)
         self._sockets.setdefault(session, set()).add(socket)
         self._keys.setdefault(session, key)
         if self._checks is None:
@@ -140,9 +131,7 @@ class Logins:
             self._keys.pop(session, None)
         if self._sockets:
             return
-        if self._listener is not None:
-            self._listener.stop()
-            self._listener = None
+        get_notices().unfollow(Channel.LOGOUT)
         if self._checks is not None:
             # The checks that close the last socket must not cancel themselves: they end by themselves.
             if self._checks is not asyncio.current_task():
@@ -200,18 +189,6 @@ class Logins:
         """Ask the database the next time."""
         self._answers.pop(session, None)
 
-    def _listen(self) -> None:
-        if self._listener is not None or not logouts.is_supported():
-            return
-        loop = asyncio.get_running_loop()
-
-        def call(callback: Callable[..., None], *args: object) -> None:
-            with suppress(RuntimeError):  # The loop is closed.
-                loop.call_soon_threadsafe(callback, *args)
-
-        self._listener = logouts.LogoutListener(partial(call, self.log_out), self._outage)
-        self._listener.start()
-
     def _cache(self, session: str, answer: asyncio.Future[bool]) -> None:
         self._answers.pop(session, None)
         if len(self._answers) >= MAX_CACHED_SESSIONS:
@@ -253,7 +230,7 @@ def on_logged_out(request: HttpRequest | None, **_: object) -> None:
     """Close the session's sockets in all processes. Receives Django's user_logged_out, in any thread."""
     if session := _session(request):
         _call_on_all_loops(Logins.log_out, session)
-        logouts.announce(session)
+        announce(Channel.LOGOUT, session)
 
 
 def _session(request: HttpRequest | None) -> str | None:

@@ -10,7 +10,7 @@ from live import hub
 from live.feed import Feed
 from live.feeding.ranking_reads import RankingReads
 from live.rankings import RANKINGS
-from live.users.logouts import LogoutListener
+from live.users.notices import NoticeListener
 from tests.django_risingwave.conftest import (  # noqa: F401 - fixtures of an empty database
     connection,
     disguise,
@@ -35,7 +35,7 @@ def stopped_threads() -> Iterator[None]:
     yield
     hub.get_hub.clear()
     for thread in threading.enumerate():
-        if isinstance(thread, Feed | LogoutListener):
+        if isinstance(thread, Feed | NoticeListener):
             thread.stop()
             thread.join(60)
             assert not thread.is_alive()

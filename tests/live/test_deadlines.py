@@ -14,7 +14,7 @@ from django.db import OperationalError, ProgrammingError, connection, transactio
 from django_risingwave.streaming.sessions import cut
 from live import outages
 from live.postgresql.base import DatabaseWrapper
-from live.users import database, deadlines, logouts
+from live.users import database, deadlines, notices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,15 +126,15 @@ def test_an_outage_that_no_thread_can_end_does_not_begin(monkeypatch):
 def test_the_listener_for_logouts_survives_any_exception(monkeypatch):
     left, heard = [2], threading.Event()
 
-    def listen(self: logouts.LogoutListener) -> None:
+    def listen(self: notices.NoticeListener) -> None:
         if left[0]:
             left[0] -= 1
             raise ValueError("broken")
         heard.set()
         self.stop()
 
-    monkeypatch.setattr(logouts.LogoutListener, "_listen", listen)
-    listener = logouts.LogoutListener(lambda _: None, outages.Outage("test", "listen", 0.01))
+    monkeypatch.setattr(notices.NoticeListener, "_listen", listen)
+    listener = notices.NoticeListener(lambda *_: None, outages.Outage("test", "listen", 0.01))
     listener.start()
     assert heard.wait(60)
     listener.join(60)

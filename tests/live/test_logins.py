@@ -18,7 +18,8 @@ from django.test import AsyncClient, RequestFactory
 from live.conf import LiveSettings
 from live.protocol import CloseCode
 from live.routing import websocket_application
-from live.users import access, logins, logouts
+from live.users import access, logins, notices
+from live.users.notices import Channel, announce
 from tests import processes
 from tests.conftest import BOTH
 from tests.live.hubs import wait_until
@@ -171,13 +172,13 @@ async def held_socket(transactional_db, settings):
     settings.LIVE_SESSION_CHECK_SECONDS = 1000.0
     known, held_socket = logins.get_logins(), Socket()
     known.add_socket("a", held_socket)
-    listener = known._listener
+    listener = notices.get_notices()._listener
     assert listener is not None
     await until_listening()
     yield held_socket
     known.remove_socket("a", held_socket)
     await asyncio.to_thread(listener.join, 60)
-    assert known._listener is None
+    assert notices.get_notices()._listener is None
     assert not listener.is_alive()
 
 
@@ -203,7 +204,7 @@ async def test_the_listener_reconnects(held_socket):
 
 
 def announce_and_close(session: str) -> None:
-    logouts.announce(session)
+    announce(Channel.LOGOUT, session)
     connections["default"].close()
 
 

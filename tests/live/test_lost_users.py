@@ -159,7 +159,7 @@ def test_pages_that_need_users_ask_to_retry_and_admitted_sockets_stay(site: Site
     log = site.closed.log.read_text()[begins:]
     assert log.count("users: can't be asked") == log.count("users: can be asked again") == 1
     assert "Traceback" not in log
-    # Those of the outages of "users" and "logouts". Daphne's lines of requests begin with an address.
+    # Those of the outages of "users" and "notices". Daphne's lines of requests begin with an address.
     assert len([line for line in log.splitlines() if " live." in line or " django." in line]) <= 4, log
 
 
