@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import DataError, Error
+from django.utils.translation import gettext
 
 from live.conf import live_settings
 
@@ -26,7 +27,10 @@ class Fault:
     @property
     def note(self) -> str:
         """What the card of the ranking says, with the apostrophes of a page."""
-        return f"can’t be read: {self.reason}".replace("'", "’")
+        seconds = re.search(r"within ([\d.]+) s$", self.reason)
+        reason = gettext(self.reason.replace(seconds[1], "{seconds}") if seconds else self.reason)
+        reason = reason.replace("{seconds}", seconds[1]) if seconds else reason
+        return gettext("can’t be read: {reason}").replace("{reason}", reason).replace("'", "’")
 
 
 class UnshowableError(Exception):

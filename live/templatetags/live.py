@@ -9,12 +9,15 @@ from django import template
 from django.conf import settings
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
+from django.utils.html import json_script
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from live import formats, hub, pages, rendering
 from live.parameters import Selection, supported_language
 from live.rankings import Ranking, UnknownRankingError, select
 from live.rendering import Card
+from live.texts import texts
 from live.users import access
 from live.windows import Window
 
@@ -41,6 +44,13 @@ def age(moment: datetime) -> str:
 def isoformat(moment: datetime) -> str:
     """Return a moment for a <time> element: 2026-11-23T15:04:05.678Z."""
     return formats.isoformat(moment)
+
+
+@register.simple_tag
+def live_texts() -> SafeString:
+    """Put the texts of the scripts in the active language into the page, where state.js finds them."""
+    found = texts()
+    return json_script(found, "live-texts") if found else SafeString("")
 
 
 @register.inclusion_tag("live/tag_head.html")

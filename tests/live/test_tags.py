@@ -136,7 +136,7 @@ async def test_a_visitor_without_a_login_gets_a_link_to_it_and_neither_rows_nor_
     for visitor in (request, RequestFactory().get("/page/?a=b")):  # without AuthenticationMiddleware
         html = render(PAGE, visitor)
         assert "Ohio" not in html
-        assert html.count('<a href="/login/?next=%2Fpage%2F%3Fa%3Db">Log in</a>') == 2
+        assert html.count('<a href="/login/?next=%2Fpage%2F%3Fa%3Db">Log in to see this ranking.</a>') == 2
         assert "hx-ws:connect" not in html
         assert "<script" not in html
 

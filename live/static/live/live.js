@@ -51,15 +51,15 @@
   function askForLogin() {
     let login = null;
     if (updates.dataset.loginUrl) {
-      login = link("log in", updates.dataset.loginUrl);
+      login = link(page.text("log in"), updates.dataset.loginUrl);
       login.dataset.login = "";
       if (window.parent !== window) Object.assign(login, { target: "_blank", rel: "noopener" });
       // The server couldn't tell who is looking when it rendered these.
       for (const placeholder of document.querySelectorAll(".live-card[aria-busy] .live-placeholder")) {
-        placeholder.replaceChildren(link("Log in", updates.dataset.loginUrl), " to see this ranking.");
+        placeholder.replaceChildren(link(page.text("Log in to see this ranking."), updates.dataset.loginUrl));
       }
     }
-    close("you were logged out", login);
+    close(page.text("you were logged out"), login);
   }
 
   function close(reason, remedy) {
@@ -210,7 +210,8 @@
     if (status === 401) askForLogin();
     // Not another server's answer, such as a proxy's during a deployment.
     else if ([400, 403, 404].includes(status) && isJson) {
-      close(status === 403 ? "you are no longer allowed" : "this page went out of date", link("reload", location.href));
+      const reason = page.text(status === 403 ? "you are no longer allowed" : "this page went out of date");
+      close(reason, link(page.text("reload"), location.href));
     }
     if (headers?.has("Live-Ping")) page.hearPing(JSON.parse(headers.get("Live-Ping")));
     if (headers?.has("Retry-After")) {
@@ -237,7 +238,7 @@
     pauseButton.addEventListener("click", () => {
       if (page.isPaused()) page.resume();
       else page.pause();
-      pauseButton.textContent = page.isPaused() ? "Resume" : "Pause";
+      pauseButton.textContent = page.text(page.isPaused() ? "Resume" : "Pause");
       pauseButton.setAttribute("aria-pressed", String(page.isPaused()));
       page.show();
       if (page.isPaused()) return;

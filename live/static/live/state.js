@@ -16,6 +16,14 @@ window.livePage = (() => {
   const silentAfter = Number(updates.dataset.silentAfter) * 1000;
   const pollEvery = Number(updates.dataset.pollEvery) * 1000;
 
+  // ---- texts, in the page's language: live/texts.py has them all
+
+  const translations = JSON.parse(document.getElementById("live-texts")?.textContent ?? "{}");
+
+  function text(english, values = {}) {
+    return (translations[english] ?? english).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  }
+
   // ---- time
 
   // A moment by both clocks of this machine: one may be set, the other may stand still while the machine sleeps.
@@ -25,8 +33,9 @@ window.livePage = (() => {
   // Ages are by the server's clock, as of the last ping: this machine's may be wrong.
   let serverTime = 0;
   let serverTimeAt = mark();
+  const language = document.documentElement.lang || "en";
   const now = () => serverTime + since(serverTimeAt);
-  const clock = (moment) => new Date(moment).toLocaleTimeString("en-GB");
+  const clock = (moment) => new Date(moment).toLocaleTimeString(language, { hourCycle: "h23" });
 
   // The largest whole unit, as formats.duration in Python.
   function duration(ms) {
@@ -39,7 +48,7 @@ window.livePage = (() => {
 
   function age(moment) {
     const passed = duration(now() - moment);
-    return passed ? `${passed} ago` : "just now";
+    return passed ? text("{span} ago", { span: passed }) : text("just now");
   }
 
   // ---- what the server says of each ranking
@@ -71,8 +80,15 @@ window.livePage = (() => {
   const isStale = (card) => unreadFor(card) >= staleAfter;
   const hasFault = (card) => card.dataset.ranking in faults;
 
+  // The server tells all viewers the same.
+  function reasonOf(reason) {
+    const [, seconds] = reason.match(/within ([\d.]+) s$/) ?? [];
+    const known = seconds ? reason.replace(seconds, "{seconds}") : reason;
+    return text(known, { seconds }).replaceAll("'", "’");
+  }
+
   // As on the cards that the server renders.
-  const faultOf = (card) => `can’t be read: ${faults[card.dataset.ranking].reason.replaceAll("'", "’")}`;
+  const faultOf = (card) => text("can’t be read: {reason}", { reason: reasonOf(faults[card.dataset.ranking].reason) });
 
   // ---- the state: closed, paused, reconnecting, fault, stale, polling or live; the first that is true
 
@@ -102,22 +118,25 @@ window.livePage = (() => {
   }
 
   function detailOf(current) {
-    if (current === "polling") return `every ${pollEvery / 1000} s`;
+    if (current === "polling") return text("every {seconds} s", { seconds: pollEvery / 1000 });
     if (current === "paused") {
-      const waiting = paused.waiting === 1 ? "1 change waits" : `${paused.waiting} changes wait`;
-      return `since ${clock(paused.at)}${paused.waiting ? ` · ${waiting}` : ""}`;
+      const waiting = text(paused.waiting === 1 ? "1 change waits" : "{count} changes wait", { count: paused.waiting });
+      return text("since {time}", { time: clock(paused.at) }) + (paused.waiting ? ` · ${waiting}` : "");
     }
     if (current === "stale") {
       const unread = cards().filter((card) => !hasFault(card)).map(unreadFor);
       const source = document.querySelector(".live-card .source")?.textContent.trim().split(" ")[0];
-      return `no reading for ${duration(Math.min(...unread))}: ${source || "the database"} doesn’t answer`;
+      return text("no reading for {span}: {source} doesn’t answer", {
+        span: duration(Math.min(...unread)),
+        source: source || text("the database"),
+      });
     }
     if (current === "reconnecting") {
-      if (!navigator.onLine) return "this browser is offline";
-      if (isPolling) return "trying now";
-      return `in ${Math.max(1, Math.ceil((nextPollAt - Date.now()) / 1000))} s`;
+      if (!navigator.onLine) return text("this browser is offline");
+      if (isPolling) return text("trying now");
+      return text("in {seconds} s", { seconds: Math.max(1, Math.ceil((nextPollAt - Date.now()) / 1000)) });
     }
-    if (current === "fault") return "the cards say why";
+    if (current === "fault") return text("the cards say why");
     return closed?.text ?? "";
   }
 
@@ -132,11 +151,11 @@ window.livePage = (() => {
   let shownState = "";
   let shownSince = 0;
 
-  function fill(element, text, link) {
-    const whole = link ? `${text} · ${link.textContent}` : text;
+  function fill(element, words, link) {
+    const whole = link ? `${words} · ${link.textContent}` : words;
     if (element.textContent === whole) return;
-    if (link) element.replaceChildren(`${text} · `, link.cloneNode(true));
-    else element.textContent = text;
+    if (link) element.replaceChildren(`${words} · `, link.cloneNode(true));
+    else element.textContent = words;
   }
 
   function showPill(current) {
@@ -146,8 +165,8 @@ window.livePage = (() => {
     }
     if (!badge) return;
     badge.dataset.state = current;
-    const name = current === "fault" ? "can’t be read" : current;
-    badge.title = `${name} since ${clock(shownSince)}`;
+    const name = text(current === "fault" ? "can’t be read" : current);
+    badge.title = text("{state} since {time}", { state: name, time: clock(shownSince) });
     // Screen readers announce this element: a new state, and not each second of the details.
     fill(badgeState, name[0].toUpperCase() + name.slice(1));
     if (badgeDetail) fill(badgeDetail, detailOf(current), closed?.link);
@@ -165,19 +184,19 @@ window.livePage = (() => {
     showTime(card, own || held);
     const note = card.querySelector(".note");
     if (!note) return;
-    let text = "";
-    if (own === "fault") text = faultOf(card);
-    else if (own === "stale") text = `stale: no reading for ${duration(unreadFor(card))}`;
-    else if (held && !badgeDetail) text = noteOf(held);
-    fill(note, text, held === "closed" && !own && !badgeDetail ? closed.link : null);
-    note.hidden = !text;
+    let words = "";
+    if (own === "fault") words = faultOf(card);
+    else if (own === "stale") words = text("stale: no reading for {span}", { span: duration(unreadFor(card)) });
+    else if (held && !badgeDetail) words = noteOf(held);
+    fill(note, words, held === "closed" && !own && !badgeDetail ? closed.link : null);
+    note.hidden = !words;
   }
 
   // The state by its name only where no pill shows it.
   function noteOf(held) {
     const isReachable = held !== "reconnecting" || !navigator.onLine;
-    const text = isReachable ? detailOf(held) : "the server can’t be reached";
-    return badge || held === "closed" ? text : `${held}: ${text}`;
+    const detail = isReachable ? detailOf(held) : text("the server can’t be reached");
+    return badge || held === "closed" ? detail : `${text(held)}: ${detail}`;
   }
 
   // Rows that may no longer be true have no age, which would grow as if they were.
@@ -187,7 +206,7 @@ window.livePage = (() => {
     if (!time || !asOf) return;
     asOf.hidden = !held;
     time.parentElement.hidden = Boolean(held);
-    if (held) fill(asOf, `as of ${clock(paused?.asOf.get(card.dataset.ranking) ?? lastRead(card))}`);
+    if (held) fill(asOf, text("as of {time}", { time: clock(paused?.asOf.get(card.dataset.ranking) ?? lastRead(card)) }));
     else fill(time, age(changedAt(card)));
   }
 
@@ -221,12 +240,12 @@ window.livePage = (() => {
   hearPing(JSON.parse(updates.dataset.ping));
 
   return {
-    updates, mark, since, silentAfter, hearPing, pause, countChanges, show, isSilent, untilNextChange,
+    updates, text, mark, since, silentAfter, hearPing, pause, countChanges, show, isSilent, untilNextChange,
     isPaused: () => paused !== null,
     isClosed: () => closed !== null,
     resume: () => { paused = null; },
     // The reason, and a link to the remedy or null.
-    close: (text, link) => { closed ??= { text: `${text} at ${clock(now()).slice(0, 5)}`, link }; },
+    close: (reason, link) => { closed ??= { text: text("{reason} at {time}", { reason, time: clock(now()).slice(0, 5) }), link }; },
     // Something current has come from the server.
     hear: () => { heardAt = mark(); },
     setSocketOpen: (isOpen) => { isSocketOpen = isOpen; },
