@@ -201,6 +201,10 @@ CONTENT_SECURITY_POLICY = {
 
 # True shows the rankings without a login.
 LIVE_OPEN = env.bool("LIVE_OPEN", default=False)
+# False keeps no record of what the rankings were: no movement, no charts.
+LIVE_HISTORY = env.bool("LIVE_HISTORY", default=True)
+LIVE_HISTORY_DAYS = env.int("LIVE_HISTORY_DAYS", default=1)
+LIVE_HISTORY_QUARTER_DAYS = env.int("LIVE_HISTORY_QUARTER_DAYS", default=30)
 # The sites that may embed a widget, as sources of CSP's frame-ancestors.
 LIVE_FRAME_ANCESTORS = env.list("LIVE_FRAME_ANCESTORS", default=[SELF])
 # The networks of the proxies in front, and of those who may ask for /readyz and /metrics.

@@ -11,6 +11,9 @@ from django.core.asgi import get_asgi_application
 # Before the imports below, because they import models.
 http = get_asgi_application()
 
+from live.history import clock as history_clock  # noqa: E402
 from live.routing import ServerMiddleware, websocket_application  # noqa: E402
 
 application = ProtocolTypeRouter({"http": ServerMiddleware(http), "websocket": websocket_application})
+# With the process, not with the first request: every minute is recorded, watched or not.
+history_clock.start()

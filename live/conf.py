@@ -154,6 +154,14 @@ class LiveSettings:
     #: How long a process goes on reading after its last request or subscriber.
     IDLE_SECONDS = Seconds(10)
 
+    # ---- what is kept
+
+    #: Whether what the rankings were is kept, once a minute, in the database of users.
+    HISTORY = Flag(True, "a boolean")
+    #: How many days it is kept by minute, and then by quarter-hour, both counted from now.
+    HISTORY_DAYS = Count(1, "a number of days")
+    HISTORY_QUARTER_DAYS = Count(30, "a number of days")
+
     # ---- how much a process takes
 
     #: Subscribers of a process. Each needs a file descriptor and about 30 KiB of memory.
@@ -181,7 +189,7 @@ SETTINGS: dict[str, Setting[Any]] = {
     setting.name: setting for setting in vars(LiveSettings).values() if isinstance(setting, Setting)
 }
 #: In each line the first setting must be less than the second, for the reason given.
-ORDERINGS: tuple[tuple[Setting[float], Setting[float], str], ...] = (
+ORDERINGS: tuple[tuple[Setting[Any], Setting[Any], str], ...] = (
     (LiveSettings.REQUEST_WAIT_SECONDS, LiveSettings.DRAIN_SECONDS, "draining waits for the requests"),
     (LiveSettings.DRAIN_SECONDS, LiveSettings.SHUTDOWN_SECONDS, "draining is part of the shutdown"),
     (LiveSettings.POLL_SECONDS, LiveSettings.STALE_SECONDS, "a page learns from polls what is fresh"),
@@ -197,6 +205,11 @@ ORDERINGS: tuple[tuple[Setting[float], Setting[float], str], ...] = (
         LiveSettings.SESSION_CHECK_SECONDS,
         LiveSettings.USERS_LOST_SECONDS,
         "subscribers stay until a check fails",
+    ),
+    (
+        LiveSettings.HISTORY_DAYS,
+        LiveSettings.HISTORY_QUARTER_DAYS,
+        "records by quarter-hour are older than those by minute",
     ),
 )
 
@@ -234,6 +247,11 @@ MAX_LISTENER_RETRY_SECONDS = 10.0
 LISTENER_HEARTBEAT_SECONDS = 5.0
 #: The longest delay between two attempts to reach the lost database of users. Whoever logs in waits for it.
 MAX_USERS_RETRY_SECONDS = 2.0
+#: Time within which a process claims and reads the rankings of one minute. What is left by then is for other
+#: processes, or a gap.
+RECORD_SECONDS = 50.0
+#: The first delay of the clock of the history after a failure, at most a minute.
+RETRY_HISTORY_SECONDS = 1.0
 #: Time between two log lines about the same outage.
 OUTAGE_LOG_SECONDS = 60.0
 #: Outages of one thing that are logged in that time, when it fails and succeeds again and again.

@@ -20,6 +20,7 @@ from live.clock import Clock
 from live.conf import TICK_SECONDS, live_settings
 from live.counts import Counts
 from live.feed_keeper import FeedKeeper
+from live.history import clock as history_clock
 from live.hub_state import Health
 from live.hub_state import Ping as Ping  # noqa: PLC0414 - exported
 from live.logs.repeated_lines import RepeatedLines
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from live.faults import Fault
     from live.feed import Feed
+    from live.history.sparklines import Sparklines
     from live.rankings import Ranking
     from live.snapshots import Comparison, Snapshot
 
@@ -67,6 +69,8 @@ class Hub:
         self.snapshots: dict[str, Snapshot] = {}
         self.checked_at: dict[str, datetime] = {}
         self._comparisons: dict[str, Comparison] = {}
+        #: The small charts of the rows.
+        self.sparklines: dict[str, Sparklines] = {}
         #: What is wrong with rankings that can't be read while others can.
         self.faults: dict[str, Fault] = {}
         #: What the subscribers have been sent; they count it.
@@ -89,6 +93,7 @@ class Hub:
         self._last_ping_at = 0.0
         self._told_faults_at = -math.inf
         self._is_shutting_down = False
+        history_clock.follow(_on_loop(asyncio.get_running_loop(), self.on_history))
 
     @property
     def _feed(self) -> Feed | None:
@@ -179,9 +184,10 @@ class Hub:
             self._deliver(replace(snapshot, comparison=comparison, rendered={}))
         self._tell_requests()
 
-    def on_history(self, comparisons: Mapping[str, Comparison]) -> None:
-        """Tell movement from these comparisons from now on. They are by Ranking.id."""
+    def on_history(self, comparisons: Mapping[str, Comparison], sparklines: Mapping[str, Sparklines]) -> None:
+        """Tell movement from these comparisons from now on, and keep the sparklines, by Ranking.id."""
         self._comparisons = dict(comparisons)
+        self.sparklines = dict(sparklines)
         for id_, snapshot in list(self.snapshots.items()):
             comparison = comparisons.get(id_)
             before = snapshot.comparison
@@ -289,6 +295,15 @@ class Hub:
                     error=error,
                 )
                 self.unsubscribe(subscriber)
+
+
+def _on_loop(loop: asyncio.AbstractEventLoop, follower: history_clock.Follower) -> history_clock.Follower:
+    """Return a function that calls the follower on the loop, and raises RuntimeError once that is closed."""
+
+    def tell(comparisons: Mapping[str, Comparison], sparklines: Mapping[str, Sparklines]) -> None:
+        loop.call_soon_threadsafe(follower, comparisons, sparklines)
+
+    return tell
 
 
 get_hub = PerLoop(Hub)

@@ -22,3 +22,6 @@ READ_SECONDS = Histogram(
 READ_ERRORS = Counter("live_read_errors", "Reads of a ranking that failed.", ["ranking"])
 #: Outages that have begun, by what could not be reached.
 OUTAGES = Counter("live_outages", "Outages that have begun.", ["subject"])
+#: Records of the history that this process has written, and rankings that it couldn't read for one.
+HISTORY_RECORDS = Counter("live_history_records", "Records of the history written.", ["ranking"])
+HISTORY_ERRORS = Counter("live_history_errors", "Records of the history that couldn't be read.", ["ranking"])

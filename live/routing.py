@@ -12,6 +12,7 @@ from django.urls import path, re_path
 from live import metrics, servers
 from live.capacity import raise_open_files_limit
 from live.consumers import RankingsConsumer
+from live.history import clock as history_clock
 from live.hub import get_hub
 from live.logs.repeated_lines import RepeatedLines
 from live.logs.request_context import begin_socket
@@ -33,6 +34,8 @@ def _prepare_server() -> Server:
     """Detect the server that runs this event loop, and prepare the process for subscribers."""
     server = servers.detect()
     raise_open_files_limit()
+    # A project whose asgi.py doesn't import live.asgi has not started it.
+    history_clock.start()
     server.on_shutdown(get_hub().shut_down)
     return server
 

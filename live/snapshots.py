@@ -27,6 +27,9 @@ NEW: Final = "new"
 
 def key_text(key: Any) -> str:
     """Return a key as JSON, which is the same before and after it has been kept as jsonb."""
+    if isinstance(key, float) and math.isfinite(key):
+        # jsonb has no exponents and no negative zero: 1e+16 comes back as an integer.
+        key = int(key) if abs(key) >= 1e16 else key + 0.0
     return json.dumps(key, separators=(",", ":"), cls=DjangoJSONEncoder)
 
 
@@ -84,11 +87,13 @@ class Comparison:
     """The places of the leading rows at an earlier moment, which movement is told from."""
 
     at: datetime
-    #: The ranks by key_text() of the keys.
-    ranks: Mapping[str, int]
+    #: The ranks by key_text() of the keys; None if there is no record of that moment.
+    ranks: Mapping[str, int] | None
 
-    def movement(self, key: Any, rank: int) -> int | str:
-        """Return how many places a row has risen that has this rank now, or NEW."""
+    def movement(self, key: Any, rank: int) -> int | str | None:
+        """Return how many places a row has risen that has this rank now, or NEW; None if that isn't known."""
+        if self.ranks is None:
+            return None
         before = self.ranks.get(key_text(key))
         return NEW if before is None else before - rank
 

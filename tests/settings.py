@@ -30,6 +30,8 @@ os.environ["DATABASE_URL"] = postgres.url("dashboard", STANDIN_FOLDER)
 os.environ["RISINGWAVE_URL"] = given or postgres.url("risingwave", STANDIN_FOLDER)
 os.environ["LIVE_OPEN"] = "true"
 os.environ["EXTRA_APPS"] = "demo.shop"
+# No thread reads and writes beside the tests. Those of the history start it.
+os.environ["LIVE_HISTORY"] = "false"
 # Not the file of a demo that runs in this checkout.
 os.environ["ENVIRONMENT_FILE"] = os.devnull
 
