@@ -210,6 +210,9 @@ LIVE_FRAME_ANCESTORS = env.list("LIVE_FRAME_ANCESTORS", default=[SELF])
 # The networks of the proxies in front, and of those who may ask for /readyz and /metrics.
 LIVE_TRUSTED_PROXIES = env.list("LIVE_TRUSTED_PROXIES", default=["127.0.0.0/8", "::1"])
 LIVE_OPERATORS = env.list("LIVE_OPERATORS", default=["127.0.0.0/8", "::1"])
+# Where crossed thresholds are posted. Not env.str(), as above.
+LIVE_WEBHOOK_URL = os.environ.get("LIVE_WEBHOOK_URL", "")
+LIVE_WEBHOOK_SECRET = os.environ.get("LIVE_WEBHOOK_SECRET", "")
 
 FORMATTERS = {"line": "live.logs.formatters.LineFormatter", "json": "live.logs.formatters.JSONFormatter"}
 LOG_FORMAT = env.str("LOG_FORMAT", default="line")

@@ -19,7 +19,7 @@ class LiveConfig(AppConfig):
     def ready(self) -> None:
         # As Django's admin does with modules named `admin`.
         autodiscover_modules("rankings")
-        from live.checks import check_rankings, check_settings  # noqa: PLC0415 - needs the apps to be loaded
+        from live.checks import check_rankings, check_settings, check_thresholds  # noqa: PLC0415 - as below
         from live.database_checks import check_leading_rows, check_reads  # noqa: PLC0415 - as above
         from live.operators import collector  # noqa: PLC0415 - needs the apps to be loaded
         from live.users import login_log, logins  # noqa: PLC0415 - needs the apps to be loaded
@@ -29,6 +29,7 @@ class LiveConfig(AppConfig):
         REGISTRY.register(collector.LiveCollector(open_connections))
         checks.register(check_rankings)
         checks.register(check_settings)
+        checks.register(check_thresholds)
         checks.register(check_leading_rows)
         checks.register(check_reads, checks.Tags.database)
         request_finished.connect(end_request)

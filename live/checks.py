@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
@@ -11,8 +11,15 @@ from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 
-from live.conf import ORDERINGS, PREFIX, SETTINGS
+from live.conf import ORDERINGS, SETTINGS
 from live.rankings import RANKINGS
+from live.setting_types import PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from live.rankings import Ranking
+    from live.thresholds import Threshold
 
 
 def check_rankings(**_: Any) -> list[CheckMessage]:
@@ -41,6 +48,30 @@ def check_rankings(**_: Any) -> list[CheckMessage]:
     return []
 
 
+def check_thresholds(**_: Any) -> list[CheckMessage]:
+    """Check that thresholds of a ranking differ, and that it has the windows and the total they are of."""
+    return [
+        Error(f"The ranking {ranking.slug!r} {message}.", hint=hint, id="live.E006")
+        for ranking in RANKINGS.values()
+        for position, threshold in enumerate(ranking.thresholds)
+        for message, hint in _wrong_threshold(ranking, threshold, ranking.thresholds[:position])
+    ]
+
+
+def _wrong_threshold(
+    ranking: Ranking, threshold: Threshold, others: Sequence[Threshold]
+) -> Iterator[tuple[str, str]]:
+    if any((one.name, one.window) == (threshold.name, threshold.window) for one in others):
+        yield f'has the threshold "{threshold.name}" twice', "Remove one of them."
+    if threshold.window not in ranking.variants:
+        yield (
+            f"has a threshold in the window {threshold.window!s}, which it doesn't declare",
+            "Add the window to its `windows`, or leave it out of the threshold.",
+        )
+    if threshold.of == "total" and not ranking.summed:
+        yield "has a threshold of its total, but isn't summed", 'Use a threshold of "row".'
+
+
 def check_settings(**_: Any) -> list[CheckMessage]:
     """Check the values of the settings, the order of some, and the names that begin with LIVE_."""
     return _wrong_values() or [*_wrong_orderings(), *_mistyped_names()]
@@ -49,7 +80,8 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 def _wrong_values() -> list[CheckMessage]:
     return [
         Error(
-            f"{setting.name} must be {setting.allowed}, not {setting.value!r}.",
+            f"{setting.name} must be {setting.allowed}"
+            + (", and isn't." if setting.is_secret else f", not {setting.value!r}."),
             hint=f"Set it to {setting.unit}, such as {setting.default!r}.",
             id="live.E003",
         )

@@ -6,107 +6,9 @@ when it is used, so that `override_settings` works. `manage.py check` checks the
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Sequence
-from ipaddress import ip_network
-from typing import Any, ClassVar, Generic, Self, TypeVar, overload
+from typing import Any
 
-from django.conf import settings
-
-Value = TypeVar("Value")
-
-PREFIX = "LIVE_"
-
-
-class Setting(Generic[Value]):
-    """A setting with its default. As an attribute of `live_settings` it is the project's value."""
-
-    #: What a value must be: completes the sentence "LIVE_X must be …".
-    allowed: ClassVar[str]
-
-    def __init__(self, default: Value, unit: str) -> None:
-        self.default = default
-        self.unit = unit
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = f"{PREFIX}{name}"
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> Value: ...
-    def __get__(self, instance: object | None, owner: type) -> Self | Value:
-        return self if instance is None else self.value
-
-    @property
-    def value(self) -> Value:
-        """The project's value, or the default. It isn't checked here."""
-        value: Value = getattr(settings, self.name, self.default)
-        return value
-
-    def is_valid(self, value: Any) -> bool:
-        """Return whether a project may set it to this value."""
-        raise NotImplementedError
-
-
-class Flag(Setting[bool]):
-    """Yes or no."""
-
-    allowed = "True or False"
-
-    def is_valid(self, value: Any) -> bool:
-        return isinstance(value, bool)
-
-
-class Seconds(Setting[float]):
-    """A span of time."""
-
-    allowed = "a positive number"
-
-    def __init__(self, default: float) -> None:
-        super().__init__(default, "seconds")
-
-    def is_valid(self, value: Any) -> bool:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return is_number and math.isfinite(value) and value > 0
-
-
-class Count(Setting[int]):
-    """How many of something."""
-
-    allowed = "a whole number, 0 or more"
-
-    def is_valid(self, value: Any) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-class Sources(Setting[Sequence[str]]):
-    """Sources of a directive of a Content-Security-Policy."""
-
-    allowed = "a list of sources, each without spaces, commas and semicolons"
-
-    def is_valid(self, value: Any) -> bool:
-        # A semicolon or a comma would begin another directive or policy.
-        return isinstance(value, list | tuple) and all(
-            isinstance(source, str) and re.fullmatch(r"[^\s,;]+", source) for source in value
-        )
-
-
-class Networks(Setting[Sequence[str]]):
-    """Networks of IP addresses."""
-
-    allowed = "a list of IP addresses or networks"
-
-    def is_valid(self, value: Any) -> bool:
-        return isinstance(value, list | tuple) and all(_is_network(network) for network in value)
-
-
-def _is_network(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and bool(ip_network(value))
-    except ValueError:
-        return False
+from live.setting_types import Count, Flag, Networks, Seconds, Secret, Setting, Sources, WebhookURL
 
 
 class LiveSettings:
@@ -161,6 +63,13 @@ class LiveSettings:
     #: How many days it is kept by minute, and then by quarter-hour, both counted from now.
     HISTORY_DAYS = Count(1, "a number of days")
     HISTORY_QUARTER_DAYS = Count(30, "a number of days")
+
+    # ---- who is told of crossed thresholds
+
+    #: Where a message is posted when a ranking crosses one of its thresholds; nowhere if empty.
+    WEBHOOK_URL = WebhookURL("", "a URL")
+    #: Signs the messages: their header Live-Signature is an HMAC with it.
+    WEBHOOK_SECRET = Secret("", "a text")
 
     # ---- how much a process takes
 

@@ -25,3 +25,5 @@ OUTAGES = Counter("live_outages", "Outages that have begun.", ["subject"])
 #: Records of the history that this process has written, and rankings that it couldn't read for one.
 HISTORY_RECORDS = Counter("live_history_records", "Records of the history written.", ["ranking"])
 HISTORY_ERRORS = Counter("live_history_errors", "Records of the history that couldn't be read.", ["ranking"])
+#: Messages of crossed thresholds, by outcome: "delivered", "failed" or "dropped".
+WEBHOOKS = Counter("live_webhooks", "Messages of crossed thresholds that were posted.", ["outcome"])

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from django_risingwave.models import MaterializedView
     from django_risingwave.readable import Relation
+    from live.thresholds import Threshold
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class Ranking:
     windows: Mapping[Window, type[MaterializedView]] = field(default_factory=dict, hash=False)
     #: The window of this variant of the ranking.
     window: Window = Window.ALL
+    #: Limits that viewers and a webhook are told of when a value passes them.
+    thresholds: tuple[Threshold, ...] = ()
 
     @cached_property
     def id(self) -> str:

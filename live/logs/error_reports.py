@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from django.utils.safestring import SafeString, mark_safe
@@ -12,12 +13,18 @@ from live.logs.hidden_secrets import HIDDEN, hide_secrets
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
+_DJANGOS_SETTINGS = SafeExceptionReporterFilter.hidden_settings.pattern
+
 
 class ReportFilter(SafeExceptionReporterFilter):
-    """Hides all cookies and everything that a form sent in error reports, which Django's own filter shows.
+    """Hides what Django's own filter shows: all cookies, what a form sent, and the webhook's URL.
 
     Set DEFAULT_EXCEPTION_REPORTER_FILTER to it.
     """
+
+    hidden_settings = re.compile(
+        f"{SafeExceptionReporterFilter.hidden_settings.pattern}|WEBHOOK", re.IGNORECASE
+    )
 
     def get_safe_cookies(self, request: HttpRequest) -> dict[str, str]:
         return dict.fromkeys(getattr(request, "COOKIES", {}), HIDDEN)

@@ -51,7 +51,8 @@ def hide_secrets(text: str) -> str:
 
 def _settings_secrets() -> Iterator[str]:
     passwords = (database.get("PASSWORD") for database in settings.DATABASES.values())
-    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS, *passwords):
+    webhook = (getattr(settings, "LIVE_WEBHOOK_URL", ""), getattr(settings, "LIVE_WEBHOOK_SECRET", ""))
+    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS, *passwords, *webhook):
         if secret and isinstance(secret, str):
             yield secret
             yield quote(secret, safe="")

@@ -1,0 +1,1 @@
+"""What happens when a value crosses a threshold: it is kept, logged, posted to a webhook, and shown."""
