@@ -6,7 +6,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test faults matrix conformance live lint lock lock-peers bench bench-peers clean
+.PHONY: help demo test faults matrix conformance live lint messages lock lock-peers bench bench-peers clean
 
 help:
 	@echo "make demo          run the dashboard at http://127.0.0.1:8000 with generated orders, until Ctrl-C"
@@ -23,6 +23,7 @@ help:
 	@echo "make lint          check style, types and imports"
 	@echo "make bench         run all benchmarks of the dashboard and the backend"
 	@echo "make bench-peers   benchmark the dashboard and its alternatives; see docs/benchmarks.md"
+	@echo "make messages      update the catalogs of translations, and print what has no translation"
 	@echo "make lock          update the pinned dependencies"
 	@echo "make lock-peers    update the pinned dependencies of the alternatives"
 	@echo "make clean         delete everything that make created, including the demo's data"
@@ -71,6 +72,9 @@ bench: $(VENV)/dev
 
 bench-peers: $(VENV)/dev
 	$(VENV)/bin/python -m benchmarks.peers $(ARGS)
+
+messages: $(VENV)/dev
+	@exec $(VENV)/bin/python -m tests.messages
 
 # UPGRADE= locks what pyproject.toml has added and leaves the rest as it is.
 UPGRADE ?= --upgrade
