@@ -206,6 +206,8 @@ LIVE_OPEN = env.bool("LIVE_OPEN", default=False)
 LIVE_HISTORY = env.bool("LIVE_HISTORY", default=True)
 LIVE_HISTORY_DAYS = env.int("LIVE_HISTORY_DAYS", default=1)
 LIVE_HISTORY_QUARTER_DAYS = env.int("LIVE_HISTORY_QUARTER_DAYS", default=30)
+# False lets nobody declare rankings on the page.
+LIVE_USER_RANKINGS = env.bool("LIVE_USER_RANKINGS", default=True)
 # The sites that may embed a widget, as sources of CSP's frame-ancestors.
 LIVE_FRAME_ANCESTORS = env.list("LIVE_FRAME_ANCESTORS", default=[SELF])
 # The networks of the proxies in front, and of those who may ask for /readyz and /metrics.

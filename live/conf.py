@@ -18,6 +18,8 @@ class LiveSettings:
 
     #: Whether everyone may see the rankings. Otherwise only users who are logged in may.
     OPEN = Flag(False, "a boolean")
+    #: Whether users with the permission live.add_ranking may declare rankings on the page.
+    USER_RANKINGS = Flag(True, "a boolean")
     #: Sites that may show a widget in an iframe. By default only this site may.
     FRAME_ANCESTORS = Sources(["'self'"], "a list of sources")
     #: Proxies whose X-Forwarded-For says from which address a request comes.

@@ -11,6 +11,7 @@ from django.http import QueryDict
 
 from live import metrics, origins, parameters, rendering
 from live.conf import live_settings
+from live.declared.registry import ready
 from live.hub import NoDataError, Ping, ShuttingDownError, TooManySubscribersError, get_hub
 from live.protocol import MAX_CLIENT_MESSAGES, CloseCode, Format
 from live.rankings import RANKINGS, UnknownRankingError
@@ -62,6 +63,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         self.transport = transport_of(self.scope)
         await self.accept()
         self.transport.start(self._send_pending, self._on_flood)
+        await ready()
         try:
             self.selection = await self._admit()
             await self._subscribe(self.selection)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Generic, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
+from django.core.handlers.asgi import ASGIRequest
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
+
+    from django.http import HttpRequest
 
 T = TypeVar("T")
 
@@ -40,3 +45,30 @@ class PerLoop(Generic[T]):
         """Forget all objects."""
         with self._lock:
             self._objects.clear()
+
+
+async def on_hubs_loop(request: HttpRequest, coroutine: Coroutine[Any, Any, T]) -> T:
+    """Await a coroutine on the event loop of the hub that answers the request.
+
+    Under ASGI that is the server's. Under WSGI each request has an event loop that ends with the request, so
+    the hub is on an event loop in a thread of its own.
+    """
+    if isinstance(request, ASGIRequest):
+        return await coroutine
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, _wsgi_loop()))
+
+
+_lock = threading.Lock()
+
+
+def _wsgi_loop() -> asyncio.AbstractEventLoop:
+    """Return the event loop of the hub under WSGI, started once."""
+    with _lock:
+        return _started_loop()
+
+
+@lru_cache(maxsize=1)
+def _started_loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="rankings-hub", daemon=True).start()
+    return loop

@@ -59,6 +59,8 @@ class DeclaredRanking(models.Model):
     measure = models.CharField(_("measure"), max_length=255)
     ascending = models.BooleanField(_("smallest first"), default=False)
     size = models.PositiveSmallIntegerField(_("rows"), default=5)
+    #: Whether the sum of all measures means something.
+    summed = models.BooleanField(default=True)
     format = models.CharField(_("format"), max_length=20, default="number")
     currency = models.CharField(_("currency"), max_length=3, blank=True)
     owner = models.ForeignKey(

@@ -170,7 +170,8 @@ def register(*rankings: Ranking) -> None:
 
 def variants() -> list[Ranking]:
     """Return all rankings, each in all of its windows."""
-    return [variant for ranking in RANKINGS.values() for variant in ranking.variants.values()]
+    # A list, because users' rankings come and go on another thread.
+    return [variant for ranking in list(RANKINGS.values()) for variant in ranking.variants.values()]
 
 
 def select(slugs: Iterable[str], window: Window = Window.ALL) -> list[Ranking]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
-from functools import lru_cache
-from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
-from django.core.handlers.asgi import ASGIRequest
-
 from live import hub, rendering
+from live.loops import on_hubs_loop
 from live.rendering import Card
 from live.snapshots import combined_etag
 
@@ -57,14 +53,8 @@ class Reading:
 
 
 async def read(request: HttpRequest, selection: Selection) -> Reading:
-    """Read rankings from this process's hub, as hub.current() does. Raises NoDataError.
-
-    Under ASGI the hub is on the server's event loop. Under WSGI each request has an event loop that ends with
-    the request, so the hub is on an event loop in a thread of its own.
-    """
-    if isinstance(request, ASGIRequest):
-        return await _read(selection)
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_read(selection), _wsgi_loop()))
+    """Read rankings from this process's hub, as hub.current() does. Raises NoDataError."""
+    return await on_hubs_loop(request, _read(selection))
 
 
 async def _read(selection: Selection) -> Reading:
@@ -83,19 +73,3 @@ async def _read(selection: Selection) -> Reading:
         checked_at=checked_at,
         ping=ping,
     )
-
-
-_lock = Lock()
-
-
-def _wsgi_loop() -> asyncio.AbstractEventLoop:
-    """Return the event loop of the hub under WSGI, started once."""
-    with _lock:
-        return _started_loop()
-
-
-@lru_cache(maxsize=1)
-def _started_loop() -> asyncio.AbstractEventLoop:
-    loop = asyncio.new_event_loop()
-    Thread(target=loop.run_forever, name="rankings-hub", daemon=True).start()
-    return loop

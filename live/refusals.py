@@ -15,8 +15,10 @@ from django.views import defaults
 
 from live import hub
 from live.conf import RETRY_AFTER_SECONDS
+from live.declared.registry import ready
 from live.embedding import allow_embedding, gets_cookies
 from live.logs.repeated_lines import RepeatedLines
+from live.loops import on_hubs_loop
 from live.parameters import ParameterError
 from live.rankings import RANKINGS, UnknownRankingError
 from live.users import access
@@ -43,6 +45,7 @@ def refuse_with(refusal: Refusal) -> Callable[[View], View]:
             try:
                 if not await access.may_look(request):
                     return refusal(request, 401, "Log in first.")
+                await on_hubs_loop(request, ready())
                 return await view(request, *args, **kwargs)
             except ParameterError as error:
                 return refusal(request, 400, str(error))

@@ -32,6 +32,8 @@ os.environ["LIVE_OPEN"] = "true"
 os.environ["EXTRA_APPS"] = "demo.shop"
 # No thread reads and writes beside the tests. Those of the history start it.
 os.environ["LIVE_HISTORY"] = "false"
+# Tests that declare rankings turn it on.
+os.environ["LIVE_USER_RANKINGS"] = "false"
 # Not the file of a demo that runs in this checkout.
 os.environ["ENVIRONMENT_FILE"] = os.devnull
 

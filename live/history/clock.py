@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from django.db import Error, ProgrammingError
 
 from live.conf import RETRY_HISTORY_SECONDS, live_settings
+from live.declared.registry import declared
 from live.history import records
 from live.history.comparisons import find_comparisons
 from live.history.lookups import ends
@@ -115,7 +116,9 @@ class HistoryClock(threading.Thread):
 
         In this order, so that all processes tell it at the same time: the records of this minute don't count.
         """
-        rankings = variants()
+        # Those of users too, though this process may serve nobody yet.
+        known = {ranking.id: ranking for ranking in (*declared().values(), *variants())}
+        rankings = list(known.values())
         if not rankings:
             return
         known_ends = ends(ranking.id for ranking in rankings)

@@ -77,6 +77,7 @@ class Migration(migrations.Migration):
                 ("measure", models.CharField(max_length=255, verbose_name="measure")),
                 ("ascending", models.BooleanField(default=False, verbose_name="smallest first")),
                 ("size", models.PositiveSmallIntegerField(default=5, verbose_name="rows")),
+                ("summed", models.BooleanField(default=True)),
                 ("format", models.CharField(default="number", max_length=20, verbose_name="format")),
                 ("currency", models.CharField(blank=True, max_length=3, verbose_name="currency")),
                 ("changed_at", models.DateTimeField(auto_now=True)),
