@@ -1,11 +1,13 @@
-"""Keeps the catalogs of translations: `make messages` adds what the code says and drops what it no longer says.
+"""Keeps the catalogs of translations: `make messages` adds the texts of the code, and drops old ones.
 
 Babel reads the code: gettext's own programs, which makemessages needs, are on few machines.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -112,7 +114,8 @@ def untranslated(catalog: Catalog) -> list[Message]:
 
 
 def _strings(message: Message) -> tuple[str, ...]:
-    return message.string if isinstance(message.string, tuple | list) else (message.string,)
+    strings = message.string if isinstance(message.string, tuple | list) else (message.string,)
+    return tuple(string or "" for string in strings)
 
 
 def main() -> None:
@@ -125,11 +128,9 @@ def main() -> None:
             path.write_bytes(as_po(catalog))
             path.with_suffix(".mo").write_bytes(as_mo(translations(folder, language)))
             for message in untranslated(catalog):
-                print(f"{path.relative_to(ROOT)}: {message.id!r} has no translation")
+                sys.stdout.write(f"{path.relative_to(ROOT)}: {message.id!r} has no translation\n")
 
 
 if __name__ == "__main__":
-    import os
-
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     main()
