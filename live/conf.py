@@ -161,6 +161,8 @@ MAX_USERS_RETRY_SECONDS = 2.0
 #: Time within which a process claims and reads the rankings of one minute. What is left by then is for other
 #: processes, or a gap.
 RECORD_SECONDS = 50.0
+#: Time after which a process reads what others have found in their records of a minute. Reads take less.
+TELL_ALERTS_AFTER_SECONDS = 5.0
 #: The first delay of the clock of the history after a failure, at most a minute.
 RETRY_HISTORY_SECONDS = 1.0
 #: Time between two log lines about the same outage.

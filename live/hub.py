@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from live.alerts import telling
 from live.capacity import max_subscribers
 from live.clock import Clock
 from live.conf import TICK_SECONDS, live_settings
@@ -28,13 +29,14 @@ from live.loops import PerLoop
 from live.rankings import RANKINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from live.faults import Fault
     from live.feed import Feed
     from live.history.sparklines import Sparklines
     from live.rankings import Ranking
     from live.snapshots import Comparison, Snapshot
+    from live.thresholds import Alert
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ class Hub:
         self.snapshots: dict[str, Snapshot] = {}
         self.checked_at: dict[str, datetime] = {}
         self._comparisons: dict[str, Comparison] = {}
+        self._alerts: dict[str, tuple[Alert, ...]] = {}
         #: The small charts of the rows.
         self.sparklines: dict[str, Sparklines] = {}
         #: What is wrong with rankings that can't be read while others can.
@@ -93,7 +96,9 @@ class Hub:
         self._last_ping_at = 0.0
         self._told_faults_at = -math.inf
         self._is_shutting_down = False
-        history_clock.follow(_on_loop(asyncio.get_running_loop(), self.on_history))
+        loop = asyncio.get_running_loop()
+        history_clock.follow(_on_loop(loop, self.on_history))
+        telling.follow(_on_loop(loop, self.on_alerts))
 
     @property
     def _feed(self) -> Feed | None:
@@ -180,8 +185,9 @@ class Hub:
         if self._feed is not None:
             self._awaited -= self._feed.apart
         for snapshot in changed:
-            comparison = self._comparisons.get(snapshot.ranking.id)
-            self._deliver(replace(snapshot, comparison=comparison, rendered={}))
+            id_ = snapshot.ranking.id
+            comparison, alerts = self._comparisons.get(id_), self._alerts.get(id_, ())
+            self._deliver(replace(snapshot, comparison=comparison, alerts=alerts, rendered={}))
         self._tell_requests()
 
     def on_history(self, comparisons: Mapping[str, Comparison], sparklines: Mapping[str, Sparklines]) -> None:
@@ -193,6 +199,13 @@ class Hub:
             before = snapshot.comparison
             if (comparison and comparison.at) != (before and before.at):
                 self._deliver(replace(snapshot, comparison=comparison, rendered={}))
+
+    def on_alerts(self, alerts: Mapping[str, tuple[Alert, ...]]) -> None:
+        """Show from now on that these thresholds are crossed, by Ranking.id, and no others."""
+        self._alerts = dict(alerts)
+        for id_, snapshot in list(self.snapshots.items()):
+            if snapshot.alerts != (known := alerts.get(id_, ())):
+                self._deliver(replace(snapshot, alerts=known, rendered={}))
 
     def _deliver(self, snapshot: Snapshot) -> None:
         self.snapshots[snapshot.ranking.id] = snapshot
@@ -297,11 +310,11 @@ class Hub:
                 self.unsubscribe(subscriber)
 
 
-def _on_loop(loop: asyncio.AbstractEventLoop, follower: history_clock.Follower) -> history_clock.Follower:
+def _on_loop(loop: asyncio.AbstractEventLoop, follower: Callable[..., None]) -> Callable[..., None]:
     """Return a function that calls the follower on the loop, and raises RuntimeError once that is closed."""
 
-    def tell(comparisons: Mapping[str, Comparison], sparklines: Mapping[str, Sparklines]) -> None:
-        loop.call_soon_threadsafe(follower, comparisons, sparklines)
+    def tell(*told: object) -> None:
+        loop.call_soon_threadsafe(follower, *told)
 
     return tell
 

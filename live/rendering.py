@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from live.hub import Ping
     from live.parameters import Selection
     from live.rankings import Ranking
-    from live.snapshots import Row, Snapshot
+    from live.snapshots import Row, ShownAlert, Snapshot
 
 
 class Renderable(Protocol):
@@ -64,6 +64,14 @@ class Card:
         return () if self.snapshot is None else self.snapshot.rows(self.size)
 
     @property
+    def alerts(self) -> list[ShownAlert]:
+        """The thresholds that the total and the rows have crossed."""
+        if self.snapshot is None:
+            return []
+        rows = [alert for row in self.rows for alert in row.alerts]
+        return [*self.snapshot.total_alerts(), *rows]
+
+    @property
     def extent(self) -> str:
         return "" if self.snapshot is None else self.snapshot.extent(self.size)
 
@@ -98,6 +106,18 @@ def payload(snapshot: Snapshot, size: int | None = None) -> dict[str, Any]:
             for row in snapshot.rows(size)
         ],
         "totals": snapshot.totals and {"keys": snapshot.totals.keys, "sum": snapshot.totals.sum},
+        "alerts": [
+            {
+                "id": shown.alert.id,
+                "of": shown.alert.threshold.of,
+                "key": json.loads(shown.alert.key) if shown.alert.key else None,
+                "name": shown.name or None,
+                "text": shown.text,
+                "value": shown.alert.value,
+                "since": isoformat(shown.alert.since),
+            }
+            for shown in Card(snapshot.ranking, snapshot, size).alerts
+        ],
     }
 
 
@@ -135,6 +155,7 @@ def known_payload(card: Card) -> dict[str, Any]:
             "compared_with": None,
             "rows": [],
             "totals": None,
+            "alerts": [],
         }
     return known | {"fault": card.fault and _fault_payload(card.fault)}
 

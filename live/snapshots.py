@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from live.faults import Fault
     from live.rankings import Ranking
+    from live.thresholds import Alert
 
     #: Pairs of (key, value), in a ranking's order.
     Values = tuple[tuple[Any, float | None], ...]
@@ -56,6 +57,20 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownAlert:
+    """A crossed threshold as people read of it."""
+
+    alert: Alert
+    #: What has crossed it: the name of a row, or "" for the total.
+    name: str
+    #: "above $500,000"
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.name and ' '}{self.text}"
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A row of a ranking."""
 
@@ -72,6 +87,8 @@ class Row:
     bar: Bar
     #: How many places the row has risen; NEW; None if there is nothing to compare with.
     movement: int | str | None
+    #: The thresholds that its value has crossed.
+    alerts: tuple[ShownAlert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +130,8 @@ class Snapshot:
     totals: Totals | None = None
     #: Where the rows were earlier; None if that isn't known.
     comparison: Comparison | None = None
+    #: The thresholds that are crossed.
+    alerts: tuple[Alert, ...] = ()
     #: Its etags and rows by size, and its rendered texts, by what they depend on.
     rendered: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False)
 
@@ -125,9 +144,17 @@ class Snapshot:
         known: str | None = self.rendered.get(("etag", size))
         if known is None:
             compared_at = None if self.comparison is None else self.comparison.at.timestamp()
-            text = key_text([self.ranking.id, self.values[:size], compared_at])
+            alerts = [alert.id for alert in self.shown_alerts(size)]
+            text = key_text([self.ranking.id, self.values[:size], compared_at, alerts])
             known = self.rendered["etag", size] = hashlib.sha256(text.encode()).hexdigest()[:16]
         return known
+
+    def shown_alerts(self, size: int | None = None) -> tuple[Alert, ...]:
+        """Return the alerts of the total and of the first `size` rows."""
+        if not self.alerts:
+            return ()
+        keys = {"", *(key_text(key) for key, _ in self.values[: size or self.ranking.size])}
+        return tuple(alert for alert in self.alerts if alert.key in keys)
 
     def rows(self, size: int | None = None) -> tuple[Row, ...]:
         """Return the first `size` rows, by default those that the ranking shows, in the active language."""
@@ -154,8 +181,21 @@ class Snapshot:
                     width=_percent(abs(value or 0), high - low),
                 ),
                 movement=None if self.comparison is None else self.comparison.movement(key, rank),
+                alerts=self._alerts_of(key_text(key), key) if self.alerts else (),
             )
             for rank, (key, value) in zip(ranks(self.values[:size]), self.values[:size], strict=True)
+        )
+
+    def total_alerts(self) -> tuple[ShownAlert, ...]:
+        """Return the thresholds that the total has crossed, in the active language."""
+        return self._alerts_of("")
+
+    def _alerts_of(self, text: str, key: Any = None) -> tuple[ShownAlert, ...]:
+        displayed = self.ranking.displayed
+        return tuple(
+            ShownAlert(alert, str(self.ranking.name(key)) if text else "", alert.threshold.text(displayed))
+            for alert in self.alerts
+            if alert.key == text
         )
 
     def zero(self, size: int | None = None) -> float:

@@ -9,11 +9,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.db import Error
 from django.db.models import Q
 from django.utils import translation
 
 from live.alerts import webhook
+from live.alerts.telling import bounded
 from live.leading import LEADING_ROWS
+from live.logs.repeated_lines import RepeatedLines
 from live.models import Crossing
 from live.rankings import RelationRanking
 from live.snapshots import key_text
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from live.thresholds import Threshold
 
 logger = logging.getLogger(__name__)
+_lines = RepeatedLines(logger, logging.ERROR)
 
 #: How long crossings are kept that have ended.
 KEEP_CROSSINGS = timedelta(days=30)
@@ -37,15 +41,25 @@ MAX_LOGGED_CHARACTERS = 200
 def judge(ranking: Ranking, record: Record) -> None:
     """Compare a record with the thresholds of its ranking; keep, log and post what begins and ends.
 
-    To be called by the process that wrote the record. Raises django.db.Error.
+    To be called by the process that wrote the record. Raises django.db.Error; what a project's own functions
+    raise is logged.
     """
+    try:
+        _judge(ranking, record)
+    except Error:
+        raise
+    except Exception as error:  # noqa: BLE001 - the other rankings must be judged all the same
+        _lines.log(ranking.id, f"ranking {ranking.id}: its thresholds can't be judged", error)
+
+
+def _judge(ranking: Ranking, record: Record) -> None:
     thresholds = {one.name: one for one in ranking.thresholds if one.window is ranking.window}
     if not thresholds or record.rows is None:
         return
-    # What a later record has ended doesn't begin again: a process may be slow.
-    known = Crossing.objects.filter(Q(ended_at=None) | Q(ended_at__gte=record.at), ranking=ranking.id)
-    crossings = {(crossing.threshold, crossing.key): crossing for crossing in known.order_by("began_at")}
-    with translation.override(settings.LANGUAGE_CODE):
+    with bounded(), translation.override(settings.LANGUAGE_CODE):
+        # What a later record has ended doesn't begin again: a process may be slow.
+        known = Crossing.objects.filter(Q(ended_at=None) | Q(ended_at__gte=record.at), ranking=ranking.id)
+        crossings = {(crossing.threshold, crossing.key): crossing for crossing in known.order_by("began_at")}
         for threshold in thresholds.values():
             values = dict(_values(threshold, record))
             for key, value in values.items():

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from django.db import Error, ProgrammingError
 
-from live.conf import RETRY_HISTORY_SECONDS, live_settings
+from live.alerts import telling
+from live.alerts.judging import judge
+from live.conf import RETRY_HISTORY_SECONDS, TELL_ALERTS_AFTER_SECONDS, live_settings
 from live.declared.registry import declared
 from live.history import records
 from live.history.comparisons import find_comparisons
@@ -88,6 +90,9 @@ class HistoryClock(threading.Thread):
             except Exception:
                 logger.exception("history: its clock has failed")
                 seconds = RETRY_HISTORY_SECONDS
+            if seconds > TELL_ALERTS_AFTER_SECONDS and not self._stopping.wait(TELL_ALERTS_AFTER_SECONDS):
+                self._tell_alerts()
+                seconds -= TELL_ALERTS_AFTER_SECONDS
             self._stopping.wait(seconds)
         self._outage.give_up()
         self._recorder.give_up()
@@ -130,13 +135,25 @@ class HistoryClock(threading.Thread):
             followers = list(self._followers)
         for follower in followers:
             self._tell(follower, self.known)
+        telling.tell(rankings)
         has_claimed = False
-        for _ranking, _record in self._recorder.record(minute, rankings):
+        for ranking, record in self._recorder.record(minute, rankings):
             has_claimed = True
+            judge(ranking, record)
+        if has_claimed:
+            telling.tell(rankings)
         is_due = self._thinned_at is None or minute - self._thinned_at >= records.QUARTER_HOUR
         if has_claimed and is_due:
             records.thin(minute, self._thinned_at)
             self._thinned_at = minute
+
+    def _tell_alerts(self) -> None:
+        """Tell what other processes have found in their records of this minute."""
+        # Whatever is wrong is told of in the next minute.
+        with suppress(Exception):
+            telling.tell(variants())
+        with suppress(Error):
+            records.connection().close()
 
     def _tell(self, follower: Follower, known: History) -> None:
         try:

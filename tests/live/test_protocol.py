@@ -287,7 +287,7 @@ def test_the_schemas_have_the_version_of_the_protocol():
 def malformed(message: Any) -> Iterator[Any]:
     """Yield the message with one fault each: a value of another type, a missing or an additional one."""
     yield None if isinstance(message, dict | list) else {}
-    if isinstance(message, list):
+    if isinstance(message, list) and message:
         yield from ([part, *message[1:]] for part in malformed(message[0]))
     if isinstance(message, dict):
         yield message | {"unexpected": 1}
