@@ -45,7 +45,7 @@ def test_the_login_and_the_error_pages_fit_a_narrow_screen_in_both_themes(
     backgrounds = set()
     for path in ("/login/", "/nowhere/", f"/rankings/{'x' * 90}/"):
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             page.goto(server.url + path)
             assert page.evaluate("document.documentElement.scrollWidth") == 320
             backgrounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
