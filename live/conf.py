@@ -81,6 +81,8 @@ class LiveSettings:
     MAX_CONNECTIONS_PER_ADDRESS = Count(500, "a number of connections")
     #: Bytes of a request's body on Daphne. The largest that `live` itself needs is a login form.
     MAX_BODY_BYTES = Count(65_536, "bytes")
+    #: Rows that an export as CSV has at most. A slow client's answer waits in memory, 60 bytes a row.
+    EXPORT_ROWS = Count(100_000, "a number of rows")
     #: How long a subscriber may take no data before it is dropped.
     STALLED_SECONDS = Seconds(30)
 
@@ -142,6 +144,10 @@ SHARED_READ_SECONDS = 0.5
 RETRY_SUBSCRIPTION_SECONDS = 60.0
 #: Rankings that fail or take long that are read at the same time. Others wait for their turn.
 MAX_OWN_SESSIONS = 4
+#: Requests that ask the rankings' database themselves at the same time, such as those for a key's page.
+MAX_REQUEST_SESSIONS = 4
+#: Exports of whole views at the same time. Others are told to try again.
+MAX_EXPORTS = 2
 #: How much longer than QUERY_TIMEOUT_SECONDS the server may take to say that a query took too long. Then its
 #: connection is cut: a server that hangs enforces no limit.
 HANG_SLACK_SECONDS = 1.0

@@ -92,18 +92,24 @@ def selection(query: QueryDict, language: str | None = None) -> Selection:
 
     Raises ParameterError, UnknownRankingError.
     """
-    window = Window(one_of(query, "window", (Window.ALL, *(window for window in Window if window != "all"))))
+    asked = window(query)
     top = query.get("top")
     if top is not None and top not in map(str, SIZES):
         raise ParameterError(f"top must be one of {', '.join(map(str, SIZES))}, not {quoted(top)}.")
     default = supported_language(language)
     others = [code for code, _ in settings.LANGUAGES if code != default]
     return Selection(
-        rankings=rankings(query, window),
-        window=window,
+        rankings=rankings(query, asked),
+        window=asked,
         size=None if top is None else int(top),
         language=one_of(query, "language", (default, *others)),
     )
+
+
+def window(query: QueryDict) -> Window:
+    """Return the window that a query string asks for, all time by default. Raises ParameterError."""
+    others = [window for window in Window if window is not Window.ALL]
+    return Window(one_of(query, "window", (Window.ALL, *others)))
 
 
 def rankings(query: QueryDict, window: Window = Window.ALL) -> list[Ranking]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from django_risingwave.models import MaterializedView
     from django_risingwave.readable import Relation
+    from live.keys import KeyDetails
     from live.thresholds import Threshold
 
 
@@ -53,6 +54,8 @@ class Ranking:
     unit: _StrOrPromise = ""
     #: What the keys are, in the plural: "states".
     keys: _StrOrPromise = ""
+    #: Returns what the app knows of one key, for the key's page: None if it has no such key.
+    details: Callable[[Any], KeyDetails | None] | None = None
     #: The models of the same ranking in other windows, with the same key and measure.
     windows: Mapping[Window, type[MaterializedView]] = field(default_factory=dict, hash=False)
     #: The window of this variant of the ranking.

@@ -41,6 +41,11 @@ class Reading:
         return combined_etag(self.snapshots, self.faults, self.selection.size)
 
     @property
+    def source(self) -> str:
+        """The server that the rankings were read from; "" if none was."""
+        return self.snapshots[0].source if self.snapshots else ""
+
+    @property
     def cards(self) -> list[Card]:
         """Each ranking as its card shows it."""
         snapshots = {snapshot.ranking.id: snapshot for snapshot in self.snapshots}

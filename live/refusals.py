@@ -17,6 +17,7 @@ from live import hub
 from live.conf import RETRY_AFTER_SECONDS
 from live.declared.registry import ready
 from live.embedding import allow_embedding, gets_cookies
+from live.keys import UnknownKeyError
 from live.logs.repeated_lines import RepeatedLines
 from live.loops import on_hubs_loop
 from live.parameters import ParameterError
@@ -49,10 +50,10 @@ def refuse_with(refusal: Refusal) -> Callable[[View], View]:
                 return await view(request, *args, **kwargs)
             except ParameterError as error:
                 return refusal(request, 400, str(error))
-            except UnknownRankingError as error:
+            except (UnknownRankingError, UnknownKeyError) as error:
                 return refusal(request, 404, str(error))
             except hub.NoDataError:
-                return _try_again(refusal(request, 503, "The rankings can't be read right now."))
+                return try_again(refusal(request, 503, "The rankings can't be read right now."))
             except users_database.UsersUnavailableError:
                 return _users_lost(request, refusal)
 
@@ -87,13 +88,14 @@ def _server_error(request: HttpRequest) -> HttpResponseBase:
 
 
 def _users_lost(request: HttpRequest, refusal: Refusal) -> HttpResponseBase:
-    response = _try_again(refusal(request, 503, "Users can't be looked up right now."))
+    response = try_again(refusal(request, 503, "Users can't be looked up right now."))
     # The outage is logged once. Django would log each answer.
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response
 
 
-def _try_again(response: HttpResponseBase) -> HttpResponseBase:
+def try_again(response: HttpResponseBase) -> HttpResponseBase:
+    """Tell the client when to repeat the request."""
     response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
@@ -113,6 +115,13 @@ def page_refusal(request: HttpRequest, status: int, message: str) -> HttpRespons
         return redirect_to_login(request.path)
     context = {"status": status, "message": message, "retry_after": RETRY_AFTER_SECONDS}
     return render(request, "live/refusal.html", context, status=status)
+
+
+def opened_refusal(request: HttpRequest, status: int, message: str) -> HttpResponseBase:
+    """Answer a person who has asked for what the parameters name, such as a key."""
+    if status == 401:
+        return redirect_to_login(request.get_full_path())
+    return page_refusal(request, status, message)
 
 
 def widget_refusal(request: HttpRequest, status: int, message: str) -> HttpResponseBase:

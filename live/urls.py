@@ -1,6 +1,6 @@
 from django.urls import path
 
-from live import views
+from live import ranking_views, views
 
 app_name = "live"
 urlpatterns = [
@@ -9,5 +9,9 @@ urlpatterns = [
     path("api/rankings/", views.api_rankings, name="api-rankings"),
     path("api/rankings/<str:slug>/", views.api_ranking, name="api-ranking"),
     path("embed/<str:slug>/", views.embed, name="embed"),
+    path("rankings/<str:slug>/", ranking_views.ranking, name="ranking"),
+    path("rankings/<str:slug>/chart/", ranking_views.chart, name="chart"),
+    path("rankings/<str:slug>/csv/", ranking_views.export, name="csv"),
+    path("rankings/<str:slug>/key/", ranking_views.key, name="key"),
     path("healthz/", views.healthz, name="healthz"),
 ]

@@ -40,7 +40,7 @@ async def dashboard(request: HttpRequest) -> HttpResponseBase:
         return render(request, "live/no_rankings.html")
     selection = parameters.selection(request.GET, get_language())
     login_url = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': request.path})}"
-    context = await _page_context(request, selection, login_url)
+    context = await page_context(request, selection, login_url)
     # The template can't await request.auser() itself.
     user = await access.viewer(request)
     context |= {"user": user, "may_log_out": user is None or user.is_authenticated}
@@ -48,7 +48,7 @@ async def dashboard(request: HttpRequest) -> HttpResponseBase:
         (ranking, request.build_absolute_uri(reverse("live:embed", args=[ranking.slug])))
         for ranking in selection.rankings
     ]
-    return _revalidated(render(request, "live/dashboard.html", context))
+    return revalidated(render(request, "live/dashboard.html", context))
 
 
 @require_safe
@@ -82,7 +82,7 @@ async def api_rankings(request: HttpRequest) -> HttpResponseBase:
 @refuse_with(json_refusal)
 async def api_ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Answer with one ranking as JSON."""
-    reading = await read(request, _one(request, slug, check=True))
+    reading = await read(request, one(request, slug, check=True))
     with translation.override(reading.selection.language):
         known = rendering.known_payload(reading.cards[0])
     return _json(request, reading, known)
@@ -98,8 +98,8 @@ async def embed(request: HttpRequest, slug: str) -> HttpResponseBase:
     """
     theme = parameters.one_of(request.GET, "theme", ("auto", "light", "dark"))
     login_url = resolve_url(settings.LOGIN_URL) if gets_cookies(request) else None
-    context = await _page_context(request, _one(request, slug), login_url)
-    return allow_embedding(_revalidated(render(request, "live/embed.html", {**context, "theme": theme})))
+    context = await page_context(request, one(request, slug), login_url)
+    return allow_embedding(revalidated(render(request, "live/embed.html", {**context, "theme": theme})))
 
 
 @require_safe
@@ -108,22 +108,28 @@ async def healthz(_request: HttpRequest) -> HttpResponseBase:
     return JsonResponse({"status": "ok"})
 
 
-def _one(request: HttpRequest, slug: str, *, check: bool = False) -> Selection:
-    """Return the selection of one ranking. Raises ParameterError, UnknownRankingError."""
+def one(request: HttpRequest, slug: str, *, check: bool = False, top: int | None = None) -> Selection:
+    """Return the selection of one ranking, with `top` rows unless the request asks for another number.
+
+    Raises ParameterError, UnknownRankingError.
+    """
     if check:
         parameters.check_known(request.GET, [name for name in parameters.SELECTION if name != "rankings"])
     query = request.GET.copy()
     query["rankings"] = select([slug])[0].slug
+    if top is not None:
+        query.setdefault("top", str(top))
     return parameters.selection(query, get_language())
 
 
-async def _page_context(request: HttpRequest, selection: Selection, login_url: str | None) -> dict[str, Any]:
+async def page_context(request: HttpRequest, selection: Selection, login_url: str | None) -> dict[str, Any]:
     """Return what the templates of a page with these rankings need. Raises NoDataError."""
     reading = await read(request, selection)
     updates = pages.updates(selection, ptag=reading.etag, ping=reading.ping, login_url=login_url)
     return updates | {
+        "reading": reading,
         "cards": reading.cards,
-        "source": reading.snapshots[0].source if reading.snapshots else "",
+        "source": reading.source,
         "retry_after": RETRY_AFTER_SECONDS,
     }
 
@@ -146,10 +152,10 @@ def _with_checked_at(response: HttpResponseBase, reading: Reading) -> HttpRespon
     """Add the time of the last read. A 304 has it too: the same rows may have been read again."""
     if reading.checked_at is not None:
         response.headers["Checked-At"] = isoformat(reading.checked_at)
-    return _revalidated(response)
+    return revalidated(response)
 
 
-def _revalidated(response: HttpResponseBase) -> HttpResponseBase:
+def revalidated(response: HttpResponseBase) -> HttpResponseBase:
     """Make browsers ask each time whether their copy is current; keep shared caches from storing one."""
     patch_cache_control(response, private=True, no_cache=True)
     return response

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from demo.shop.catalogue import product_name
+from demo.shop.details import product_details, state_details
 from demo.shop.models import ItemAverageQuantity, ItemQuantity, ItemTurnover, StateTurnover
 from live import formats
 from live.rankings import Ranking, register
@@ -23,6 +24,7 @@ register(
         key="state",
         measure="turnover",
         name=state_name,
+        details=state_details,
         currency="USD",
     ),
     Ranking(
@@ -32,6 +34,7 @@ register(
         key="itemid",
         measure="average_quantity",
         name=product_name,
+        details=product_details,
         display=formats.average,
         summed=False,
     ),
@@ -42,6 +45,7 @@ register(
         key="itemid",
         measure="quantity",
         name=product_name,
+        details=product_details,
     ),
     Ranking(
         slug="products-by-turnover",
@@ -50,6 +54,7 @@ register(
         key="itemid",
         measure="turnover",
         name=product_name,
+        details=product_details,
         currency="USD",
     ),
 )

@@ -56,6 +56,11 @@ class RelationSource(Source):
         return relation.name if relation.schema == schema else str(relation)
 
     @property
+    def view(self) -> str:
+        """The name of the relation, whatever its schema."""
+        return self.ranking.relation.name
+
+    @property
     def sql(self) -> str:
         """The query of the leading rows."""
         return self._ranked_sql(self._read_from, self.limit)

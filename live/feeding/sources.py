@@ -6,7 +6,7 @@ import logging
 import math
 from typing import TYPE_CHECKING, Any, cast
 
-from django.db import connections
+from django.db import DataError, connections
 
 from live.conf import live_settings
 from live.leading import (
@@ -23,7 +23,7 @@ from live.rankings import RelationRanking
 from live.snapshots import Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from django.db.models import Field
 
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from live.snapshots import Values
 
 logger = logging.getLogger(__name__)
+
+#: Rows of a whole view that one FETCH returns.
+ROWS_PER_FETCH = 2_000
 
 # The slugs of the rankings whose missing leading rows have been logged.
 _advised: set[str] = set()
@@ -82,6 +85,49 @@ class Source:
         key = cast("Field[Any, Any]", self._rows_model._meta.get_field(self.ranking.key)).attname
         found = self.ranking.queryset(self._rows_model, rows).using(self.alias)
         return [(getattr(row, key), getattr(row, self.ranking.measure)) for row in found]
+
+    @property
+    def sql(self) -> str:
+        """The query that reads the leading rows."""
+        return str(self.ranking.queryset(self._rows_model, self.limit).query)
+
+    @property
+    def view(self) -> str:
+        """The name of the view of all keys."""
+        return self.ranking.model._meta.db_table
+
+    def every(self, limit: int) -> Iterator[tuple[Any, Any]]:
+        """Yield the first `limit` pairs of (key, exact value) of the whole view, in the ranking's order.
+
+        They come over a server-side cursor, so that not all are in memory. Raises django.db.Error.
+        """
+        key = self.key_field.attname
+        rows = self.ranking.queryset(rows=limit).using(self.alias).iterator(ROWS_PER_FETCH)
+        return ((getattr(row, key), getattr(row, self.ranking.measure)) for row in rows)
+
+    def place_of(self, key: Any) -> tuple[int, float | None] | None:
+        """Return the rank and the value of a key, also beyond the leading rows; None if the view lacks it.
+
+        RisingWave reads all of the view for it. Raises django.db.Error.
+        """
+        ranking = self.ranking
+        rows = ranking.model._default_manager.using(self.alias)
+        name, measure = self.key_field.attname, ranking.measure
+        condition = {f"{name}__isnull": True} if key is None else {name: key}
+        try:
+            found = rows.filter(**condition).only(ranking.key, measure).first()
+        except (DataError, ValueError):  # No stored key can be so: a text with NUL, a number too large.
+            return None
+        if found is None:
+            return None
+        value = getattr(found, measure)
+        before = rows.filter(**{f"{measure}__isnull": False} if value is None else {f"{measure}__gt": value})
+        return before.count() + 1, finite(value)
+
+    @property
+    def key_field(self) -> Field[Any, Any]:
+        """The model's field of the key. Of a relation, its attribute is the stored key."""
+        return cast("Field[Any, Any]", self.ranking.model._meta.get_field(self.ranking.key))
 
     def totals(self) -> Totals | None:
         """Read the totals; None if the database doesn't keep them. Raises django.db.Error."""

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from live import formats, hub, pages, rendering
+from live.keys import key_query
 from live.parameters import Selection, supported_language
 from live.rankings import Ranking, UnknownRankingError, select
 from live.rendering import Card
@@ -51,6 +52,9 @@ def live_texts() -> SafeString:
     """Put the texts of the scripts in the active language into the page, where state.js finds them."""
     found = texts()
     return json_script(found, "live-texts") if found else SafeString("")
+
+
+register.filter("key_query", key_query)
 
 
 @register.inclusion_tag("live/tag_head.html")

@@ -1,0 +1,105 @@
+"""The chart of a ranking's past, rendered once a minute for all viewers of one language."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import Error
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from live.conf import live_settings
+from live.history.reading import series
+from live.loops import PerLoop
+from live.models import Record
+from live.opened.chart import LINES, Chart, Span, draw
+from live.snapshots import key_text
+from live.users import database as users_database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from live.rankings import Ranking
+    from live.snapshots import Snapshot
+
+#: Charts that a process remembers. With more, it forgets the oldest.
+MAX_REMEMBERED = 200
+
+#: By what they show: the minute they were drawn in, and their HTML.
+_remembered: dict[tuple[str, Span, str], tuple[datetime, str]] = {}
+# Thousands of pages ask for the chart of a new minute at once, and one of them draws it.
+_drawing = PerLoop(asyncio.Lock)
+
+
+async def chart_html(ranking: Ranking, snapshot: Snapshot | None, span: Span, language: str) -> str:
+    """Return the chart of the rows that lead now, or what there is in its place."""
+    name = ranking.id, span, language
+    minute = this_minute()
+    async with _drawing():
+        drawn_at, html = _remembered.pop(name, (None, ""))
+        if drawn_at != minute:
+            try:
+                chart = await _draw(ranking, snapshot, span, language, minute)
+            except Error:
+                # Also of a project that has no table for it. It may be back before the minute is over.
+                return _render(ranking, span, language, is_lost=True)
+            html = _render(ranking, span, language, chart=chart)
+        _remembered[name] = minute, html
+        if len(_remembered) > MAX_REMEMBERED:
+            del _remembered[next(iter(_remembered))]
+    return html
+
+
+def this_minute() -> datetime:
+    """Return the minute that the newest record may be of."""
+    return datetime.now(UTC).replace(second=0, microsecond=0)
+
+
+async def _draw(
+    ranking: Ranking, snapshot: Snapshot | None, span: Span, language: str, minute: datetime
+) -> Chart | None:
+    if snapshot is None:
+        return None
+    with translation.override(language):
+        rows = snapshot.rows(LINES)[:LINES]
+        return await draw_past(ranking, [(row.key, row.name, row.value) for row in rows], span, minute)
+
+
+def _render(ranking: Ranking, span: Span, language: str, **facts: Any) -> str:
+    context = {"ranking": ranking, "span": span, "spans": list(Span), "is_kept": live_settings.HISTORY}
+    with translation.override(language):
+        return render_to_string("live/chart.html", context | facts)
+
+
+async def draw_past(
+    ranking: Ranking, rows: Iterable[tuple[Any, str, float | None]], span: Span, until: datetime
+) -> Chart | None:
+    """Return the chart of some keys, given with their names and their present values, with which it ends.
+
+    Returns None if there is no history of them. Raises django.db.Error.
+    """
+    texts = {key_text(key): (key, name, value) for key, name, value in rows}
+    if not texts or not live_settings.HISTORY:
+        return None
+    keys = [key for key, _, _ in texts.values()]
+    past = await series(ranking, keys, until - span.length, until, span.step)
+    if all(value is None for values in past.values.values() for value in values):
+        return None
+    if past.times[-1] < until:
+        past.times.append(until)
+        for text, values in past.values.items():
+            values.append(texts[text][2])
+    names = {text: (key, name) for text, (key, name, _) in texts.items()}
+    return draw(names, past.times, past.values, ranking.displayed, span)
+
+
+async def last_milliseconds(ranking: Ranking) -> float | None:
+    """Return how long the last read took that history knows of; None if it isn't known."""
+    records = Record.objects.filter(ranking=ranking.id, milliseconds__isnull=False).order_by("-at")
+    try:
+        found: float | None = await users_database.ask(records.values_list("milliseconds", flat=True).afirst)
+    except Error:
+        return None
+    return found

@@ -1,0 +1,225 @@
+"""The pages of one ranking and of one key, with the ranking's chart and its export as CSV."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import render, resolve_url
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import get_conditional_response
+from django.utils.crypto import salted_hmac
+from django.utils.http import content_disposition_header
+from django.utils.safestring import mark_safe
+from django.utils.text import capfirst
+from django.utils.translation import get_language, gettext
+from django.views.decorators.http import require_safe
+
+from live import parameters
+from live.conf import live_settings
+from live.hub import NoDataError
+from live.keys import PARAMETER, UnknownKeyError, key_query, parse_key
+from live.opened.chart import BOX, Span, default_span
+from live.opened.exports import BusyError, Export
+from live.opened.origin import find_origin
+from live.opened.past import chart_html, last_milliseconds
+from live.opened.places import find_details, find_places, of_one_kind
+from live.parameters import ParameterError, Selection
+from live.rankings import RelationRanking, select
+from live.reading import read
+from live.refusals import opened_refusal, refuse_with, try_again
+from live.views import one, page_context, revalidated
+from live.windows import Window
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from django.http import HttpRequest, HttpResponseBase
+
+    from live.rankings import Ranking
+    from live.reading import Reading
+
+#: Rows on the page of one ranking: all that are kept of each.
+ROWS = parameters.SIZES[-1]
+
+
+@require_safe
+@refuse_with(opened_refusal)
+async def ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
+    """Show one ranking: its leading 50, their past, and where they come from.
+
+    `?window=` is one that the ranking has, and `?span=` how far the chart reaches back.
+    """
+    selection, span = _opened(request, slug)
+    login_url = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': request.get_full_path()})}"
+    context = await page_context(request, selection, login_url)
+    reading: Reading = context["reading"]
+    [shown] = selection.rankings
+    context |= {
+        "ranking": shown,
+        "title": capfirst(shown.title),
+        "scope": _scope(reading),
+        # Rendered from a template.
+        "chart": mark_safe(await _chart(reading, span)),  # noqa: S308
+        "origin": await find_origin(shown),
+        "csv_url": f"{reverse('live:csv', args=[slug])}?window={shown.window}",
+        "json_url": f"{reverse('live:api-ranking', args=[slug])}?window={shown.window}&top={ROWS}",
+        "csv_hint": _csv_hint(reading),
+        "copies": _copies(request, selection),
+    }
+    return revalidated(render(request, "live/ranking.html", context | await _facts(reading)))
+
+
+@require_safe
+@refuse_with(opened_refusal)
+async def chart(request: HttpRequest, slug: str) -> HttpResponseBase:
+    """Answer a page of one ranking with the chart of this minute, and with what is known of the last read."""
+    selection, span = _opened(request, slug)
+    reading = await read(request, selection)
+    html = await _chart(reading, span)
+    facts = render(request, "live/origin_facts.html", await _facts(reading))
+    body = html.encode() + facts.content
+    etag = f'"{salted_hmac("live.chart", body, algorithm="sha256").hexdigest()[:16]}"'
+    response = HttpResponse(body, headers={"ETag": etag})
+    return revalidated(get_conditional_response(request, etag=etag, response=response) or response)
+
+
+@require_safe
+@refuse_with(opened_refusal)
+async def export(request: HttpRequest, slug: str) -> HttpResponseBase:
+    """Answer with a ranking as CSV: all keys of its view, not more than LIVE_EXPORT_ROWS."""
+    window = parameters.window(request.GET)
+    [exported] = select([slug], window)
+    language = parameters.supported_language(get_language())
+    headers = {
+        "Content-Type": "text/csv; charset=utf-8; header=present",
+        "Content-Disposition": content_disposition_header(
+            as_attachment=True, filename=f"{exported.id}-{timezone.localdate():%Y-%m-%d}.csv"
+        ),
+    }
+    if request.method == "HEAD":
+        return revalidated(HttpResponse(headers=headers))
+    try:
+        running = Export(exported, language)
+    except (BusyError, RuntimeError):
+        return try_again(opened_refusal(request, 503, gettext("Other exports are running. Try again soon.")))
+    first = await running.first()
+    chunks: Iterator[bytes] | AsyncIterator[bytes]
+    # Under WSGI, Django would read all of an asynchronous iterator into memory.
+    chunks = running.chunks_async(first) if isinstance(request, ASGIRequest) else running.chunks(first)
+    return revalidated(StreamingHttpResponse(cast("Any", chunks), headers=headers))
+
+
+@require_safe
+@refuse_with(opened_refusal)
+async def key(request: HttpRequest, slug: str) -> HttpResponseBase:
+    """Show one key: its place in each ranking of its kind, and what its app knows of it.
+
+    `?key=` is the key's JSON, `?window=` one of the rankings' windows.
+    """
+    window = parameters.window(request.GET)
+    [opened] = select([slug], window)
+    # A ranking of a relation has no model.
+    field = None if isinstance(opened, RelationRanking) else opened.model._meta.get_field(opened.key)
+    try:
+        found = parse_key(request.GET.get(PARAMETER), cast("Any", field))
+    except ValueError as error:
+        raise ParameterError(str(error)) from None
+    rankings = of_one_kind(opened, window)
+    language = parameters.supported_language(get_language())
+    reading = await read(request, Selection(rankings, window, ROWS, language))
+    snapshots = {snapshot.ranking.id: snapshot for snapshot in reading.snapshots}
+    places = await find_places(opened, rankings, snapshots, found)
+    is_ranked = any(place.rank is not None for place in places)
+    details, is_lost = None, False
+    try:
+        details = await find_details(opened, found)
+    except NoDataError:
+        # The app's tables may take longer than a ranking.
+        is_lost = True
+    if not is_ranked and details is None and not is_lost:
+        raise UnknownKeyError(slug, str(opened.name(found)))
+    context = {
+        "ranking": opened,
+        "name": str(opened.name(found)),
+        "source": reading.source,
+        "places": places,
+        "details": details,
+        "is_lost": is_lost,
+        "window": window,
+        "windows": [one for one in Window if any(one in other.variants for other in rankings)],
+        "key_query": key_query(found),
+        "box": BOX,
+    }
+    return revalidated(render(request, "live/key.html", context))
+
+
+def _opened(request: HttpRequest, slug: str) -> tuple[Selection, Span]:
+    """Return what the page of one ranking shows. Raises ParameterError, UnknownRankingError."""
+    selection = one(request, slug, top=ROWS)
+    span = default_span(selection.rankings[0].window)
+    others = [other for other in Span if other is not span]
+    return selection, Span(parameters.one_of(request.GET, "span", (span, *others)))
+
+
+async def _chart(reading: Reading, span: Span) -> str:
+    snapshot = reading.snapshots[0] if reading.snapshots else None
+    return await chart_html(reading.selection.rankings[0], snapshot, span, reading.selection.language)
+
+
+def _scope(reading: Reading) -> list[str]:
+    """Return what the page says under its title: how many keys there are, their sum, the server."""
+    [ranking] = reading.selection.rankings
+    totals = reading.snapshots[0].totals if reading.snapshots else None
+    texts = []
+    if totals is not None:
+        texts.append(f"{totals.keys:,} {ranking.keys or gettext('keys')}")
+        if totals.sum is not None and ranking.summed:
+            texts.append(ranking.displayed(totals.sum))
+    return [*texts, str(ranking.window.label), reading.source]
+
+
+async def _facts(reading: Reading) -> dict[str, Any]:
+    """Return when the ranking was last read, how long that took, and when it last changed."""
+    [ranking] = reading.selection.rankings
+    return {
+        "changed_at": reading.snapshots[0].changed_at if reading.snapshots else None,
+        "checked_at": reading.checked_at,
+        "milliseconds": await last_milliseconds(ranking),
+        "source": reading.source,
+    }
+
+
+def _csv_hint(reading: Reading) -> str:
+    """Return how many rows the export has, if that isn't all of them."""
+    totals = reading.snapshots[0].totals if reading.snapshots else None
+    if totals is None or totals.keys <= live_settings.EXPORT_ROWS:
+        return gettext("all keys")
+    return gettext("the first %(rows)s keys") % {"rows": f"{live_settings.EXPORT_ROWS:,}"}
+
+
+def _copies(request: HttpRequest, selection: Selection) -> list[dict[str, str]]:
+    """Return the addresses that the page offers to copy."""
+    [ranking] = selection.rankings
+    socket = request.build_absolute_uri(f"/ws/rankings/?{selection.query}&format=json").replace(
+        "http", "ws", 1
+    )
+    embed = request.build_absolute_uri(reverse("live:embed", args=[ranking.slug]))
+    if ranking.window is not Window.ALL:
+        embed += f"?window={ranking.window}"
+    return [
+        {"id": "copy-socket", "label": "WebSocket", "text": socket},
+        {"id": "copy-iframe", "label": "iframe", "text": _iframe(ranking, embed)},
+    ]
+
+
+def _iframe(ranking: Ranking, url: str) -> str:
+    return (
+        f'<iframe src="{url}" title="{ranking.heading}, live" width="100%" height="340" loading="lazy"'
+        ' referrerpolicy="strict-origin" sandbox="allow-scripts allow-same-origin allow-popups'
+        ' allow-popups-to-escape-sandbox"></iframe>'
+    )
