@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 
 from django.apps import apps
@@ -25,11 +26,15 @@ from demo.errors import DemoError
 from demo.processes import hold_signals
 from demo.shop.models import Order
 from demo.shop.old_label import has_old_label, rename_old_label
+from demo.shop.past_records import fill_history
+from live.conf import live_settings
 
 #: The alias of each database, and the variable that holds its URL.
 DATABASES = {"default": "DATABASE_URL", "risingwave": "RISINGWAVE_URL"}
 #: Order lines that an empty table gets: enough for rankings whose leaders are close.
 INITIAL_ORDER_LINES = 100_000
+#: Days over which they were placed: more than the longest window of a ranking.
+INITIAL_DAYS = 10
 USERNAME = "demo"
 
 
@@ -89,7 +94,10 @@ def prepare_databases() -> None:
     try:
         if not Order.objects.exists():
             say(f"Inserting {INITIAL_ORDER_LINES:,} order lines")
-            call_command("generate_orders", count=INITIAL_ORDER_LINES)
+            call_command("generate_orders", count=INITIAL_ORDER_LINES, days=INITIAL_DAYS)
+            if live_settings.HISTORY:
+                say("Writing the history of the rankings")
+                fill_history(datetime.now(UTC))
     except (Error, CommandError) as error:
         raise DemoError(f"The first orders can't be inserted: {first_line(error)}") from error
 

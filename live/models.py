@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -16,7 +16,8 @@ class Record(models.Model):
     ranking = models.CharField(max_length=250)
     #: A whole minute. The process that creates the row reads the ranking.
     at = models.DateTimeField()
-    #: Pairs of a key and a value, in the ranking's order; None until they have been read.
+    #: A key and its value, the next key and its value …, in the ranking's order; None until they have been
+    #: read. As pairs they would take a third more space.
     rows = models.JSONField(null=True)
     keys = models.BigIntegerField(null=True)
     total = models.FloatField(null=True)
@@ -31,6 +32,11 @@ class Record(models.Model):
 
     def __str__(self) -> str:
         return f"{self.ranking} at {self.at:%Y-%m-%d %H:%M}"
+
+    @property
+    def pairs(self) -> list[tuple[Any, float | None]]:
+        """The keys and their values; none in a gap."""
+        return list(zip(self.rows[::2], self.rows[1::2], strict=True)) if self.rows else []
 
 
 class Preferences(models.Model):

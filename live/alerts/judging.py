@@ -76,7 +76,7 @@ def _values(threshold: Threshold, record: Record) -> Iterator[tuple[str, float]]
     if threshold.of == "total":
         rows: Sequence[tuple[str, Any]] = [("", record.total)]
     else:
-        rows = [(key_text(key), value) for key, value in record.rows or ()]
+        rows = [(key_text(key), value) for key, value in record.pairs]
         if threshold.key is not EACH:
             wanted = key_text(threshold.key)
             rows = [row for row in rows if row[0] == wanted]

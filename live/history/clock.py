@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from live.history.sparklines import Sparklines
+    from live.rankings import Ranking
     from live.snapshots import Comparison
 
     #: Gets the comparisons and the sparklines of all rankings by Ranking.id, in the clock's thread.
@@ -63,6 +64,7 @@ class HistoryClock(threading.Thread):
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._outage = Outage("history", "be kept", MINUTE.total_seconds())
+        self._judging_outage = Outage("thresholds", "be judged", MINUTE.total_seconds())
         self._recorder = Recorder()
         self._is_missing_logged = False
         #: When this process thinned out the records last.
@@ -95,6 +97,7 @@ class HistoryClock(threading.Thread):
                 seconds -= TELL_ALERTS_AFTER_SECONDS
             self._stopping.wait(seconds)
         self._outage.give_up()
+        self._judging_outage.give_up()
         self._recorder.give_up()
 
     def _attempt(self, now: datetime) -> float:
@@ -139,7 +142,7 @@ class HistoryClock(threading.Thread):
         has_claimed = False
         for ranking, record in self._recorder.record(minute, rankings):
             has_claimed = True
-            judge(ranking, record)
+            self._judge(ranking, record)
         if has_claimed:
             telling.tell(rankings)
         is_due = self._thinned_at is None or minute - self._thinned_at >= records.QUARTER_HOUR
@@ -154,6 +157,14 @@ class HistoryClock(threading.Thread):
             telling.tell(variants())
         with suppress(Error):
             records.connection().close()
+
+    def _judge(self, ranking: Ranking, record: Record) -> None:
+        try:
+            judge(ranking, record)
+        except Exception as error:  # noqa: BLE001 - the other rankings must be recorded all the same
+            self._judging_outage.fail(error)
+        else:
+            self._judging_outage.succeed()
 
     def _tell(self, follower: Follower, known: History) -> None:
         try:

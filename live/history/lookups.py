@@ -83,5 +83,5 @@ def _find(
 
 
 def _values(rows: str) -> Values:
-    pairs: list[list[Any]] = json.loads(rows)
-    return tuple((key, value) for key, value in pairs)
+    flat: list[Any] = json.loads(rows)
+    return tuple(zip(flat[::2], flat[1::2], strict=True))

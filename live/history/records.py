@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -15,7 +16,7 @@ from live.models import Record
 from live.users import deadlines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.backends.utils import CursorWrapper
@@ -65,6 +66,11 @@ def grid(moment: datetime, now: datetime) -> timedelta:
     return MINUTE if is_recent else QUARTER_HOUR
 
 
+def whole_since(now: datetime) -> datetime:
+    """Return from when on all records are kept: a quarter of an hour stays whole until all of it is old."""
+    return floor(now - timedelta(days=live_settings.HISTORY_DAYS), QUARTER_HOUR)
+
+
 def claim(ranking: Ranking, minute: datetime) -> bool:
     """Insert the minute's empty record; return False if another process has done so. Raises Error.
 
@@ -86,7 +92,7 @@ def fill(
         ranking=ranking.id,
         at=minute,
         # What the database will return: a date, for one, is a string there.
-        rows=json.loads(json.dumps(values, cls=DjangoJSONEncoder, allow_nan=False)),
+        rows=json.loads(json.dumps([*chain.from_iterable(values)], cls=DjangoJSONEncoder, allow_nan=False)),
         keys=None if totals is None else totals.keys,
         total=None if totals is None else totals.sum,
         milliseconds=milliseconds,
@@ -100,6 +106,21 @@ def fill(
     return record
 
 
+def insert(written: Sequence[tuple[str, datetime, str, int | None, float | None]]) -> None:
+    """Insert records of a ranking, a minute, rows as JSON, keys and total. Those that exist stay.
+
+    Raises Error.
+    """
+    with cursor() as opened:
+        opened.execute(
+            f"INSERT INTO {table_name()} (ranking, at, rows, keys, total)"  # noqa: S608
+            " SELECT ranking, at, rows::jsonb, keys, total"
+            " FROM unnest(%s::text[], %s::timestamptz[], %s::text[], %s::bigint[], %s::float8[])"
+            " AS written (ranking, at, rows, keys, total) ON CONFLICT DO NOTHING",
+            [list(column) for column in zip(*written, strict=True)],
+        )
+
+
 def thin(now: datetime, thinned_at: datetime | None = None) -> int:
     """Delete the records that aren't kept any more; return how many. Raises Error.
 
@@ -107,8 +128,7 @@ def thin(now: datetime, thinned_at: datetime | None = None) -> int:
     LIVE_HISTORY_QUARTER_DAYS. `thinned_at` is when this was done last. Several processes may do it at once.
     """
     deleted = _delete("at < %s", [now - timedelta(days=live_settings.HISTORY_QUARTER_DAYS)])
-    # A quarter of an hour stays whole until all of it is that old.
-    until = floor(now - timedelta(days=live_settings.HISTORY_DAYS), QUARTER_HOUR)
+    until = whole_since(now)
     since = until - (now - thinned_at) - QUARTER_HOUR if thinned_at else datetime(1970, 1, 1, tzinfo=UTC)
     first_of_quarter = (
         f"SELECT FROM {table_name()} AS earlier WHERE earlier.ranking = record.ranking"

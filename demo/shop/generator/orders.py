@@ -17,6 +17,9 @@ Key = TypeVar("Key")
 
 #: Relative frequency of orders by their number of lines.
 ORDER_LINES_WEIGHTS = {1: 4, 2: 3, 3: 2, 4: 1}
+LINES_PER_ORDER = sum(size * weight for size, weight in ORDER_LINES_WEIGHTS.items()) / sum(
+    ORDER_LINES_WEIGHTS.values()
+)
 #: Factors of the usual price: most order lines are at full price.
 PRICE_FACTORS = (1, 1, 1, 1, 1, 0.95, 0.9, 0.8)
 
@@ -62,13 +65,19 @@ QUANTITY_LEADERS = leaders(lambda product: product.popularity * (product.largest
 TURNOVER_LEADERS = leaders(lambda product: product.popularity * (product.largest_qty + 1) * product.price)
 
 
-def generate(seed: int | None = None, first_orderid: int = 1, dt: date | None = None) -> Iterator[OrderLine]:
+def generate(
+    seed: int | None = None,
+    first_orderid: int = 1,
+    dt: date | None = None,
+    taste: Callable[[int, object], float] | None = None,
+) -> Iterator[OrderLine]:
     """Generate order lines, order by order, numbered from `first_orderid`.
 
     The same arguments give the same lines; without a `seed`, each run differs. `dt` is the date of all lines,
     by default today (UTC). For 150 orders at a time, one state and up to three products are in fashion. Each
     is the one of its pair that has sold less, so the leaders of the rankings keep overtaking each other,
-    however many orders there are.
+    however many orders there are. `taste` returns a factor of the popularity of a state, or of an item, at an
+    order, which it gets as its number from 0.
 
     Ends after the largest possible orderid.
     """
@@ -93,10 +102,16 @@ def generate(seed: int | None = None, first_orderid: int = 1, dt: date | None = 
             one_behind(random, QUANTITY_LEADERS, quantity.__getitem__),
             one_behind(random, TURNOVER_LEADERS, turnover.__getitem__),
         }
-        states = STATES | {state_in_fashion: FASHION_FACTOR * STATES[state_in_fashion]}
-        popularity = usual_popularity | {
+        states: Mapping[str | None, float] = STATES | {
+            state_in_fashion: FASHION_FACTOR * STATES[state_in_fashion]
+        }
+        popularity: Mapping[int, float] = usual_popularity | {
             itemid: FASHION_FACTOR * PRODUCTS[itemid].popularity for itemid in in_fashion
         }
+        if taste is not None:
+            number = first - first_orderid
+            states = {state: weight * taste(number, state) for state, weight in states.items()}
+            popularity = {item: weight * taste(number, item) for item, weight in popularity.items()}
         sizes = pick(random, ORDER_LINES_WEIGHTS, count)
         itemids = iter(pick(random, popularity, sum(sizes)))
         for orderid, (size, state) in enumerate(zip(sizes, pick(random, states, count), strict=True), first):
@@ -119,7 +134,7 @@ def one_behind(random: Random, leaders: Sequence[Key], measure: Callable[[Key], 
     return min(leaders[first : first + 2], key=measure)
 
 
-def pick(random: Random, weights: Mapping[Key, int], count: int) -> list[Key]:
+def pick(random: Random, weights: Mapping[Key, float], count: int) -> list[Key]:
     """Choose `count` keys at random, by their weights."""
     return random.choices([*weights], [*weights.values()], k=count)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from live.models import Record
@@ -22,5 +23,5 @@ def ago(**span: float) -> datetime:
 
 def keep(at: datetime, rows: Iterable[tuple[Any, float | None]] | None, ranking: str = STATES.id) -> None:
     """Write a record; rows of None leave a gap."""
-    pairs = None if rows is None else [list(row) for row in rows]
-    Record.objects.create(ranking=ranking, at=at, rows=pairs, keys=3, total=100.0)
+    flat = None if rows is None else [*chain.from_iterable(rows)]
+    Record.objects.create(ranking=ranking, at=at, rows=flat, keys=3, total=100.0)

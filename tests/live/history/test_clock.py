@@ -57,7 +57,7 @@ def test_every_ranking_is_recorded_though_nobody_watches(orders, minute):
 
     assert filled(minute) == IDS
     record = Record.objects.get(ranking=STATES.id, at=minute)
-    assert record.rows == [["Ohio", 20], ["Utah", 5]]
+    assert record.pairs == [("Ohio", 20), ("Utah", 5)]
     assert (record.keys, record.total) == (2, 25)
     assert record.milliseconds
 

@@ -9,7 +9,7 @@ import threading
 import time
 from argparse import ArgumentTypeError
 from contextlib import nullcontext
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
 from demo.databases import first_line
-from demo.shop.generator.orders import MAX_INT, OrderLine, generate, insert_statement
+from demo.shop.generator.orders import LINES_PER_ORDER, MAX_INT, OrderLine, generate, insert_statement
 from demo.shop.generator.orders_table import OrdersTable
 from demo.shop.generator.pace import Pace
+from demo.shop.generator.past import changing_taste, spread
 from demo.shop.generator.progress import Progress
 
 if TYPE_CHECKING:
@@ -123,6 +124,12 @@ class Command(BaseCommand):
             help=f"Date of the orders. Default: today (UTC), or {SEEDED_DATE} with --seed.",
         )
         parser.add_argument(
+            "--days",
+            type=positive_int,
+            help="Spread the --count order lines over the last days, more by day than by night, with changing"
+            " tastes. Default: all are placed when they are inserted.",
+        )
+        parser.add_argument(
             "--sql", action="store_true", help="Print INSERT statements for psql instead. Needs no server."
         )
 
@@ -154,16 +161,23 @@ class Command(BaseCommand):
         batch: int,
         first_orderid: int | None,
         date: date | None,
+        days: int | None,
         sql: bool,
         verbosity: int,
         **_: Any,
     ) -> None:
         """Generate orders, and insert or print them at the rate or at full speed."""
+        if days and (not count or date):
+            raise CommandError("--days needs --count, and can't be combined with --date.")
         table = None if sql else OrdersTable(self.say)
         last_orderid = table.last_orderid() if table else 0
         if seed is not None:
             first_orderid, date = first_orderid or 1, date or SEEDED_DATE
-        lines = islice(self.lines(seed, first_orderid or last_orderid + 1, date), count)
+        first_orderid = first_orderid or last_orderid + 1
+        if days and count:
+            lines = self.past_lines(seed, first_orderid, count, days)
+        else:
+            lines = islice(self.lines(seed, first_orderid, date), count)
         insert = table.insert if table else self.print_statement
         if rate or not count:
             rate = rate or DEFAULT_RATE
@@ -182,6 +196,11 @@ class Command(BaseCommand):
             yield from generate(seed, first_orderid, day)
             first_orderid = 1
             self.say(f"The largest possible orderid, {MAX_INT:,}, is reached. Numbering from 1 again.")
+
+    def past_lines(self, seed: int | None, first_orderid: int, count: int, days: int) -> Iterator[OrderLine]:
+        """Generate `count` order lines that were placed over the last days."""
+        taste = changing_taste(int(count / LINES_PER_ORDER))
+        return spread(generate(seed, first_orderid, taste=taste), count, days, datetime.now(UTC))
 
     def keep_pace(self, lines: Iterator[OrderLine], pace: Pace, batch: int, insert: Insert) -> None:
         """Insert each line when it is due. Lines that were due while the server was gone are dropped."""
