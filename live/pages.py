@@ -39,27 +39,35 @@ def last_ping() -> Ping | None:
 
 
 def updates(
-    selection: Selection, *, ptag: str = "", ping: Ping | None = None, login_url: str | None = None
+    selection: Selection,
+    *,
+    ptag: str = "",
+    ping: Ping | None = None,
+    login_url: str | None = None,
+    refresh: int | None = None,
 ) -> dict[str, Any]:
     """Return the context for a page that shows this selection in the state of `ping`.
 
     `ptag` is their combined etag; without it the page polls at once. `login_url` is offered to a viewer who
-    has been logged out. Raises NoReverseMatch if the project doesn't include live.urls.
+    has been logged out. With `refresh`, the page has no socket and polls that often, in seconds. Raises
+    NoReverseMatch if the project doesn't include live.urls.
     """
     query = f"?{selection.query}"
-    silent_seconds = SILENT_PINGS * max(live_settings.PING_SECONDS, live_settings.POLL_SECONDS)
+    poll_seconds = refresh or live_settings.POLL_SECONDS
+    silent_seconds = SILENT_PINGS * max(live_settings.PING_SECONDS, poll_seconds)
     # A request may wait for the database of users, and then for a read.
     answer_seconds = max(SILENT_PINGS * live_settings.POLL_SECONDS, 2 * live_settings.REQUEST_WAIT_SECONDS)
     return {
         "cards_url": reverse("live:cards") + query,
-        "socket_url": "/ws/rankings/" + query,
+        "socket_url": "" if refresh else "/ws/rankings/" + query,
         "swap": ",".join(f"#ranking-{ranking.id}:outerMorph" for ranking in selection.rankings),
         "ptag": ptag,
         "ping": ping_header(ping or Ping(datetime.now(UTC), {}, {})),
         # Strings, since templates localize numbers.
-        "poll_milliseconds": f"{live_settings.POLL_SECONDS * 1000:.0f}",
-        "poll_seconds": f"{live_settings.POLL_SECONDS:g}",
-        "stale_seconds": str(live_settings.STALE_SECONDS),
+        "poll_milliseconds": f"{poll_seconds * 1000:.0f}",
+        "poll_seconds": f"{poll_seconds:g}",
+        # Between two polls, the page doesn't hear that the rows are still current.
+        "stale_seconds": str(live_settings.STALE_SECONDS + (refresh or 0)),
         "silent_seconds": str(silent_seconds),
         "answer_seconds": str(answer_seconds),
         "login_code": str(int(CloseCode.LOGIN_REQUIRED)),

@@ -13,7 +13,7 @@ from django.http import HttpResponseServerError, JsonResponse
 from django.shortcuts import render, resolve_url
 from django.views import defaults
 
-from live import hub
+from live import boards, hub
 from live.conf import RETRY_AFTER_SECONDS
 from live.declared.registry import ready
 from live.embedding import allow_embedding, gets_cookies
@@ -111,8 +111,7 @@ def json_refusal(_request: HttpRequest, status: int, message: str) -> HttpRespon
 def page_refusal(request: HttpRequest, status: int, message: str) -> HttpResponseBase:
     """Answer a person: with the login page, or a page that says what is wrong."""
     if status == 401:
-        # Without the parameters, which the page ignores.
-        return redirect_to_login(request.path)
+        return redirect_to_login(boards.address(request))
     context = {"status": status, "message": message, "retry_after": RETRY_AFTER_SECONDS}
     return render(request, "live/refusal.html", context, status=status)
 

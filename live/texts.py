@@ -47,8 +47,25 @@ TEXTS = (
     _("log in"),
     _("reload"),
     _("Log in to see this ranking."),
+    # board.js
     _("Pause"),
     _("Resume"),
+    _("Theme: as the system"),
+    _("Theme: light"),
+    _("Theme: dark"),
+    _("Your choice couldn’t be kept."),
+    _("1 row matches, of the leading 50 of each ranking"),
+    _("{rows} rows match, of the leading 50 of each ranking"),
+    # kiosk.js
+    _("The screen may fall asleep: only over HTTPS can a page keep it awake."),
+    _("This browser doesn’t keep the screen awake."),
+    # settings.js
+    _("Move {ranking} up"),
+    _("Move {ranking} down"),
+    _("Only over HTTPS can a page notify."),
+    _("This browser refuses notifications of this site."),
+    _("The link is copied."),
+    _("The address bar has the link."),
 )
 
 

@@ -13,5 +13,6 @@ urlpatterns = [
     path("rankings/<str:slug>/chart/", ranking_views.chart, name="chart"),
     path("rankings/<str:slug>/csv/", ranking_views.export, name="csv"),
     path("rankings/<str:slug>/key/", ranking_views.key, name="key"),
+    path("preferences/", views.save_preferences, name="preferences"),
     path("healthz/", views.healthz, name="healthz"),
 ]

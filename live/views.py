@@ -13,10 +13,10 @@ from django.utils import translation
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.utils.translation import get_language
 from django.views.decorators.clickjacking import xframe_options_exempt
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 from django_htmx.middleware import HtmxDetails
 
-from live import pages, parameters, rendering
+from live import boards, controls, pages, parameters, preferences, rendering
 from live.conf import RETRY_AFTER_SECONDS
 from live.embedding import allow_embedding, gets_cookies
 from live.formats import isoformat
@@ -24,6 +24,7 @@ from live.rankings import RANKINGS, select
 from live.reading import Reading, read
 from live.refusals import json_refusal, page_refusal, refuse_with, widget_refusal
 from live.users import access
+from live.users import database as users_database
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
@@ -35,20 +36,40 @@ if TYPE_CHECKING:
 @require_safe
 @refuse_with(page_refusal)
 async def dashboard(request: HttpRequest) -> HttpResponseBase:
-    """Show all rankings, kept up to date. Parameters are ignored, such as those of a newsletter's links."""
+    """Show the rankings that the URL or the user has chosen, kept up to date.
+
+    docs/board.md lists the parameters. Others are ignored, such as those of a newsletter's links.
+    """
     if not RANKINGS:
         return render(request, "live/no_rankings.html")
-    selection = parameters.selection(request.GET, get_language())
-    login_url = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': request.path})}"
-    context = await page_context(request, selection, login_url)
     # The template can't await request.auser() itself.
     user = await access.viewer(request)
+    kept = await preferences.kept_by(user)
+    board = boards.board(request.GET, kept, get_language())
+    login_url = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': boards.address(request)})}"
+    context = await page_context(request, board.selection, login_url, board.refresh)
     context |= {"user": user, "may_log_out": user is None or user.is_authenticated}
+    context |= controls.context(request, board, kept, user)
     context["snippets"] = [
         (ranking, request.build_absolute_uri(reverse("live:embed", args=[ranking.slug])))
-        for ranking in selection.rankings
+        for ranking in board.selection.rankings
     ]
-    return revalidated(render(request, "live/dashboard.html", context))
+    with translation.override(board.selection.language):
+        return revalidated(render(request, "live/dashboard.html", context))
+
+
+@require_POST
+@refuse_with(json_refusal)
+async def save_preferences(request: HttpRequest) -> HttpResponseBase:
+    """Keep what a user has chosen on the page; an empty value is forgotten."""
+    chosen = boards.checked(request.POST)
+    user = await access.viewer(request)
+    if user is None:
+        raise users_database.UsersUnavailableError
+    if not user.is_authenticated:
+        return json_refusal(request, 401, "Log in first.")
+    await preferences.keep(user, chosen)
+    return HttpResponse(status=204)
 
 
 @require_safe
@@ -122,10 +143,14 @@ def one(request: HttpRequest, slug: str, *, check: bool = False, top: int | None
     return parameters.selection(query, get_language())
 
 
-async def page_context(request: HttpRequest, selection: Selection, login_url: str | None) -> dict[str, Any]:
+async def page_context(
+    request: HttpRequest, selection: Selection, login_url: str | None, refresh: int | None = None
+) -> dict[str, Any]:
     """Return what the templates of a page with these rankings need. Raises NoDataError."""
     reading = await read(request, selection)
-    updates = pages.updates(selection, ptag=reading.etag, ping=reading.ping, login_url=login_url)
+    updates = pages.updates(
+        selection, ptag=reading.etag, ping=reading.ping, login_url=login_url, refresh=refresh
+    )
     return updates | {
         "reading": reading,
         "cards": reading.cards,

@@ -54,12 +54,17 @@ async def may_subscribe(key: str | None) -> bool:
 async def viewer(request: HttpRequest) -> AbstractBaseUser | AnonymousUser | None:
     """Return the user of a request for a page that offers to log out or in; None if it isn't known.
 
-    An open dashboard needs no users, so it asks nobody: it goes on while their database is lost. Raises
-    UsersUnavailableError.
+    An open dashboard needs no users: it goes on while their database is lost, and without
+    AuthenticationMiddleware. Raises UsersUnavailableError where a login is needed.
     """
     if not is_open():
         return await users_database.ask(request.auser)
-    return AnonymousUser() if session_key(request.COOKIES) is None else None
+    if session_key(request.COOKIES) is None:
+        return AnonymousUser()
+    try:
+        return await users_database.ask(request.auser) if hasattr(request, "auser") else None
+    except users_database.UsersUnavailableError:
+        return None
 
 
 def may_look_now(request: HttpRequest) -> bool | None:

@@ -137,6 +137,7 @@ def test_users_log_in_to_a_closed_dashboard_and_see_it_live(page, closed_server,
     page.get_by_role("button", name="Log in").click()
     badge(page, "live")
     shows(page, "$6")
+    page.get_by_label("Menu").click()
     page.get_by_role("button", name="Log out ann").click()
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
 

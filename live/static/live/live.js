@@ -1,11 +1,11 @@
-// What htmx leaves to the page: when to poll and to connect again, the pause button, the login of a widget, and rows that
-// glide to their new places. state.js says what is true, and shows it.
+// What htmx leaves to the page: when to poll and to connect again, other rows in the same page, the login of a widget, and
+// rows that glide to their new places. state.js says what is true, and shows it.
 (() => {
   "use strict";
 
   const page = window.livePage;
   const updates = page?.updates;
-  const polls = document.getElementById("live-polls");
+  const polls = () => document.getElementById("live-polls");
 
   // ---- the login, in another tab: an iframe must not show its page
 
@@ -14,7 +14,7 @@
 
   // The address of the cards, or of a widget without them, answers 200 as soon as the viewer is logged in.
   async function reloadIfLoggedIn() {
-    const address = polls?.getAttribute("hx-get") ?? location.href;
+    const address = polls()?.getAttribute("hx-get") ?? location.href;
     const answer = await fetch(address, { method: "HEAD", redirect: "manual", cache: "no-store" }).catch(() => null);
     if (answer?.ok) location.reload();
     return answer?.ok;
@@ -106,7 +106,9 @@
     failures += 1;
     // Whether polls work shows now.
     if (socket === "open") page.setPollFailed(false);
-    setSocket("closed");
+    // The page has opened another one in its place.
+    if (event.detail.reason === "removed") socket = "closed";
+    else setSocket("closed");
   });
 
   function subscribed() {
@@ -128,7 +130,7 @@
     const isDead = socket === "open" ? page.isSilent() : isOpeningFor(page.silentAfter);
     if (!isDead || document.hidden) return;
     reconnect();
-    htmx.trigger(polls, "live:refresh");
+    htmx.trigger(polls(), "live:refresh");
   }
 
   // The server answers this page, so a socket that it doesn't answer is one that a proxy has forgotten.
@@ -165,11 +167,11 @@
   let retryAt = 0;
   let pollNow = false;
   // The etag of the cards that were last polled; empty if the page shows or has left out newer ones.
-  let tag = polls.dataset.tag;
+  let tag = polls().dataset.tag;
 
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
-    if (ctx.sourceElement !== polls) return;
+    if (ctx.sourceElement !== polls()) return;
     if (ctx.sourceEvent?.type === "every" && Date.now() >= retryAt) page.setNextPoll(Date.now() + pollEvery);
     const isNeedless = socket === "open" || page.isPolling() || document.hidden || Date.now() < retryAt;
     if (page.isClosed() || (isNeedless && !pollNow)) {
@@ -182,12 +184,12 @@
   });
 
   document.addEventListener("htmx:before:request", (event) => {
-    if (event.detail.ctx.sourceElement === polls) page.setPolling(true);
+    if (event.detail.ctx.sourceElement === polls()) page.setPolling(true);
   });
 
   document.addEventListener("htmx:after:request", (event) => {
     const { ctx } = event.detail;
-    if (ctx.sourceElement !== polls || ctx.response.status !== 200) return;
+    if (ctx.sourceElement !== polls() || ctx.response.status !== 200) return;
     tag = ctx.response.headers.get("HX-PTag") ?? "";
     if (!page.isPaused()) return;
     event.preventDefault();
@@ -196,7 +198,7 @@
 
   document.addEventListener("htmx:finally:request", (event) => {
     const { ctx } = event.detail;
-    if (ctx.sourceElement !== polls) return;
+    if (ctx.sourceElement !== polls()) return;
     const { status, headers } = ctx.response ?? {};
     const isJson = headers?.get("Content-Type")?.startsWith("application/json");
     const worked = status === 200 || status === 304;
@@ -223,30 +225,55 @@
 
   function refresh() {
     pollNow = true;
-    htmx.trigger(polls, "live:refresh");
+    htmx.trigger(polls(), "live:refresh");
   }
 
   // Hints: whether the server can be reached shows only in what comes from it.
   addEventListener("online", refresh);
   addEventListener("offline", () => page.show());
 
-  // ---- the pause button, from the template live/dashboard.html
+  // ---- for board.js: pause, and other rows in the same page
 
-  const pauseButton = document.getElementById("pause");
-  if (pauseButton) {
-    pauseButton.hidden = false;
-    pauseButton.addEventListener("click", () => {
-      if (page.isPaused()) page.resume();
-      else page.pause();
-      pauseButton.textContent = page.text(page.isPaused() ? "Resume" : "Pause");
-      pauseButton.setAttribute("aria-pressed", String(page.isPaused()));
-      page.show();
-      if (page.isPaused()) return;
+  page.togglePause = () => {
+    if (page.isPaused()) page.resume();
+    else page.pause();
+    page.show();
+    if (!page.isPaused()) {
       // Poll for what was left out while the page was paused.
       tag = "";
       refresh();
-    });
-  }
+    }
+    return page.isPaused();
+  };
+
+  let visits = 0;
+
+  // Show the rows of another address of this page. Returns whether it worked.
+  page.visit = async (address) => {
+    visits += 1;
+    const visit = visits;
+    const answer = await fetch(address, { redirect: "error", cache: "no-store" }).catch(() => null);
+    if (!answer?.ok) {
+      // A poll tells why, such as the login.
+      refresh();
+      return false;
+    }
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (visit !== visits) return true;
+    const [oldUpdates, newUpdates] = [document, next].map((tree) => tree.getElementById("live-updates"));
+    const [oldCards, newCards] = [document, next].map((tree) => tree.getElementById("cards"));
+    if (!oldCards || !newCards || !newUpdates) return false;
+    oldCards.replaceWith(document.adoptNode(newCards));
+    tag = newUpdates.firstElementChild.dataset.tag;
+    page.hearPing(JSON.parse(newUpdates.dataset.ping));
+    page.hear();
+    if (page.isPaused()) page.pause();
+    document.documentElement.dataset.board = next.documentElement.dataset.board;
+    // Closes the socket, and opens the next one.
+    await htmx.swap({ sourceElement: oldUpdates, target: oldUpdates, swap: "outerHTML", text: newUpdates.outerHTML });
+    document.dispatchEvent(new CustomEvent("live:selected"));
+    return true;
+  };
 
   // ---- rows glide to their new places; a CSS transition lets the bars glide
 

@@ -159,7 +159,8 @@ window.livePage = (() => {
   }
 
   function showPill(current) {
-    if (current !== shownState) {
+    const isNew = current !== shownState;
+    if (isNew) {
       shownState = current;
       shownSince = now();
     }
@@ -168,8 +169,30 @@ window.livePage = (() => {
     const name = text(current === "fault" ? "can’t be read" : current);
     badge.title = text("{state} since {time}", { state: name, time: clock(shownSince) });
     // Screen readers announce this element: a new state, and not each second of the details.
-    fill(badgeState, name[0].toUpperCase() + name.slice(1));
-    if (badgeDetail) fill(badgeDetail, detailOf(current), closed?.link);
+    const title = name[0].toUpperCase() + name.slice(1);
+    fill(badgeState, title);
+    if (!badgeDetail) return;
+    fill(badgeDetail, detailOf(current), closed?.link);
+    if (isNew) showTitle(current, title);
+  }
+
+  // ---- the title and the icon of a page that has the whole pill
+
+  const ownTitle = document.title;
+  const MARKS = { paused: "⏸ ", stale: "⚠ ", fault: "⚠ ", reconnecting: "⚠ ", closed: "⚠ " };
+  const WARNING = '<path d="M16 3 30 28H2z" fill="#e0453a"/><path d="M16 12v8m0 3v2" stroke="#fff" stroke-width="3"/>';
+  const ICONS = {
+    live: '<circle cx="16" cy="16" r="12" fill="#27a05a"/>',
+    polling: '<rect x="5" y="5" width="22" height="22" rx="4" fill="#4a86d8"/>',
+    paused: '<path d="M10 5v22M22 5v22" stroke="#c98a12" stroke-width="7"/>',
+    closed: '<rect x="6" y="6" width="20" height="20" rx="3" fill="none" stroke="#8a9693" stroke-width="5"/>',
+  };
+
+  function showTitle(current, name) {
+    document.title = `${MARKS[current] ?? ""}${name} · ${ownTitle}`;
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">${ICONS[current] ?? WARNING}</svg>`;
+    const icon = document.querySelector("link[rel=icon]");
+    if (icon) icon.href = `data:image/svg+xml,${encodeURIComponent(svg)}`;
   }
 
   // ---- the cards, which speak only where they differ from the page
