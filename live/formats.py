@@ -46,6 +46,12 @@ def average(value: float) -> str:
     return decimal(value, 3)
 
 
+def percent(value: float) -> str:
+    """Return a number of per cent with one decimal: 8.1 %."""
+    # Translators: how a number of per cent is written, such as "8.1 %".
+    return pgettext("percent", "%(number)s\N{NO-BREAK SPACE}%%") % {"number": decimal(value, 1)}
+
+
 def decimal(value: float, places: int) -> str:
     """Return a number with `places` decimals, as it is written in the active language."""
     # Django cuts decimals off instead of rounding them.
@@ -72,6 +78,11 @@ def duration(seconds: float) -> str:
 def isoformat(moment: datetime) -> str:
     """Return a moment in UTC with milliseconds: 2026-11-23T15:04:05.678Z."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def clock(moment: datetime) -> str:
+    """Return a moment's hour and minute in UTC: "14:05 UTC". motion.js writes it in the viewer's zone."""
+    return f"{moment.astimezone(UTC):%H:%M} UTC"
 
 
 def quoted(text: str) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from live import hub, rendering
+from live.cards import Card
 from live.loops import on_hubs_loop
-from live.rendering import Card
 from live.snapshots import combined_etag
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ Each snapshot and each ping is rendered once, and the same text goes to every su
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
@@ -16,6 +15,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext
 
+from live.cards import Card
 from live.conf import live_settings
 from live.formats import duration, isoformat
 from live.protocol import VERSION, CloseCode, MessageType
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from live.faults import Fault
     from live.hub import Ping
     from live.parameters import Selection
-    from live.rankings import Ranking
-    from live.snapshots import Row, ShownAlert, Snapshot
+    from live.snapshots import Snapshot
 
 
 class Renderable(Protocol):
@@ -39,46 +38,6 @@ class Renderable(Protocol):
 
 Message = TypeVar("Message", bound=Renderable)
 Arguments = ParamSpec("Arguments")
-
-
-@dataclass(frozen=True)
-class Card:
-    """What the template of a card shows."""
-
-    ranking: Ranking
-    #: None if the ranking has never been read.
-    snapshot: Snapshot | None
-    #: The number of rows; None for the ranking's own.
-    size: int | None = None
-    fault: Fault | None = None
-    #: The state of the card on a page, and what it says about it: both empty if it is fresh.
-    state: str = ""
-    note: str = ""
-
-    @property
-    def etag(self) -> str:
-        return "" if self.snapshot is None else self.snapshot.etag(self.size)
-
-    @property
-    def rows(self) -> tuple[Row, ...]:
-        return () if self.snapshot is None else self.snapshot.rows(self.size)
-
-    @property
-    def alerts(self) -> list[ShownAlert]:
-        """The thresholds that the total and the rows have crossed."""
-        if self.snapshot is None:
-            return []
-        rows = [alert for row in self.rows for alert in row.alerts]
-        return [*self.snapshot.total_alerts(), *rows]
-
-    @property
-    def extent(self) -> str:
-        return "" if self.snapshot is None else self.snapshot.extent(self.size)
-
-    @property
-    def top(self) -> int:
-        """The number of rows that the heading names."""
-        return self.size or self.ranking.size
 
 
 def payload(snapshot: Snapshot, size: int | None = None) -> dict[str, Any]:

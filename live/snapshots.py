@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
+
+from live import formats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,6 +91,29 @@ class Row:
     movement: int | str | None
     #: The thresholds that its value has crossed.
     alerts: tuple[ShownAlert, ...] = ()
+
+    @property
+    def risen(self) -> int:
+        """How many places the row has risen; 0 if it hasn't."""
+        return max(self.movement, 0) if isinstance(self.movement, int) else 0
+
+    @property
+    def fallen(self) -> int:
+        """How many places the row has fallen; 0 if it hasn't."""
+        return max(-self.movement, 0) if isinstance(self.movement, int) else 0
+
+    @property
+    def moved(self) -> str:
+        """The movement in words, for those who don't see the arrows."""
+        if places := self.risen:
+            return ngettext("up %(places)d place", "up %(places)d places", places) % {"places": places}
+        places = self.fallen
+        return ngettext("down %(places)d place", "down %(places)d places", places) % {"places": places}
+
+    @property
+    def percent(self) -> str:
+        """The share as people read it: "8.1 %"."""
+        return "" if self.share is None else formats.percent(self.share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +239,12 @@ class Snapshot:
         total = None if self.totals is None else self.totals.sum
         return total if total is not None and math.isfinite(total) and total > 0 else None
 
+    @property
+    def total(self) -> str:
+        """The sum of all values as people read it; "" if that means nothing."""
+        total = None if self.totals is None else self.totals.sum
+        return self.ranking.displayed(total) if total is not None and math.isfinite(total) else ""
+
     def _share(self, value: float | None) -> float | None:
         return None if self._sum is None or value is None else value / self._sum * 100
 
@@ -222,20 +253,11 @@ class Snapshot:
         values = self.values[: size or self.ranking.size]
         return self._share(sum(value or 0 for _, value in values))
 
-    def extent(self, size: int | None = None) -> str:
-        """Return how many rows are shown, and their share: "5 of 1,234 (38 %)"; "" if unknown."""
-        if self.totals is None:
-            return ""
-        shown = len(self.values[: size or self.ranking.size])
-        text = f"{shown:,} of {self.totals.keys:,}"
-        share = self.shown_share(size)
-        return f"{text} ({share:.0f} %)" if share is not None and math.isfinite(share) else text
-
     def check(self) -> None:
         """Make sure that the snapshot can be shown and sent. Raises whatever a ranking's functions raise."""
         size = len(self.values) or 1
         rows = self._rows(size)
-        text = self.etag(size) + self.extent(size) + "".join(row.name + row.display for row in rows)
+        text = self.etag(size) + self.total + "".join(row.name + row.display for row in rows)
         text.encode()  # A lone surrogate can't be sent.
 
 

@@ -29,8 +29,8 @@ from live.users import database as users_database
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
 
+    from live.cards import Card
     from live.parameters import Selection
-    from live.rendering import Card
 
 
 @require_safe

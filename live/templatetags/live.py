@@ -14,10 +14,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from live import formats, hub, pages, rendering
+from live.cards import Card
 from live.keys import key_query
 from live.parameters import Selection, supported_language
 from live.rankings import Ranking, UnknownRankingError, select
-from live.rendering import Card
 from live.texts import texts
 from live.users import access
 from live.windows import Window
@@ -45,6 +45,12 @@ def age(moment: datetime) -> str:
 def isoformat(moment: datetime) -> str:
     """Return a moment for a <time> element: 2026-11-23T15:04:05.678Z."""
     return formats.isoformat(moment)
+
+
+@register.filter
+def clock(moment: datetime) -> str:
+    """Return a moment's hour and minute in UTC: "14:05 UTC"."""
+    return formats.clock(moment)
 
 
 @register.simple_tag

@@ -14,6 +14,7 @@ import pytest
 from django.db import connections
 
 from live import rendering
+from live.cards import Card
 from live.feeding.sources import Source, find_sources, finite
 from live.leading import LEADING_ROWS
 from live.snapshots import Snapshot, Totals
@@ -97,7 +98,7 @@ def test_the_card_and_the_json_show_them_as_no_value(source):
         values, totals = source.rows(), source.totals()
     snapshot = Snapshot(STATES, values, datetime.now(UTC), source="RisingWave", totals=totals)
     snapshot.check()
-    text = json.dumps(rendering.known_payload(rendering.Card(STATES, snapshot)), allow_nan=False)
+    text = json.dumps(rendering.known_payload(Card(STATES, snapshot)), allow_nan=False)
     assert faults("api-ranking", json.loads(text)) == []
     assert [(row["value"], row["display"]) for row in json.loads(text)["rows"]] == [(1.0, "$1"), (None, "–")]
     assert "NaN" not in rendering.update_message(snapshot)
@@ -108,7 +109,8 @@ def test_the_share_of_sums_that_overflow_is_left_out():
     values = (("One", 1.5e308), ("Two", 1.5e308))
     snapshot = Snapshot(STATES, values, datetime.now(UTC), source="", totals=Totals(2, 1.0))
     snapshot.check()
-    assert snapshot.extent() == "2 of 2"
+    card = Card(STATES, snapshot)
+    assert (card.scope, card.part) == ("all 2", "")
 
 
 def test_a_key_that_is_not_finite_is_text(source, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -11,9 +12,10 @@ from uuid import UUID
 import pytest
 
 from live import formats, rendering
+from live.cards import Card
 from live.faults import Fault
 from live.rankings import RANKINGS
-from live.snapshots import NEW, Bar, Comparison, Snapshot, Totals, combined_etag
+from live.snapshots import NEW, Bar, Comparison, Snapshot, Totals, combined_etag, key_text
 from tests.live.schemas import faults
 
 RANKING = RANKINGS["states-by-turnover"]
@@ -40,28 +42,65 @@ def test_totals_do_not_change_the_etag():
 
 
 @pytest.mark.parametrize(
-    ("totals", "text"),
+    ("totals", "scope", "part", "total"),
     [
-        (None, ""),
-        (Totals(50_000, None), "2 of 50,000"),
-        (Totals(51, 0.0), "2 of 51"),
-        (Totals(51, -4.0), "2 of 51"),
-        (Totals(51, 8.0), "2 of 51 (25 %)"),
+        (None, "top 5 states", "", ""),
+        (Totals(50_000, None), "top 5 of 50,000 states", "", ""),
+        (Totals(51, 0.0), "top 5 of 51 states", "", "$0"),
+        (Totals(51, -4.0), "top 5 of 51 states", "", "-$4"),
+        (Totals(51, 8.0), "top 5 of 51 states", "25.0\N{NO-BREAK SPACE}% of all", "$8"),
+        (Totals(1, 2.0), "all 1", "100.0\N{NO-BREAK SPACE}% of all", "$2"),
+        (Totals(0, None), "", "", ""),
     ],
 )
-def test_the_extent_says_how_much_of_the_whole_is_shown(totals, text):
-    assert snapshot(("Ohio", 2.0), ("Utah", None), totals=totals).extent() == text
+def test_a_card_says_how_much_of_the_whole_it_shows(totals, scope, part, total):
+    ranking = replace(RANKING, keys="states")
+    card = Card(ranking, replace(snapshot(("Ohio", 2.0), ("Utah", None), totals=totals), ranking=ranking))
+    assert (card.scope, card.part, card.total) == (scope, part, total)
 
 
-def test_the_card_shows_the_extent_if_it_is_known():
-    some = snapshot(("Ohio", 2.0), totals=Totals(51, 8.0))
-    assert ">1 of 51 (25 %)</span>" in rendering.card(some)
-    assert "extent" not in rendering.card(snapshot(("Ohio", 2.0)))
+def test_a_row_says_how_many_places_it_has_moved_since_when():
+    ranks = {key_text("Ohio"): 1, key_text("Utah"): 3, key_text("Iowa"): 3}
+    moved = replace(
+        snapshot(("Utah", 4.0), ("Ohio", 3.0), ("Iowa", 2.0), ("Texas", 1.0)),
+        comparison=Comparison(datetime(2026, 1, 1, 13, 5, tzinfo=UTC), ranks),
+    )
+    html = rendering.card(moved)
+    found = re.findall(
+        r'class="move ?(\w*)"(?: role="img" aria-label="([^"]*)"| aria-hidden="true")?>([^<]*)<', html
+    )
+    assert found == [
+        ("up", "up 2 places", "▲ 2"),
+        ("down", "down 1 place", "▼ 1"),
+        ("", "", "·"),
+        ("new", "", "new"),
+    ]
+    assert 'since <time class="since" datetime="2026-01-01T13:05:00.000Z">13:05 UTC</time>' in html
+    assert 'class="move' not in rendering.card(snapshot(("Ohio", 2.0)))
+
+
+def test_a_card_whose_record_is_missing_says_so():
+    gap = Comparison(datetime(2026, 1, 1, 13, 5, tzinfo=UTC), None)
+    html = rendering.card(replace(snapshot(("Ohio", 2.0)), comparison=gap))
+    assert re.search(r"no record of <time [^>]+>13:05 UTC</time> to compare with", html)
+    assert 'class="move' not in html
+
+
+def test_a_card_draws_a_negative_value_on_the_other_side_of_zero():
+    values = snapshot(("Ohio", 60.0), ("Iowa", 0.0), ("Utah", -20.0), totals=Totals(3, 80.0))
+    html = rendering.card(values)
+    assert re.findall(r'<rect x="([\d.]+)" width="([\d.]+)" height="1"(.*?)/>', html) == [
+        ("20.0", "60.0", ""),
+        ("20.0", "0.0", ""),
+        ("0.0", "20.0", ' class="below"'),
+    ]
+    assert html.count('<path d="M20.0 0v1"/>') == 3
+    assert "<path" not in rendering.card(snapshot(("Ohio", 60.0)))
 
 
 @pytest.mark.parametrize(("totals", "written"), [(None, None), (Totals(51, None), {"keys": 51, "sum": None})])
 def test_programs_get_the_totals(totals, written):
-    payload = rendering.known_payload(rendering.Card(RANKING, snapshot(("Ohio", 2.0), totals=totals)))
+    payload = rendering.known_payload(Card(RANKING, snapshot(("Ohio", 2.0), totals=totals)))
     assert payload["totals"] == written
     assert faults("api-ranking", payload) == []
 

@@ -17,7 +17,8 @@ LIVE = ROOT / "live" / "static" / "live"
 SHEETS = [LIVE / "ranking.css", LIVE / "live.css", ROOT / "static" / "site" / "site.css"]
 #: The rest of a page. It has elements and classes that a ranking has too.
 ELSEWHERE = """
-<h1>Title</h1><h2 class="top">Second</h2><p class="foot">Text <span class="name">A</span> <time>now</time></p>
+<h1>Title</h1><h2 class="head">Second</h2><div class="scope">Text <b class="move up">▲</b></div>
+<p class="foot">Text <span class="name">A</span> <time>now</time></p>
 <ol class="live-rows"><li class="live-row"><span class="rank">1</span><span class="value">2</span></li></ol>
 <svg class="bar" viewBox="0 0 1 1"><rect width="1" height="1"/></svg><button class="badge">Press</button>
 <article class="card"><p class="live-placeholder">Text</p><input><textarea></textarea></article>
@@ -25,7 +26,7 @@ ELSEWHERE = """
 #: Returns the computed style of each element, with some custom properties.
 STYLES = """() => [...document.querySelectorAll('html, body, body *')].map(element =>
   [element.tagName, ...[...getComputedStyle(element)].map(name => getComputedStyle(element)[name]),
-   ...['--ink', '--card', '--bar'].map(name => getComputedStyle(element).getPropertyValue(name))].join())"""
+   ...['--ink', '--card', '--data'].map(name => getComputedStyle(element).getPropertyValue(name))].join())"""
 
 
 @pytest.mark.browser
@@ -44,13 +45,13 @@ def test_each_colour_is_defined_once():
     assert defined["live.css"] == defined["site.css"] == []
     assert len(defined["ranking.css"]) == len(set(defined["ranking.css"]))
     used = set(chain.from_iterable(re.findall(r"var\((--[\w-]+)\)", text) for text in texts.values()))
-    assert used == {*defined["ranking.css"], "--bar"}
+    assert used == {*defined["ranking.css"], "--columns", "--stack", "--lines"}
     for name, text in texts.items():
         elsewhere = re.sub(r"--[\w-]+: light-dark.*", "", text)
         assert not re.search(r"#[0-9a-f]{3,8}\b|rgb", elsewhere), name
 
 
-@pytest.mark.parametrize("name", ["--good", "--poll", "--busy", "--bad", "--muted"])
+@pytest.mark.parametrize("name", ["--good", "--poll", "--busy", "--bad", "--muted", "--up", "--down"])
 @pytest.mark.parametrize("theme", [0, 1])
 def test_the_colours_of_the_states_can_be_read(name, theme):
     """At least 4.5 to 1, which WCAG 2.2 asks of text: https://www.w3.org/TR/WCAG22/#contrast-minimum"""

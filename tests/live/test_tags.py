@@ -67,7 +67,7 @@ async def test_all_rankings_of_a_page_share_one_socket_and_one_poll(memory):
     assert re.findall(r'hx-get="([^"]*)"', html) == [
         f"/partials/rankings/?rankings={FIRST},{SECOND}&amp;language=en"
     ]
-    assert len(re.findall(r"<script ", html)) == 4
+    assert len(re.findall(r"<script src", html)) == 5
 
 
 async def test_numbers_for_browsers_are_not_localized(memory, settings):

@@ -14,9 +14,9 @@ from django.test import AsyncRequestFactory, RequestFactory
 from django.urls import include, path
 
 from live import pages, views
+from live.cards import Card
 from live.parameters import Selection
 from live.rankings import RANKINGS
-from live.rendering import Card
 from live.snapshots import Snapshot
 from live.windows import Window
 from tests.live.test_tags import static_files  # noqa: F401

@@ -1,5 +1,5 @@
-// What htmx leaves to the page: when to poll and to connect again, other rows in the same page, the login of a widget, and
-// rows that glide to their new places. state.js says what is true, and shows it.
+// What htmx leaves to the page: when to poll and to connect again, other rows in the same page, and the login of a widget.
+// state.js says what is true, and shows it.
 (() => {
   "use strict";
 
@@ -275,35 +275,7 @@
     return true;
   };
 
-  // ---- rows glide to their new places; a CSS transition lets the bars glide
-
-  const GLIDE = { duration: 500, easing: "cubic-bezier(.2, .7, .2, 1)" };
-  const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
-  let oldTops = new Map();
-
-  const rows = () => document.querySelectorAll(".live-card .live-row");
-
-  document.addEventListener("htmx:before:swap", () => {
-    oldTops = new Map();
-    if (reducedMotion.matches) return;
-    for (const row of rows()) oldTops.set(row.id, row.getBoundingClientRect().top);
-  });
-
-  document.addEventListener("htmx:after:swap", () => {
-    page.show();
-    for (const row of rows()) {
-      const oldTop = oldTops.get(row.id);
-      if (oldTop === undefined) {
-        if (oldTops.size) row.animate([{ opacity: 0 }, { opacity: 1 }], GLIDE);
-        continue;
-      }
-      const distance = oldTop - row.getBoundingClientRect().top;
-      if (Math.abs(distance) > 1) {
-        row.animate([{ transform: `translateY(${distance}px)` }, { transform: "none" }], GLIDE);
-      }
-    }
-  });
-
+  document.addEventListener("htmx:after:swap", () => page.show());
   document.addEventListener("visibilitychange", () => page.show());
   (function keepTrue() {
     reconnectIfSilent();

@@ -69,7 +69,7 @@ window.livePage = (() => {
   }
 
   const cards = () => [...document.querySelectorAll("[data-ranking]")];
-  const changedAt = (card) => Date.parse(card.querySelector("time")?.dateTime) || 0;
+  const changedAt = (card) => Date.parse(card.querySelector("time.changed")?.dateTime) || 0;
 
   // 0 if it has never been read. Rows that have changed have been read.
   function lastRead(card) {
@@ -224,7 +224,7 @@ window.livePage = (() => {
 
   // Rows that may no longer be true have no age, which would grow as if they were.
   function showTime(card, held) {
-    const time = card.querySelector("time");
+    const time = card.querySelector("time.changed");
     const asOf = card.querySelector(".as-of");
     if (!time || !asOf) return;
     asOf.hidden = !held;

@@ -1,0 +1,107 @@
+"""What the template of a card shows of a ranking, in the active language."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+
+from live import formats
+from live.windows import Window
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise
+
+    from live.faults import Fault
+    from live.rankings import Ranking
+    from live.snapshots import Comparison, Row, ShownAlert, Snapshot, Totals
+
+
+@dataclass(frozen=True)
+class Card:
+    """A ranking as a page shows it."""
+
+    ranking: Ranking
+    #: None if the ranking has never been read.
+    snapshot: Snapshot | None
+    #: The number of rows; None for the ranking's own.
+    size: int | None = None
+    fault: Fault | None = None
+    #: The state of the card on a page, and what it says about it: both empty if it is fresh.
+    state: str = ""
+    note: str = ""
+
+    @property
+    def etag(self) -> str:
+        return "" if self.snapshot is None else self.snapshot.etag(self.size)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        return () if self.snapshot is None else self.snapshot.rows(self.size)
+
+    @property
+    def alerts(self) -> list[ShownAlert]:
+        """The thresholds that the total and the rows have crossed."""
+        if self.snapshot is None:
+            return []
+        rows = [alert for row in self.rows for alert in row.alerts]
+        return [*self.snapshot.total_alerts(), *rows]
+
+    @property
+    def title(self) -> str:
+        return capfirst(str(self.ranking.title))
+
+    @property
+    def window(self) -> _StrOrPromise:
+        """The name of the window; "" without one."""
+        return "" if self.ranking.window is Window.ALL else self.ranking.window.label
+
+    @property
+    def scope(self) -> str:
+        """How many of the rows are shown: "top 5 of 51 states"."""
+        totals = self._totals
+        names = {"top": self.top, "keys": str(self.ranking.keys)}
+        if totals is None:
+            text = gettext("top %(top)s %(keys)s") % names
+        elif not totals.keys:
+            text = ""
+        elif totals.keys <= self.top:
+            # Without their name, which is a plural.
+            text = gettext("all %(number)s") % {"number": formats.quantity(totals.keys)}
+        else:
+            names["number"] = formats.quantity(totals.keys)
+            text = gettext("top %(top)s of %(number)s %(keys)s") % names
+        return text.strip()
+
+    @property
+    def part(self) -> str:
+        """The share of the rows that are shown: "36.8 % of all"; "" if that means nothing."""
+        share = None if self.snapshot is None else self.snapshot.shown_share(self.size)
+        if share is None or not math.isfinite(share):
+            return ""
+        return gettext("%(share)s of all") % {"share": formats.percent(share)}
+
+    @property
+    def total(self) -> str:
+        return "" if self.snapshot is None else self.snapshot.total
+
+    @property
+    def zero(self) -> float:
+        """Where the bars' zero is, in per cent of their width."""
+        return 0 if self.snapshot is None else self.snapshot.zero(self.size)
+
+    @property
+    def comparison(self) -> Comparison | None:
+        return None if self.snapshot is None else self.snapshot.comparison
+
+    @property
+    def _totals(self) -> Totals | None:
+        return None if self.snapshot is None else self.snapshot.totals
+
+    @property
+    def top(self) -> int:
+        """The number of rows that are shown if there are as many."""
+        return self.size or self.ranking.size

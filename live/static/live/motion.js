@@ -1,0 +1,184 @@
+// What moves on the cards and what only the browser knows: rows that glide to their new places, the latest values as
+// small lines, times in the viewer's zone, and names that are cut off.
+(() => {
+  "use strict";
+
+  const cards = () => document.querySelectorAll(".live-card[data-ranking]");
+  const rowsOf = (card) => [...card.querySelectorAll(".live-row:not([hidden])")];
+
+  // What this script adds to a row stays when htmx swaps the card.
+  const OWN_ATTRIBUTES = new Set(["data-rose", "data-cut", "tabindex"]);
+
+  document.addEventListener("htmx:before:morph:attr", (event) => {
+    if (OWN_ATTRIBUTES.has(event.detail.attrName) && event.target.closest(".live-row")) event.preventDefault();
+  });
+
+  // ---- rows glide when their order changes; the ones that rise are above the others, and tinted for a moment
+
+  const GLIDE = { duration: 450, easing: "cubic-bezier(.2, .7, .2, 1)" };
+  const TINT_MS = 2500;
+  const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
+  // The ids of the rows of each card, in their order.
+  const orders = new Map();
+  const tints = new Map();
+  // How far each row is from the top of its card.
+  const tops = new WeakMap();
+
+  function tint(row) {
+    row.dataset.rose = "";
+    clearTimeout(tints.get(row.id));
+    tints.set(row.id, setTimeout(() => {
+      tints.delete(row.id);
+      delete document.getElementById(row.id)?.dataset.rose;
+    }, TINT_MS));
+  }
+
+  // The old places are known from measure(), so the layout is read only if the order has changed.
+  function glide(card, before) {
+    const rows = rowsOf(card);
+    const bottom = rows.at(-1).offsetTop + rows.at(-1).offsetHeight;
+    const distances = rows.map((row) => (tops.get(row) ?? bottom) - row.offsetTop);
+    rows.forEach((row, place) => {
+      if (Math.abs(distances[place]) > 1) {
+        row.animate([{ transform: `translateY(${distances[place]}px)` }, { transform: "none" }], GLIDE);
+      }
+      if ((before.get(row.id) ?? Infinity) > place) tint(row);
+    });
+  }
+
+  function follow(card) {
+    const order = rowsOf(card).map((row) => row.id);
+    const before = orders.get(card.id);
+    orders.set(card.id, order);
+    if (!before?.length || !order.length || document.hidden || reducedMotion.matches) return;
+    if (order.some((id, place) => before[place] !== id)) glide(card, new Map(before.map((id, place) => [id, place])));
+  }
+
+  // ---- the latest values as a line: each from 0 to 100 of its ranking's range, null for a gap
+
+  const SVG = "http://www.w3.org/2000/svg";
+  const [WIDTH, HEIGHT, MARGIN] = [72, 20, 2];
+  const sparklines = new Map();
+
+  function lineOf(points) {
+    let line = "";
+    let isDrawing = false;
+    points.forEach((point, place) => {
+      if (point !== null) {
+        const x = (place * (WIDTH - MARGIN)) / (points.length - 1);
+        const y = HEIGHT - MARGIN - (point * (HEIGHT - 2 * MARGIN)) / 100;
+        // A point between two gaps is a dot.
+        line += `${isDrawing ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}${isDrawing ? "" : "h0"}`;
+      }
+      isDrawing = point !== null;
+    });
+    return line;
+  }
+
+  function draw(spark, points) {
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("d", lineOf(points));
+    spark.replaceChildren(path);
+    const last = points.at(-1);
+    if (last === null) return;
+    const dot = document.createElementNS(SVG, "circle");
+    dot.setAttribute("cx", WIDTH - MARGIN);
+    dot.setAttribute("cy", HEIGHT - MARGIN - (last * (HEIGHT - 2 * MARGIN)) / 100);
+    dot.setAttribute("r", 2);
+    spark.append(dot);
+  }
+
+  // htmx leaves what is drawn as it is, so only rows that are new have nothing yet.
+  function drawSparks(card, selector) {
+    const rows = sparklines.get(card.dataset.ranking);
+    if (!rows) return;
+    for (const spark of card.querySelectorAll(selector)) {
+      const points = rows[spark.parentElement.id.slice(card.dataset.ranking.length + 1)];
+      if (points?.some((point) => point !== null)) draw(spark, points);
+      else spark.replaceChildren();
+    }
+  }
+
+  function takeSparklines({ ranking, rows }) {
+    sparklines.set(ranking, rows);
+    const card = document.getElementById(`ranking-${ranking}`);
+    if (card) drawSparks(card, ".spark");
+  }
+
+  document.addEventListener("htmx:ws:before:message:incoming", (event) => {
+    const { data } = event.detail.message;
+    if (!data.startsWith('{"type":"sparklines"')) return;
+    event.preventDefault();
+    takeSparklines(JSON.parse(data));
+  });
+
+  // ---- times in the zone and language of the viewer
+
+  // The page's language, in the viewer's variant if there is one: "en-GB" for "en".
+  const { lang } = document.documentElement;
+  const locale = navigator.languages.find((name) => name.split("-")[0] === lang.split("-")[0]) ?? (lang || undefined);
+  const ofToday = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
+  const ofOtherDays = new Intl.DateTimeFormat(locale, { weekday: "short", hour: "numeric", minute: "2-digit" });
+  const inFull = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" });
+
+  function showTimes(card) {
+    for (const time of card.querySelectorAll("time.since")) {
+      const moment = new Date(time.dateTime);
+      const isToday = moment.toDateString() === new Date().toDateString();
+      time.textContent = (isToday ? ofToday : ofOtherDays).format(moment);
+      time.title = inFull.format(moment);
+    }
+  }
+
+  // ---- what is measured: after a frame, when the layout is known anyway
+
+  const measured = new WeakMap();
+  let isMeasuring = false;
+
+  // A name that is cut off can be focused, which shows the whole.
+  function measureName(name) {
+    if (measured.get(name) === name.textContent) return;
+    measured.set(name, name.textContent);
+    const isCut = name.scrollWidth > name.clientWidth || name.scrollHeight > name.clientHeight + 1;
+    name.toggleAttribute("data-cut", isCut);
+    if (name.localName === "a") return;
+    if (isCut) name.tabIndex = 0;
+    else name.removeAttribute("tabindex");
+  }
+
+  function measure() {
+    isMeasuring = false;
+    for (const row of document.querySelectorAll(".live-card .live-row")) {
+      tops.set(row, row.offsetTop);
+      measureName(row.querySelector(".name"));
+    }
+  }
+
+  function measureSoon() {
+    if (isMeasuring) return;
+    isMeasuring = true;
+    requestAnimationFrame(() => setTimeout(measure));
+  }
+
+  function measureAgain() {
+    for (const name of document.querySelectorAll(".live-card .name")) measured.delete(name);
+    measureSoon();
+  }
+
+  // ----
+
+  function keepUp() {
+    for (const card of cards()) {
+      follow(card);
+      drawSparks(card, ".spark:empty");
+      showTimes(card);
+    }
+    measureSoon();
+  }
+
+  document.addEventListener("htmx:after:swap", keepUp);
+  document.addEventListener("live:selected", keepUp);
+  addEventListener("resize", measureAgain);
+  document.fonts?.ready.then(measureAgain);
+  keepUp();
+})();
