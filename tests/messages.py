@@ -56,7 +56,8 @@ def texts_of(folder: str) -> Catalog:
             continue
         code = path.read_text()
         if path.suffix != ".py":
-            code = templatize(code)
+            # Babel takes indentation for Python's.
+            code = "\n".join(line.lstrip() for line in templatize(code).splitlines())
         for _, text, comments, context in extract(
             "python", BytesIO(code.encode()), keywords=KEYWORDS, comment_tags=["Translators:"]
         ):

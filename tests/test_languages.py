@@ -1,0 +1,49 @@
+"""Every text that a viewer sees is there in each language. `make messages` adds new ones to the catalogs."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.messages import CATALOGS, LANGUAGES, as_mo, as_po, path_of, translations, untranslated, updated
+
+pytestmark = pytest.mark.unversioned
+#: Placeholders: %(name)s, %s, {name}.
+PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[sd]|\{\w+\}")
+
+each_catalog = pytest.mark.parametrize(
+    ("folder", "language"), [(folder, language) for folder in CATALOGS for language in LANGUAGES]
+)
+
+
+@each_catalog
+def test_a_catalog_has_the_texts_of_the_code_and_no_others(folder, language):
+    assert as_po(updated(folder, language)) == path_of(folder, language).read_bytes(), "Run: make messages"
+
+
+@each_catalog
+def test_every_text_is_translated(folder, language):
+    catalog = translations(folder, language)
+    assert len(catalog) > 0
+    assert [message.id for message in untranslated(catalog)] == []
+
+
+@each_catalog
+def test_a_translation_has_the_placeholders_of_its_text(folder, language):
+    wrong = []
+    for message in translations(folder, language):
+        texts = message.id if isinstance(message.id, tuple) else (message.id,)
+        strings = message.string if isinstance(message.string, tuple) else (message.string,)
+        wanted = set(PLACEHOLDER.findall(texts[-1]))
+        if message.id and any(set(PLACEHOLDER.findall(string)) - wanted for string in strings):
+            wrong.append(message.id)
+        elif message.id and set(PLACEHOLDER.findall(strings[-1])) != wanted:
+            wrong.append(message.id)
+    assert wrong == []
+
+
+@each_catalog
+def test_django_reads_what_the_catalog_says(folder, language):
+    path = path_of(folder, language)
+    assert path.with_suffix(".mo").read_bytes() == as_mo(translations(folder, language)), "Run: make messages"
