@@ -1,6 +1,6 @@
 from django.urls import path
 
-from live import ranking_views, views
+from live import declaring, ranking_views, views
 
 app_name = "live"
 urlpatterns = [
@@ -9,10 +9,13 @@ urlpatterns = [
     path("api/rankings/", views.api_rankings, name="api-rankings"),
     path("api/rankings/<str:slug>/", views.api_ranking, name="api-ranking"),
     path("embed/<str:slug>/", views.embed, name="embed"),
+    path("rankings/new/", declaring.add_ranking, name="add-ranking"),
     path("rankings/<str:slug>/", ranking_views.ranking, name="ranking"),
     path("rankings/<str:slug>/chart/", ranking_views.chart, name="chart"),
     path("rankings/<str:slug>/csv/", ranking_views.export, name="csv"),
     path("rankings/<str:slug>/key/", ranking_views.key, name="key"),
+    path("rankings/<str:slug>/edit/", declaring.change_ranking, name="change-ranking"),
+    path("rankings/<str:slug>/delete/", declaring.delete_ranking, name="delete-ranking"),
     path("preferences/", views.save_preferences, name="preferences"),
     path("healthz/", views.healthz, name="healthz"),
 ]

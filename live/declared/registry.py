@@ -76,7 +76,8 @@ class Registry:
         self.on_change: OnChange | None = None
         self._known: dict[str, RelationRanking] = {}
         self._is_following = False
-        self._reload: asyncio.Task[None] | None = None
+        #: The read that is running, or the last one.
+        self.reloading: asyncio.Task[None] | None = None
         self._is_reload_wanted = False
         self._reload_at = -math.inf
 
@@ -88,8 +89,8 @@ class Registry:
             self._is_following = True
             get_notices().follow(Channel.RANKINGS, self._on_notice)
             self.reload()
-            if self._reload is not None:
-                await asyncio.wait([self._reload], timeout=live_settings.REQUEST_WAIT_SECONDS)
+            if self.reloading is not None:
+                await asyncio.wait([self.reloading], timeout=live_settings.REQUEST_WAIT_SECONDS)
         self.reload_if_due()
 
     def rest(self) -> None:
@@ -107,9 +108,9 @@ class Registry:
         """Read the declared rankings soon, after a read that is running."""
         self._is_reload_wanted = True
         self._reload_at = time.monotonic() + RELOAD_SECONDS
-        if self._reload is None or self._reload.done():
+        if self.reloading is None or self.reloading.done():
             # Without the context of the request that came first, whose id its log lines would have.
-            self._reload = asyncio.create_task(self._load(), context=contextvars.Context())
+            self.reloading = asyncio.create_task(self._load(), context=contextvars.Context())
 
     def _on_notice(self, _slug: str) -> None:
         self.reload()
@@ -134,6 +135,15 @@ class Registry:
 
 
 get_registry = PerLoop(Registry)
+
+
+async def refresh() -> None:
+    """Read the declared rankings again, on this event loop, and wait for it as long as a request may."""
+    registry = get_registry()
+    await registry.ready()
+    registry.reload()
+    if registry.reloading is not None:
+        await asyncio.wait([registry.reloading], timeout=live_settings.REQUEST_WAIT_SECONDS)
 
 
 async def ready() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import connections
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from live.faults import Fault
     from live.rankings import Ranking
 
+Answer = TypeVar("Answer")
 STATES = RANKINGS["states-by-turnover"]
 ITEMS = RANKINGS["products-by-quantity"]
 
@@ -64,12 +65,12 @@ def feed_of(
     return Feed(rankings, {}, Reader(), Outage("rankings", "be read", 2), outages)
 
 
-def in_thread(function: Callable[..., None]) -> Callable[..., Awaitable[None]]:
+def in_thread(function: Callable[..., Answer]) -> Callable[..., Awaitable[Answer]]:
     """Make a function awaitable: it runs in a thread, where it may block, and its connections are closed."""
 
-    def run(*args: object) -> None:
+    def run(*args: object) -> Answer:
         try:
-            function(*args)
+            return function(*args)
         finally:
             connections.close_all()
 

@@ -1,0 +1,138 @@
+"""The form by which a user declares a ranking."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django import forms
+from django.utils.text import slugify
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from live.declared.declarations import Format
+from live.models import DeclaredRanking
+from live.rankings import RANKINGS, SLUG
+
+if TYPE_CHECKING:
+    from live.declared.choices import Columns
+
+#: The numbers of rows that a card can show.
+SIZES = (5, 10, 20)
+#: Characters of a slug. PostgreSQL's names have 63 bytes, and those of what is kept add 23.
+MAX_SLUG_LENGTH = 40
+#: Slugs that are parts of addresses.
+RESERVED_SLUGS = frozenset({"new"})
+
+
+class DeclarationForm(forms.ModelForm):
+    """What is declared of a relation, with the columns that it has. Saving sets the slug if it is empty."""
+
+    size = forms.TypedChoiceField(label=_("Rows"), coerce=int, choices=[(size, size) for size in SIZES])
+    format = forms.ChoiceField(label=_("Format"), choices=Format.choices)
+    ascending = forms.TypedChoiceField(
+        label=_("Order"),
+        coerce=lambda text: text == "True",
+        choices=[("False", _("Largest first")), ("True", _("Smallest first"))],
+        empty_value=None,
+    )
+    key = forms.ChoiceField(label=_("Key"), help_text=_("Tells the rows apart."))
+    measure = forms.ChoiceField(label=_("Measure"), help_text=_("The rows are ranked by it."))
+    title = forms.CharField(label=_("Title"), max_length=200)
+    slug = forms.CharField(
+        label=_("Address"),
+        max_length=MAX_SLUG_LENGTH,
+        required=False,
+        help_text=_("In URLs. Made of the title if it is empty."),
+    )
+    currency = forms.CharField(
+        label=_("Currency"), max_length=3, required=False, help_text=_("Of money: a code such as USD or EUR.")
+    )
+    summed = forms.BooleanField(
+        label=_("The sum of all means something"),
+        required=False,
+        initial=True,
+        help_text=_("Shares are of it. It doesn't for averages and percentages."),
+    )
+
+    class Meta:
+        model = DeclaredRanking
+        fields: ClassVar = [
+            "title",
+            "key",
+            "measure",
+            "ascending",
+            "size",
+            "format",
+            "currency",
+            "summed",
+            "slug",
+        ]
+
+    def __init__(self, columns: Columns, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.columns = columns
+        # The addresses of what is embedded and shared stay as they are.
+        self.fields["slug"].disabled = self.instance.pk is not None
+        for name, found in (("key", columns.keys), ("measure", columns.measures)):
+            field: Any = self.fields[name]
+            field.choices = [(column, f"{column} ({kind})") for column, kind in found.items()]
+            field.error_messages["invalid_choice"] = _("The column %(value)s can't be chosen here.")
+
+    def clean_title(self) -> str:
+        """Refuse a title that is blank, or has characters that end a line."""
+        title = " ".join(str(self.cleaned_data["title"]).split())
+        if not title.isprintable():
+            raise forms.ValidationError(_("Use printable characters only."))
+        return title
+
+    def clean_currency(self) -> str:
+        """Return the code in capitals."""
+        currency = str(self.cleaned_data["currency"]).upper()
+        if currency and not re.fullmatch("[A-Z]{3}", currency):
+            raise forms.ValidationError(_("Use a code of three letters, such as USD or EUR."))
+        return currency
+
+    def clean_slug(self) -> str:
+        """Return a slug that no other ranking has, made of the title if none is given."""
+        given = str(self.cleaned_data.get("slug") or "")
+        if given:
+            if not SLUG.fullmatch(given) or given in RESERVED_SLUGS:
+                raise forms.ValidationError(
+                    _("Use a-z, 0-9 and single hyphens between them, such as top-items.")
+                )
+            if self._is_taken(given):
+                raise forms.ValidationError(_("Another ranking has this address."))
+            return given
+        base = slugify(str(self.cleaned_data.get("title") or ""))[:MAX_SLUG_LENGTH]
+        base = re.sub("[^a-z0-9]+", "-", base).strip("-") or "ranking"
+        number, slug = 1, base
+        while slug in RESERVED_SLUGS or self._is_taken(slug):
+            number += 1
+            slug = f"{base[: MAX_SLUG_LENGTH - len(str(number)) - 1].rstrip('-')}-{number}"
+        return slug
+
+    def _is_taken(self, slug: str) -> bool:
+        if slug == self.instance.slug:
+            return False
+        return slug in RANKINGS or DeclaredRanking.objects.filter(slug=slug).exists()
+
+    def clean(self) -> dict[str, Any]:
+        """Check that the key isn't the measure, and that money has a currency."""
+        cleaned = super().clean() or {}
+        key, measure = cleaned.get("key"), cleaned.get("measure")
+        if key and key == measure:
+            self.add_error("measure", gettext("Choose another column than the key."))
+        if cleaned.get("format") == Format.MONEY:
+            if not cleaned.get("currency") and "currency" not in self.errors:
+                self.add_error("currency", gettext("Say which currency it is: a code such as USD or EUR."))
+        else:
+            cleaned["currency"] = ""
+        return cleaned
+
+    def declared(self) -> DeclaredRanking:
+        """Return the row that the valid form declares, not saved yet."""
+        row: DeclaredRanking = self.save(commit=False)
+        relation = self.columns.relation
+        row.schema, row.relation = relation.schema, relation.name
+        return row

@@ -1,0 +1,165 @@
+"""What the views of declared rankings do in the databases. Each function is called in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import Error, transaction
+from django.forms.models import model_to_dict
+from django.utils.translation import gettext
+
+from live.declared import keeping
+from live.declared.choices import Columns, find_chosen
+from live.declared.declarations import Format, ranking_of
+from live.declared.forms import DeclarationForm
+from live.declared.previews import Preview, PreviewError, preview
+from live.declared.registry import announce_change
+from live.models import Crossing, DeclaredRanking, Record
+from live.users import database as users_database
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.db.models import QuerySet
+
+    from django_risingwave.base import DatabaseWrapper
+    from django_risingwave.readable import Relation
+
+
+logger = logging.getLogger(__name__)
+
+
+class NotOfferedError(LookupError):
+    """The relation isn't among those that the site may read."""
+
+    def __init__(self, relation: Relation) -> None:
+        super().__init__(
+            gettext("%(relation)s isn't among the materialized views and tables that this site may read.")
+            % {"relation": str(relation)}
+        )
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A form as a user has filled it in, and what the ranking would be."""
+
+    form: DeclarationForm
+    columns: Columns
+    #: None if the form isn't valid or the ranking can't be read.
+    preview: Preview | None = None
+    #: Why it can't be read.
+    problem: str = ""
+    #: What would be sent to make its leading rows; empty if they can't be made.
+    statements: tuple[str, ...] = ()
+    is_kept: bool = False
+
+
+def draft(
+    connection: DatabaseWrapper, data: Mapping[str, Any], row: DeclaredRanking | None, relation: Relation
+) -> Draft:
+    """Check a form, and read the ranking that it declares. Raises NotOfferedError, django.db.Error."""
+    columns = find_chosen(connection, relation)
+    if columns is None:
+        raise NotOfferedError(relation)
+    if "key" not in data:
+        data = _defaults(columns, row)
+    form = DeclarationForm(columns, data, instance=row or DeclaredRanking())
+    if not columns.is_rankable or not form.is_valid():
+        return Draft(form, columns)
+    ranking = ranking_of(form.declared())
+    is_kept, statements = False, tuple[str, ...]()
+    try:
+        if keeping.may_keep(connection, ranking):
+            is_kept = keeping.is_kept(connection, ranking)
+            statements = tuple(keeping.statements(connection, ranking))
+        shown = preview(connection, ranking)
+    except PreviewError as error:
+        return Draft(form, columns, None, str(error), statements, is_kept)
+    return Draft(form, columns, shown, "", statements, is_kept)
+
+
+def _defaults(columns: Columns, row: DeclaredRanking | None) -> dict[str, Any]:
+    """Return what a form that isn't filled in yet begins with."""
+    if row is not None and (row.schema, row.relation) == (columns.relation.schema, columns.relation.name):
+        return model_to_dict(row)
+    key, measure = columns.likely_key, columns.likely_measure
+    title = columns.relation.name.replace("_", " ")
+    return {
+        "key": key,
+        "measure": measure,
+        "title": title if row is None else row.title,
+        "slug": "" if row is None else row.slug,
+        "ascending": "False",
+        "size": 5,
+        "format": Format.NUMBER,
+        "summed": "on",
+    }
+
+
+def rows(slug: str) -> QuerySet[DeclaredRanking]:
+    """Return the rows of a declared ranking: one or none."""
+    return DeclaredRanking.objects.filter(slug=slug)
+
+
+def save(row: DeclaredRanking, owner_id: Any = None) -> None:
+    """Save a declared ranking and announce it; a new one gets an owner. Raises django.db.Error."""
+    with transaction.atomic(using=users_database.alias()):
+        old = DeclaredRanking.objects.filter(pk=row.pk).first()
+        if old is None:
+            row.owner_id = owner_id
+        elif not ranking_of(old).has_rows_of(ranking_of(row)):
+            _forget(row.slug)
+        row.save()
+        announce_change(row.slug)
+
+
+def _forget(slug: str) -> None:
+    """Delete what is remembered of a ranking: it was another one."""
+    for model in (Record, Crossing):
+        model._default_manager.filter(ranking=slug).delete()
+
+
+def save_for(_connection: DatabaseWrapper, row: DeclaredRanking, owner_id: Any) -> None:
+    """Save a declared ranking for a user. Raises django.db.Error."""
+    save(row, owner_id)
+
+
+def is_kept(connection: DatabaseWrapper, row: DeclaredRanking) -> bool:
+    """Return whether the leading rows of a ranking exist, and so may be dropped. Raises django.db.Error."""
+    ranking = ranking_of(row)
+    return keeping.is_kept(connection, ranking) and keeping.may_keep(connection, ranking)
+
+
+def keep(connection: DatabaseWrapper, row: DeclaredRanking) -> str:
+    """Make the leading rows of a ranking, and let all processes read them.
+
+    Return why that failed, for the user; "" if it didn't.
+    """
+    try:
+        keeping.keep(connection, ranking_of(row))
+    except (Error, OSError) as error:
+        return gettext("The ranking is saved, but its leading rows can't be made: %(reason)s") % {
+            "reason": " ".join(str(error).split())[:300]
+        }
+    # Its time of change is new: it is read from somewhere else now.
+    save(row)
+    return ""
+
+
+def delete(_connection: DatabaseWrapper, row: DeclaredRanking) -> None:
+    """Delete a declared ranking. Raises django.db.Error."""
+    with transaction.atomic(using=users_database.alias()):
+        DeclaredRanking.objects.filter(pk=row.pk).delete()
+        _forget(row.slug)
+        announce_change(row.slug)
+
+
+def drop(connection: DatabaseWrapper, row: DeclaredRanking) -> str:
+    """Drop the leading rows of a ranking; a failure is only logged."""
+    try:
+        keeping.drop(connection, ranking_of(row))
+    except (Error, OSError) as error:
+        logger.warning("ranking %s: its leading rows can't be dropped (%s)", row.slug, error)
+    return ""

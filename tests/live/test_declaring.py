@@ -1,0 +1,243 @@
+"""Rankings that users declare on the page."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connections
+from django.test import AsyncClient
+
+from django_risingwave.readable import Relation
+from live.declared import keeping
+from live.declared.declarations import ranking_of
+from live.models import DeclaredRanking, Record
+from live.rankings import RANKINGS, RelationRanking
+from tests.conftest import BOTH
+from tests.live.hubs import in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from django_risingwave.base import DatabaseWrapper
+
+pytestmark = [BOTH, pytest.mark.usefixtures("site_environment")]
+
+SALES = {
+    "schema": "public",
+    "relation": "sales",
+    "key": "product",
+    "measure": "amount",
+    "title": "products by sales",
+    "ascending": "False",
+    "size": "5",
+    "format": "money",
+    "currency": "eur",
+    "summed": "on",
+}
+NEW = "/rankings/new/"
+
+
+@pytest.fixture(autouse=True)
+async def user_rankings(settings) -> AsyncIterator[None]:
+    """Let users declare rankings, and forget these after the test."""
+    settings.LIVE_USER_RANKINGS = True
+    yield
+    for slug in [slug for slug, ranking in RANKINGS.items() if isinstance(ranking, RelationRanking)]:
+        del RANKINGS[slug]
+    await in_thread(dict)()  # Closes the connections of its thread.
+
+
+@pytest.fixture
+def sales(standin: DatabaseWrapper, transactional_db: None) -> DatabaseWrapper:
+    """A database with a table to rank."""
+    with standin.cursor() as cursor:
+        cursor.execute("CREATE TABLE sales (product varchar, amount numeric, sold_at timestamptz)")
+        cursor.execute("INSERT INTO sales VALUES ('Tea', 20.5), ('Coffee', 1234.4), ('Milk', NULL)")
+        cursor.execute("CREATE TABLE words (word varchar)")
+    return standin
+
+
+def make_user(name: str, *permissions: str) -> AsyncClient:
+    user = User.objects.create_user(name)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = AsyncClient()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def declarer(transactional_db: None) -> AsyncClient:
+    """The session of a user who may declare rankings."""
+    return make_user("ada", "add_ranking")
+
+
+def text(response: Any) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
+
+
+async def test_nobody_declares_a_ranking_without_the_permission(sales, settings):
+    settings.LIVE_OPEN = True
+    response = await AsyncClient().get(NEW)
+    assert (response.status_code, response["Location"]) == (302, "/login/?next=/rankings/new/")
+    bob = await in_thread(make_user)("bob", "view_order")
+    for response in (await bob.get(NEW), await bob.post(NEW, SALES)):
+        assert response.status_code == 403
+        assert "Ask an administrator for the permission “Can add rankings”" in text(response)
+    assert not await DeclaredRanking.objects.aexists()
+
+
+async def test_a_site_can_do_without(declarer, settings):
+    settings.LIVE_USER_RANKINGS = False
+    assert (await declarer.get(NEW)).status_code == 404
+
+
+async def test_the_relations_that_the_site_may_read_are_listed_and_searched(declarer, sales):
+    page = text(await declarer.get(NEW))
+    assert "sales table · public" in page
+    assert "pg_class" not in page
+    assert "2 found" in page
+    found = text(await declarer.get(NEW, {"search": "PUBLIC ale"}))
+    assert "sales" in found
+    assert "words" not in found
+    none = text(await declarer.get(NEW, {"search": "<b>' OR 1=1 --", "page": "99999"}))
+    assert "has “&lt;b&gt;&#x27; OR 1=1 --” in its name" in none
+
+
+async def test_a_relation_is_previewed_at_once_with_its_keys_and_the_time_of_a_read(declarer, sales):
+    page = text(await declarer.get(NEW, {"schema": "public", "relation": "sales"}))
+    assert "Coffee 1,234" in page
+    assert re.search(r"Keys 3 A read takes \d+ ms Changes read every 5 s", page)
+    assert not await DeclaredRanking.objects.aexists()
+
+
+async def test_a_preview_saves_nothing_and_names_what_is_wrong(declarer, sales):
+    response = await declarer.post(NEW, SALES | {"preview": "1", "currency": ""})
+    assert response.status_code == 200
+    assert "Currency: Say which currency it is" in text(response)
+    response = await declarer.post(NEW, SALES | {"preview": "1"})
+    assert "Coffee €1,234" in text(response)
+    assert not await DeclaredRanking.objects.aexists()
+
+
+WRONG = [
+    ({"relation": "sales; DROP TABLE sales"}, 404, "isn&#x27;t among the materialized views and tables"),
+    ({"schema": "pg_catalog", "relation": "pg_class"}, 404, "pg_catalog.pg_class isn&#x27;t among"),
+    ({"key": "product) FROM sales --"}, 400, "The column product) FROM sales -- can&#x27;t be chosen here"),
+    ({"measure": "product"}, 400, "The column product can&#x27;t be chosen here"),
+    ({"measure": "sold_at"}, 400, "The column sold_at can&#x27;t be chosen here"),
+    ({"key": "amount"}, 400, "Choose another column than the key"),
+    ({"title": " "}, 400, "Title: This field is required"),
+    ({"size": "7"}, 400, "Rows: Select a valid choice"),
+    ({"currency": "<s>"}, 400, "Use a code of three letters"),
+    ({"slug": "States--By"}, 400, "Use a-z, 0-9 and single hyphens"),
+    ({"slug": "states-by-turnover"}, 400, "Another ranking has this address"),
+    ({"slug": "new"}, 400, "Use a-z, 0-9"),
+]
+
+
+async def test_what_cannot_be_ranked_is_refused_by_name(declarer, sales):
+    for wrong, status, message in WRONG:
+        response = await declarer.post(NEW, SALES | wrong)
+        assert (response.status_code, message in text(response)) == (status, True), wrong
+    assert not await DeclaredRanking.objects.aexists()
+
+
+async def test_rows_that_share_a_key_are_refused(declarer, sales):
+    await in_thread(execute)("INSERT INTO sales VALUES ('Tea', NULL)")
+    response = await declarer.post(NEW, SALES)
+    assert response.status_code == 400
+    assert "Several rows have the same product" in text(response)
+
+
+def execute(statement: str) -> None:
+    with connections["risingwave"].cursor() as cursor:
+        cursor.execute(statement)
+
+
+async def declare(client: AsyncClient, **changes: str) -> DeclaredRanking:
+    response = await client.post(NEW, SALES | changes)
+    assert response.status_code == 302, text(response)
+    return await DeclaredRanking.objects.alatest("pk")
+
+
+async def test_a_saved_ranking_is_one_like_those_in_code(declarer, sales):
+    row = await declare(declarer)
+    assert row.slug == "products-by-sales"
+    assert RANKINGS[row.slug].displayed(1234.4) == "€1,234"
+    answer = (await declarer.get(f"/api/rankings/{row.slug}/")).json()
+    assert [(one["name"], one["display"]) for one in answer["rows"]] == [
+        ("Coffee", "€1,234"),
+        ("Tea", "€20"),
+        ("Milk", "–"),
+    ]
+    assert answer["totals"]["keys"] == 3
+    assert (await declarer.get(f"/embed/{row.slug}/")).status_code == 200
+    # A second one of the same title gets another address.
+    assert (await declare(declarer)).slug == "products-by-sales-2"
+
+
+async def test_only_its_owner_and_those_with_the_permission_change_and_delete_a_ranking(declarer, sales):
+    row = await declare(declarer)
+    other = await in_thread(make_user)("bob", "add_ranking")
+    editor = await in_thread(make_user)("eve", "change_ranking", "delete_ranking")
+    for page in ("edit", "delete"):
+        path = f"/rankings/{row.slug}/{page}/"
+        assert (await AsyncClient().get(path)).status_code == 302
+        assert (await other.post(path, SALES)).status_code == 403
+        assert (await editor.get(path)).status_code == (await declarer.get(path)).status_code == 200
+        assert (await declarer.get(f"/rankings/states-by-turnover/{page}/")).status_code == 404
+    await Record.objects.acreate(ranking=row.slug, at="2026-11-26T14:00Z")
+    response = await editor.post(f"/rankings/{row.slug}/edit/", SALES | {"title": "drinks", "slug": "x"})
+    assert response.status_code == 302
+    assert RANKINGS[row.slug].title == "drinks"
+    assert await Record.objects.aexists()
+    response = await editor.post(f"/rankings/{row.slug}/edit/", SALES | {"ascending": "True"})
+    assert not await Record.objects.aexists(), "another order is another history"
+    assert (await declarer.post(f"/rankings/{row.slug}/delete/")).status_code == 302
+    assert row.slug not in RANKINGS
+    assert (await declarer.get(f"/api/rankings/{row.slug}/")).status_code == 404
+
+
+async def test_leading_rows_are_made_only_if_asked(declarer, sales):
+    row = await declare(declarer)
+    assert not await in_thread(kept)()
+    page = text(await declarer.get(f"/rankings/{row.slug}/edit/"))
+    assert "CREATE MATERIALIZED VIEW &quot;products_by_sales_" in page
+    response = await declarer.post(f"/rankings/{row.slug}/edit/", SALES | {"keep": "on"})
+    assert response.status_code == 302, text(response)
+    assert len(await in_thread(kept)()) == 2
+    page = text(await declarer.get(f"/rankings/{row.slug}/edit/"))
+    assert "are kept in the database: changes are pushed" in page
+    assert "Changes pushed" in page
+    await declarer.post(f"/rankings/{row.slug}/delete/", {"drop": "on"})
+    assert not await in_thread(kept)()
+
+
+def kept() -> list[str]:
+    connection: Any = connections["risingwave"]
+    with connection.cursor() as cursor:
+        kinds = connection.introspection.get_relation_kinds(cursor)
+    return [name for name in kinds if name.startswith("products_by_sales_")]
+
+
+def test_leading_rows_are_offered_only_where_they_would_be_right_and_may_be_made(sales):
+    def offered(**changes: Any) -> bool:
+        return keeping.may_keep(sales, replace(ranking_of(DeclaredRanking(**row)), **changes))
+
+    row = {"slug": "s", "title": "t", "schema": "public", "relation": "sales", "key": "product"}
+    row |= {"measure": "amount"}
+    assert offered()
+    assert not offered(ascending=True)
+    assert not offered(relation=Relation("other", "sales"))
+    assert not offered(measure='"x" ; DROP TABLE y; --"')
+    with sales.connection.cursor() as cursor:
+        cursor.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        cursor.execute("CREATE ROLE watcher")
+        cursor.execute("SET ROLE watcher")
+        assert not offered()
+        cursor.execute("RESET ROLE")
+        cursor.execute("DROP ROLE watcher")
