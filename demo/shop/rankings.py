@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from demo.shop.catalogue import product_name
 from demo.shop.details import product_details, state_details
 from demo.shop.models import ItemAverageQuantity, ItemQuantity, ItemTurnover, StateTurnover
@@ -12,14 +15,15 @@ from live.rankings import Ranking, register
 def state_name(state: str | None) -> str:
     """Return the name of a state as it is stored, or a text for NULL and for one that can't be seen."""
     if state is None:
-        return "(no state)"
-    return state if state.strip() else "(empty name)"
+        return gettext("(no state)")
+    return state if state.strip() else gettext("(empty name)")
 
 
 register(
     Ranking(
         slug="states-by-turnover",
-        title="states by turnover",
+        title=_("states by turnover"),
+        keys=_("states"),
         model=StateTurnover,
         key="state",
         measure="turnover",
@@ -29,7 +33,9 @@ register(
     ),
     Ranking(
         slug="products-by-average-quantity",
-        title="products by average quantity",
+        title=_("products by average quantity"),
+        keys=_("products"),
+        unit=_("units an order line, on average"),
         model=ItemAverageQuantity,
         key="itemid",
         measure="average_quantity",
@@ -40,7 +46,9 @@ register(
     ),
     Ranking(
         slug="products-by-quantity",
-        title="products by quantity",
+        title=_("products by quantity"),
+        keys=_("products"),
+        unit=_("units"),
         model=ItemQuantity,
         key="itemid",
         measure="quantity",
@@ -49,7 +57,8 @@ register(
     ),
     Ranking(
         slug="products-by-turnover",
-        title="products by turnover",
+        title=_("products by turnover"),
+        keys=_("products"),
         model=ItemTurnover,
         key="itemid",
         measure="turnover",
