@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
@@ -19,10 +20,10 @@ from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_safe
 
-from live import parameters
+from live import boards, controls, parameters, preferences
 from live.conf import live_settings
 from live.hub import NoDataError
-from live.keys import PARAMETER, UnknownKeyError, key_query, parse_key
+from live.keys import PARAMETER, UnknownKeyError, parse_key
 from live.opened.chart import BOX, Span, default_span
 from live.opened.exports import BusyError, Export
 from live.opened.origin import find_origin
@@ -31,7 +32,8 @@ from live.opened.places import find_details, find_places, of_one_kind
 from live.parameters import ParameterError, Selection
 from live.rankings import RelationRanking, select
 from live.reading import read
-from live.refusals import opened_refusal, refuse_with, try_again
+from live.refusals import page_refusal, refuse_with, try_again
+from live.users import access
 from live.views import one, page_context, revalidated
 from live.windows import Window
 
@@ -48,17 +50,17 @@ ROWS = parameters.SIZES[-1]
 
 
 @require_safe
-@refuse_with(opened_refusal)
+@refuse_with(page_refusal)
 async def ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Show one ranking: its leading 50, their past, and where they come from.
 
     `?window=` is one that the ranking has, and `?span=` how far the chart reaches back.
     """
     selection, span = _opened(request, slug)
-    login_url = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': request.get_full_path()})}"
-    context = await page_context(request, selection, login_url)
-    reading: Reading = context["reading"]
     [shown] = selection.rankings
+    context = await _controls(request, selection)
+    context |= await page_context(request, selection, context["login_url"], context["board"].refresh)
+    reading: Reading = context["reading"]
     context |= {
         "ranking": shown,
         "title": capfirst(shown.title),
@@ -75,7 +77,7 @@ async def ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 
 @require_safe
-@refuse_with(opened_refusal)
+@refuse_with(page_refusal)
 async def chart(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Answer a page of one ranking with the chart of this minute, and with what is known of the last read."""
     selection, span = _opened(request, slug)
@@ -89,7 +91,7 @@ async def chart(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 
 @require_safe
-@refuse_with(opened_refusal)
+@refuse_with(page_refusal)
 async def export(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Answer with a ranking as CSV: all keys of its view, not more than LIVE_EXPORT_ROWS."""
     window = parameters.window(request.GET)
@@ -106,7 +108,7 @@ async def export(request: HttpRequest, slug: str) -> HttpResponseBase:
     try:
         running = Export(exported, language)
     except (BusyError, RuntimeError):
-        return try_again(opened_refusal(request, 503, gettext("Other exports are running. Try again soon.")))
+        return try_again(page_refusal(request, 503, gettext("Other exports are running. Try again soon.")))
     first = await running.first()
     chunks: Iterator[bytes] | AsyncIterator[bytes]
     # Under WSGI, Django would read all of an asynchronous iterator into memory.
@@ -115,7 +117,7 @@ async def export(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 
 @require_safe
-@refuse_with(opened_refusal)
+@refuse_with(page_refusal)
 async def key(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Show one key: its place in each ranking of its kind, and what its app knows of it.
 
@@ -131,7 +133,8 @@ async def key(request: HttpRequest, slug: str) -> HttpResponseBase:
         raise ParameterError(str(error)) from None
     rankings = of_one_kind(opened, window)
     language = parameters.supported_language(get_language())
-    reading = await read(request, Selection(rankings, window, ROWS, language))
+    selection = Selection(rankings, window, ROWS, language)
+    reading = await read(request, selection)
     snapshots = {snapshot.ranking.id: snapshot for snapshot in reading.snapshots}
     places = await find_places(opened, rankings, snapshots, found)
     is_ranked = any(place.rank is not None for place in places)
@@ -143,16 +146,13 @@ async def key(request: HttpRequest, slug: str) -> HttpResponseBase:
         is_lost = True
     if not is_ranked and details is None and not is_lost:
         raise UnknownKeyError(slug, str(opened.name(found)))
-    context = {
+    context = await _controls(request, selection) | {
         "ranking": opened,
         "name": str(opened.name(found)),
         "source": reading.source,
         "places": places,
         "details": details,
         "is_lost": is_lost,
-        "window": window,
-        "windows": [one for one in Window if any(one in other.variants for other in rankings)],
-        "key_query": key_query(found),
         "box": BOX,
     }
     return revalidated(render(request, "live/key.html", context))
@@ -164,6 +164,18 @@ def _opened(request: HttpRequest, slug: str) -> tuple[Selection, Span]:
     span = default_span(selection.rankings[0].window)
     others = [other for other in Span if other is not span]
     return selection, Span(parameters.one_of(request.GET, "span", (span, *others)))
+
+
+async def _controls(request: HttpRequest, selection: Selection) -> dict[str, Any]:
+    """Return the context of the controls, whose windows are those of the selection's rankings."""
+    user = await access.viewer(request)
+    kept = await preferences.kept_by(user)
+    board = replace(boards.board(request.GET, kept, get_language()), selection=selection)
+    return controls.context(request, board, kept, user, is_board=False) | {
+        "user": user,
+        "may_log_out": user is None or user.is_authenticated,
+        "login_url": f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': boards.address(request)})}",
+    }
 
 
 async def _chart(reading: Reading, span: Span) -> str:

@@ -116,13 +116,6 @@ def page_refusal(request: HttpRequest, status: int, message: str) -> HttpRespons
     return render(request, "live/refusal.html", context, status=status)
 
 
-def opened_refusal(request: HttpRequest, status: int, message: str) -> HttpResponseBase:
-    """Answer a person who has asked for what the parameters name, such as a key."""
-    if status == 401:
-        return redirect_to_login(request.get_full_path())
-    return page_refusal(request, status, message)
-
-
 def widget_refusal(request: HttpRequest, status: int, message: str) -> HttpResponseBase:
     """Answer inside another site's iframe, which must not show the login page."""
     context = {

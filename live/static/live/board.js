@@ -122,7 +122,8 @@
 
   async function go(url, isBack) {
     const address = legible(url);
-    if (!(await window.livePage?.visit(address))) location.assign(address);
+    // What other pages show besides their cards is the server's.
+    if (!board.isBoard || !(await window.livePage?.visit(address))) location.assign(address);
     else if (!isBack) history.pushState(null, "", address);
   }
 
