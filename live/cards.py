@@ -13,6 +13,8 @@ from live import formats
 from live.windows import Window
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.utils.functional import _StrOrPromise
 
     from live.faults import Fault
@@ -33,6 +35,8 @@ class Card:
     #: The state of the card on a page, and what it says about it: both empty if it is fresh.
     state: str = ""
     note: str = ""
+    #: The moment that it shows; None for now.
+    at: datetime | None = None
 
     @property
     def etag(self) -> str:

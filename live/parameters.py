@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.utils.translation import get_supported_language_variant
@@ -74,6 +76,29 @@ def one_of(query: QueryDict, name: str, choices: Sequence[str]) -> str:
     if value not in choices:
         raise ParameterError(f"{name} must be one of {', '.join(choices)}, not {quoted(value)}.")
     return value
+
+
+def moment(query: QueryDict) -> datetime | None:
+    """Return the moment of the parameter `at`, None if it is missing. Raises ParameterError.
+
+    It is written as in ISO 8601 with an offset, or as in RFC 9557 with the name of a time zone:
+    2026-11-26T14:00+01:00, 2026-11-26T13:00Z, 2026-11-26T14:00[Europe/Berlin].
+    """
+    value = query.get("at")
+    if value is None:
+        return None
+    # A plus that isn't percent-encoded is a space.
+    written, _, zone = value.strip().replace(" ", "+").removesuffix("]").partition("[")
+    with suppress(ValueError, OverflowError, OSError, ZoneInfoNotFoundError):
+        found = datetime.fromisoformat(written)
+        if zone and found.tzinfo is None:
+            found = found.replace(tzinfo=ZoneInfo(zone))
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
+    raise ParameterError(
+        "at must be a moment with a time zone or an offset, such as 2026-11-26T14:00+01:00 or"
+        f" 2026-11-26T14:00[Europe/Berlin], not {quoted(value)}."
+    )
 
 
 def etags(query: QueryDict, name: str, max_count: int) -> frozenset[str]:

@@ -180,7 +180,8 @@ async def _controls(request: HttpRequest, selection: Selection) -> dict[str, Any
 
 async def _chart(reading: Reading, span: Span) -> str:
     snapshot = reading.snapshots[0] if reading.snapshots else None
-    return await chart_html(reading.selection.rankings[0], snapshot, span, reading.selection.language)
+    ranking = reading.selection.rankings[0]
+    return await chart_html(ranking, snapshot, span, reading.selection.language, reading.at)
 
 
 def _scope(reading: Reading) -> list[str]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from live import hub, rendering
 from live.cards import Card
+from live.history.reading import NoHistoryError, board_at
 from live.loops import on_hubs_loop
+from live.parameters import ParameterError
 from live.snapshots import combined_etag
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from django.http import HttpRequest
 
     from live.faults import Fault
@@ -34,6 +35,8 @@ class Reading:
     checked_at: datetime | None
     #: The state of all rankings, as subscribers get it.
     ping: hub.Ping
+    #: The moment that this is the state of; None for now.
+    at: datetime | None = None
 
     @property
     def etag(self) -> str:
@@ -54,11 +57,16 @@ class Reading:
     def _card(self, ranking: Ranking, snapshot: Snapshot | None) -> Card:
         fault = self.faults.get(ranking.id)
         state, note = rendering.state_and_note(self.ping.checked_at.get(ranking.id), fault)
-        return Card(ranking, snapshot, self.selection.size, fault, state, note)
+        return Card(ranking, snapshot, self.selection.size, fault, state, note, self.at)
 
 
-async def read(request: HttpRequest, selection: Selection) -> Reading:
-    """Read rankings from this process's hub, as hub.current() does. Raises NoDataError."""
+async def read(request: HttpRequest, selection: Selection, at: datetime | None = None) -> Reading:
+    """Read rankings from this process's hub, as hub.current() does, or as they were at a moment.
+
+    Raises NoDataError; for a moment ParameterError, UsersUnavailableError.
+    """
+    if at is not None:
+        return await _read_past(selection, at)
     return await on_hubs_loop(request, _read(selection))
 
 
@@ -77,4 +85,19 @@ async def _read(selection: Selection) -> Reading:
         faults={id_: ping.faults[id_] for id_ in ids if id_ in ping.faults},
         checked_at=checked_at,
         ping=ping,
+    )
+
+
+async def _read_past(selection: Selection, at: datetime) -> Reading:
+    try:
+        found = await board_at(selection.rankings, at)
+    except NoHistoryError as error:
+        raise ParameterError(str(error)) from None
+    return Reading(
+        selection=selection,
+        snapshots=[found[ranking.id] for ranking in selection.rankings if ranking.id in found],
+        faults={},
+        checked_at=None,
+        ping=hub.Ping(datetime.now(UTC), {}, {}),
+        at=at,
     )

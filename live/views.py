@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseNotModified, JsonResponse
+from django.http import HttpResponse, HttpResponseNotModified, JsonResponse, QueryDict
 from django.shortcuts import render, resolve_url
 from django.urls import reverse
 from django.utils import translation
@@ -20,6 +20,7 @@ from live import boards, controls, pages, parameters, preferences, rendering
 from live.conf import RETRY_AFTER_SECONDS
 from live.embedding import allow_embedding, gets_cookies
 from live.formats import isoformat
+from live.history import clock as history_clock
 from live.rankings import RANKINGS, select
 from live.reading import Reading, read
 from live.refusals import json_refusal, page_refusal, refuse_with, widget_refusal
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 @require_safe
 @refuse_with(page_refusal)
 async def dashboard(request: HttpRequest) -> HttpResponseBase:
-    """Show the rankings that the URL or the user has chosen, kept up to date.
+    """Show the rankings that the URL or the user has chosen: kept up to date, or with `?at=` as they were.
 
     docs/board.md lists the parameters. Others are ignored, such as those of a newsletter's links.
     """
@@ -90,10 +91,22 @@ async def cards(request: HttpRequest) -> HttpResponseBase:
 
 @require_safe
 @refuse_with(json_refusal)
+async def sparklines(request: HttpRequest) -> HttpResponseBase:
+    """Answer a page that polls with the small charts of its rows, as the WebSocket sends them."""
+    parameters.check_known(request.GET, parameters.SELECTION)
+    selection = parameters.selection(request.GET, get_language())
+    known = history_clock.sparklines()
+    found = [known[ranking.id].payload for ranking in selection.rankings if ranking.id in known]
+    return revalidated(JsonResponse(found, safe=False))
+
+
+@require_safe
+@refuse_with(json_refusal)
 async def api_rankings(request: HttpRequest) -> HttpResponseBase:
     """Answer with all rankings, or those of `?rankings=`, as JSON."""
-    parameters.check_known(request.GET, parameters.SELECTION)
-    reading = await read(request, parameters.selection(request.GET, get_language()))
+    parameters.check_known(request.GET, (*parameters.SELECTION, "at"))
+    selection = parameters.selection(request.GET, get_language())
+    reading = await read(request, selection, parameters.moment(request.GET))
     with translation.override(reading.selection.language):
         known = [rendering.known_payload(card) for card in reading.cards]
     return _json(request, reading, {"rankings": known})
@@ -103,7 +116,7 @@ async def api_rankings(request: HttpRequest) -> HttpResponseBase:
 @refuse_with(json_refusal)
 async def api_ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Answer with one ranking as JSON."""
-    reading = await read(request, one(request, slug, check=True))
+    reading = await read(request, one(request, slug, check=True), parameters.moment(request.GET))
     with translation.override(reading.selection.language):
         known = rendering.known_payload(reading.cards[0])
     return _json(request, reading, known)
@@ -135,7 +148,8 @@ def one(request: HttpRequest, slug: str, *, check: bool = False, top: int | None
     Raises ParameterError, UnknownRankingError.
     """
     if check:
-        parameters.check_known(request.GET, [name for name in parameters.SELECTION if name != "rankings"])
+        known = [name for name in parameters.SELECTION if name != "rankings"]
+        parameters.check_known(request.GET, (*known, "at"))
     query = request.GET.copy()
     query["rankings"] = select([slug])[0].slug
     if top is not None:
@@ -146,17 +160,28 @@ def one(request: HttpRequest, slug: str, *, check: bool = False, top: int | None
 async def page_context(
     request: HttpRequest, selection: Selection, login_url: str | None, refresh: int | None = None
 ) -> dict[str, Any]:
-    """Return what the templates of a page with these rankings need. Raises NoDataError."""
-    reading = await read(request, selection)
+    """Return what the templates of a page with these rankings need, now or at the moment of `?at=`.
+
+    Raises NoDataError, ParameterError.
+    """
+    reading = await read(request, selection, parameters.moment(request.GET))
     updates = pages.updates(
         selection, ptag=reading.etag, ping=reading.ping, login_url=login_url, refresh=refresh
     )
     return updates | {
         "reading": reading,
+        "at": reading.at,
+        "now_url": _url_of_now(request),
         "cards": reading.cards,
         "source": reading.source,
         "retry_after": RETRY_AFTER_SECONDS,
     }
+
+
+def _url_of_now(request: HttpRequest) -> str:
+    query = QueryDict(boards.query_of(request), mutable=True)
+    query.pop("at", None)
+    return f"{request.path}?{query.urlencode(safe=',')}" if query else request.path
 
 
 def _card(known: Card, language: str) -> str:
@@ -168,6 +193,8 @@ def _card(known: Card, language: str) -> str:
 def _json(request: HttpRequest, reading: Reading, body: dict[str, Any]) -> HttpResponseBase:
     """Answer with the body, or 304 if the request's If-None-Match has its etag."""
     etag = f'"{reading.etag}"'
+    if reading.at is not None:
+        body["at"] = isoformat(reading.at)
     response = JsonResponse(body, headers={"ETag": etag})
     answer = get_conditional_response(request, etag=etag, response=response) or response
     return _with_checked_at(answer, reading)

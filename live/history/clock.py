@@ -234,6 +234,12 @@ def running() -> HistoryClock | None:
     return _clock if _clock is not None and _clock.is_alive() else None
 
 
+def sparklines() -> dict[str, Sparklines]:
+    """Return the small charts of this minute, by Ranking.id; none while no history is known."""
+    clock = start()
+    return clock.known.sparklines if clock is not None and clock.known is not None else {}
+
+
 def stop() -> None:
     """End this process's clock, and wait for it. For tests."""
     global _clock

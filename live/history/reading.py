@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import models
+from django.utils.translation import gettext
 
 from live.conf import live_settings
 from live.history.comparisons import find_comparisons
@@ -61,9 +62,9 @@ async def board_at(rankings: Sequence[Ranking], moment: datetime) -> dict[str, S
     Raises NoHistoryError if the moment is in the future or before the history, UsersUnavailableError.
     """
     if moment > datetime.now(UTC):
-        raise NoHistoryError("The moment is in the future.")
+        raise NoHistoryError(gettext("The moment is in the future."))
     if not live_settings.HISTORY or not is_supported():
-        raise NoHistoryError("No history is kept here.")
+        raise NoHistoryError(gettext("No history is kept here."))
     return await _ask(lambda: _board_at(rankings, moment))
 
 
@@ -95,9 +96,10 @@ def _board_at(rankings: Sequence[Ranking], moment: datetime) -> dict[str, Snapsh
     known_ends = ends(ranking.id for ranking in rankings)
     oldest = min((known.oldest for known in known_ends.values()), default=None)
     if oldest is None:
-        raise NoHistoryError("There is no history yet.")
+        raise NoHistoryError(gettext("There is no history yet."))
     if moment < oldest:
-        raise NoHistoryError(f"The history begins at {oldest:%Y-%m-%d %H:%M} UTC.")
+        begin = f"{oldest:%Y-%m-%d %H:%M} UTC"
+        raise NoHistoryError(gettext("The history begins at %(begin)s.") % {"begin": begin})
     step = grid(moment, datetime.now(UTC))
     found = newest((ranking.id, moment, step) for ranking in rankings)
     comparisons = find_comparisons(rankings, floor(moment), known_ends)

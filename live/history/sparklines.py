@@ -43,12 +43,17 @@ class Sparklines:
     @cached_property
     def payload(self) -> dict[str, object]:
         """What pages get, as a message over the WebSocket and in the answer to a poll."""
-        return {"ranking": self.ranking, "step": self.step_seconds, "rows": self.rows}
+        return {
+            "type": "sparklines",
+            "ranking": self.ranking,
+            "step": self.step_seconds,
+            "rows": self.rows,
+        }
 
     @cached_property
     def message(self) -> str:
         """The text of the message over the WebSocket."""
-        return json.dumps({"type": "sparklines", **self.payload}, separators=(",", ":"))
+        return json.dumps(self.payload, separators=(",", ":"))
 
 
 def find_sparklines(

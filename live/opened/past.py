@@ -33,8 +33,13 @@ _remembered: dict[tuple[str, Span, str], tuple[datetime, str]] = {}
 _drawing = PerLoop(asyncio.Lock)
 
 
-async def chart_html(ranking: Ranking, snapshot: Snapshot | None, span: Span, language: str) -> str:
-    """Return the chart of the rows that lead now, or what there is in its place."""
+async def chart_html(
+    ranking: Ranking, snapshot: Snapshot | None, span: Span, language: str, at: datetime | None = None
+) -> str:
+    """Return the chart of the rows that lead now, or at a moment, or what there is in its place."""
+    if at is not None:
+        chart = await _draw(ranking, snapshot, span, language, at)
+        return _render(ranking, span, language, chart=chart)
     name = ranking.id, span, language
     minute = this_minute()
     async with _drawing():
