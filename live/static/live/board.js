@@ -279,7 +279,7 @@
   // ---- the page
 
   window.liveBoard = {
-    NOTIFY, byId, load, here, keep, legible, note, store, stored, text, wholeAddress, board: () => board,
+    NOTIFY, areKeysOn, byId, load, here, keep, legible, note, store, stored, text, wholeAddress, board: () => board,
   };
 
   // Until showFiltered() has hidden the rows that don't match.
@@ -299,8 +299,9 @@
     });
     for (const dialog of document.querySelectorAll("[popover]")) {
       dialog.addEventListener("toggle", ({ newState }) => {
-        // It was opened from the menu, which is closed now.
-        if (newState === "closed" && document.activeElement === document.body) byId("menu").firstElementChild.focus();
+        // The focus can't go back to the button in the menu, which is closed now.
+        const hasFocus = document.body === document.activeElement || !document.activeElement.checkVisibility();
+        if (newState === "closed" && hasFocus) byId("menu").firstElementChild.focus();
       });
     }
     byId("menu").addEventListener("toggle", () => load("settings"), { once: true });

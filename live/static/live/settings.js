@@ -3,7 +3,7 @@
 (() => {
   "use strict";
 
-  const { NOTIFY, byId, here, keep, legible, load, note, store, stored, text, wholeAddress, board } = window.liveBoard;
+  const { NOTIFY, areKeysOn, byId, here, keep, legible, load, note, store, stored, text, wholeAddress, board } = window.liveBoard;
   const form = byId("choices");
 
   // ---- the order of the rankings
@@ -27,6 +27,15 @@
   }
 
   // ---- what is chosen
+
+  // By keys, and by what this browser keeps, which the server doesn't know.
+  function showCurrent() {
+    const current = { theme: document.documentElement.dataset.theme, shortcuts: areKeysOn() ? "on" : "off", window: board().window };
+    for (const [name, value] of Object.entries(current)) if (form.elements[name]) form.elements[name].value = value;
+  }
+
+  showCurrent();
+  byId("settings").addEventListener("beforetoggle", ({ newState }) => newState === "open" && showCurrent());
 
   function choices() {
     const chosen = Object.fromEntries(new FormData(form));

@@ -1,0 +1,210 @@
+"""The board in a real Chromium: a viewer chooses, filters, presses keys and hangs it on a wall."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser import STATES_CARD, badge, shows
+from tests.conftest import BOTH
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = [BOTH, pytest.mark.browser]
+
+STATES, QUANTITY, TURNOVER = "states-by-turnover", "products-by-quantity", "products-by-turnover"
+
+
+@pytest.fixture(autouse=True)
+def some_orders(orders) -> None:
+    orders((1, 2, 3.0, "Ohio"), (2, 1, 2.0, "Utah"), (3, 1, 1.0, "Texas"))
+
+
+def open_board(page: Page, address: str) -> None:
+    page.goto(address)
+    badge(page, "live")
+
+
+def cards(page: Page) -> list[str]:
+    found: list[str] = page.locator(".live-card:visible").evaluate_all(
+        "cards => cards.map(card => card.dataset.ranking)"
+    )
+    return found
+
+
+def theme(page: Page) -> object:
+    return page.evaluate("document.documentElement.dataset.theme")
+
+
+def settings(page: Page):
+    page.keyboard.press("s")
+    return page.get_by_role("dialog", name="Settings")
+
+
+def test_a_browser_keeps_what_its_viewer_chooses_and_the_address_wins(page, server):
+    open_board(page, server.url)
+    page.get_by_role("button", name="Theme: as the system").click()
+    expect(page.get_by_role("button", name="Theme: light")).to_be_focused()
+    page.keyboard.press("t")
+    assert theme(page) == "dark"
+    expect(page).to_have_url(re.compile(r"\?theme=dark$"))
+    dialog = settings(page)
+    dialog.get_by_role("checkbox", name="Products by average quantity").uncheck()
+    dialog.get_by_role("checkbox", name="Products by turnover").uncheck()
+    up = dialog.get_by_role("button", name="Move Products by quantity up")
+    up.press("Enter")
+    up.press("Enter")
+    dialog.get_by_label("Rows").select_option("10")
+    dialog.get_by_role("button", name="Apply").click()
+    expect(page).to_have_url(re.compile(f"rankings={QUANTITY},{STATES}&top=10"))
+    badge(page, "live")
+    assert cards(page) == [QUANTITY, STATES]
+    # Without parameters, the page is as it was left; with them, as they say, and nothing is forgotten.
+    open_board(page, f"{server.url}?rankings={TURNOVER}&theme=light")
+    assert (cards(page), theme(page)) == ([TURNOVER], "light")
+    open_board(page, server.url)
+    assert (cards(page), theme(page)) == ([QUANTITY, STATES], "dark")
+    settings(page).get_by_role("button", name="Back to the defaults").click()
+    expect(page.locator(".live-card")).to_have_count(4)
+    assert theme(page) == "auto"
+
+
+def test_a_user_finds_the_choices_of_one_browser_in_another(
+    page, browser, closed_server, client, django_user_model
+):
+    client.force_login(django_user_model.objects.create_user("ann"))
+    cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": closed_server.url}
+    page.context.add_cookies([cookie])
+    open_board(page, closed_server.url)
+    with page.expect_response("**/preferences/") as kept:
+        page.keyboard.press("t")
+    assert kept.value.status == 204
+    with page.expect_response("**/preferences/"):
+        dialog = settings(page)
+        dialog.get_by_label("Updates").select_option("30")
+        dialog.get_by_role("button", name="Apply").click()
+    badge(page, "polling")
+    expect(page.locator("#badge-detail")).to_have_text("every 30 s")
+    other = browser.new_context()
+    other.add_cookies([cookie])
+    elsewhere = other.new_page()
+    sockets: list[str] = []
+    elsewhere.on("websocket", lambda socket: sockets.append(socket.url))
+    elsewhere.goto(closed_server.url)
+    badge(elsewhere, "polling")
+    assert theme(elsewhere) == "light"
+    assert sockets == []
+    other.close()
+
+
+def test_a_filter_leaves_out_rows_and_cards_and_says_so(page, server, orders):
+    open_board(page, server.url)
+    page.keyboard.press("/")
+    field = page.get_by_role("searchbox", name="Filter by name")
+    expect(field).to_be_focused()
+    # Single keys are letters here.
+    field.press_sequentially("TEX")
+    expect(page.locator("#board-note")).to_have_text("1 row matches, of the leading 50 of each ranking")
+    expect(page.locator(".live-row:visible")).to_have_count(1)
+    assert cards(page) == [STATES]
+    # Also when rows change.
+    orders((1, 5, 50.0, "Iowa"), (9, 1, 1.0, "Texas"))
+    shows(page, "$2")
+    expect(page.locator(".live-row:visible")).to_have_count(1)
+    page.goto(page.url)
+    expect(page.locator(".live-row:visible")).to_have_text(re.compile("Texas"))
+    expect(field).to_have_value("TEX")
+    field.press("Escape")
+    expect(page.locator(".live-card:visible")).to_have_count(4)
+    expect(page.locator("#board-note")).to_be_hidden()
+
+
+def test_keys_do_what_the_help_says_unless_they_are_switched_off(page, server):
+    open_board(page, server.url)
+    page.get_by_role("button", name="Pause").focus()
+    page.keyboard.press("?")
+    overlay = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(overlay).to_be_visible()
+    # While it is open, other keys do nothing.
+    page.keyboard.press("p")
+    page.keyboard.press("Escape")
+    expect(overlay).to_be_hidden()
+    expect(page.get_by_role("button", name="Pause")).to_be_focused()
+    page.keyboard.press("Control+p")
+    page.keyboard.press("p")
+    badge(page, "paused")
+    page.keyboard.press("p")
+    badge(page, "live")
+    dialog = settings(page)
+    dialog.get_by_label("Keyboard shortcuts").select_option("off")
+    dialog.get_by_role("button", name="Apply").click()
+    expect(page).to_have_url(re.compile("shortcuts=off"))
+    open_board(page, server.url)
+    page.keyboard.press("t")
+    page.keyboard.press("?")
+    assert theme(page) == "auto"
+    expect(overlay).to_be_hidden()
+    page.get_by_label("Menu").click()
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    expect(overlay).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Menu")).to_be_focused()
+
+
+def test_the_title_and_the_icon_say_the_state(page, closed_server, client, django_user_model):
+    client.force_login(django_user_model.objects.create_user("ann"))
+    page.context.add_cookies(
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": closed_server.url}]
+    )
+    open_board(page, closed_server.url)
+    title = page.title().removeprefix("Live · ")
+    assert page.title() == f"Live · {title}"
+    icons = {page.locator("link[rel=icon]").get_attribute("href")}
+    page.keyboard.press("p")
+    expect(page).to_have_title(f"⏸ Paused · {title}")
+    icons.add(page.locator("link[rel=icon]").get_attribute("href"))
+    page.keyboard.press("p")
+    badge(page, "live")
+    client.logout()
+    expect(page).to_have_title(f"⚠ Closed · {title}")
+    icons.add(page.locator("link[rel=icon]").get_attribute("href"))
+    assert len(icons) == 3
+    assert all(str(icon).startswith("data:image/svg+xml,") for icon in icons)
+
+
+def test_a_kiosk_shows_its_controls_only_to_those_who_ask_and_takes_turns(page, server):
+    page.clock.install()
+    page.goto(f"{server.url}?kiosk=30&boards={STATES},{QUANTITY}")
+    badge(page, "live")
+    expect(page.locator("html")).to_have_class(re.compile(r"\bkiosk\b"))
+    pause = page.get_by_role("button", name="Pause")
+    page.clock.run_for(6_000)
+    expect(pause).to_be_hidden()
+    expect(page.locator("#badge")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(pause).to_be_visible()
+    page.mouse.move(10, 10)
+    page.clock.run_for(6_000)
+    expect(pause).to_be_hidden()
+    expect(page.locator(".live-card")).to_have_count(4)
+    page.evaluate("window.mark = 'not reloaded'")
+    page.clock.run_for(30_000)
+    expect(page.locator(".live-card")).to_have_count(1)
+    page.clock.run_for(30_000)
+    expect(page.locator(f"{STATES_CARD}:only-child")).to_be_visible()
+    badge(page, "live")
+    # k leaves the kiosk, in the same page.
+    page.keyboard.press("k")
+    expect(pause).to_be_visible()
+    expect(page).not_to_have_url(re.compile("kiosk"))
+    assert page.evaluate("window.mark") == "not reloaded"
+
+
+def test_a_kiosk_says_where_the_screen_may_fall_asleep(page, server):
+    page.add_init_script("Object.defineProperty(window, 'isSecureContext', {value: false})")
+    page.goto(f"{server.url}?kiosk")
+    expect(page.locator("#board-note")).to_contain_text("The screen may fall asleep")
