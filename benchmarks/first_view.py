@@ -70,7 +70,9 @@ def main() -> None:
             for name, path in PAGES.items():
                 requests, size = first_view(browser, site.url + path)
                 times = server_milliseconds(site, path, options.repeats)
-                print(f"| {name}: `{path}` | {requests} | {size / 1000:.1f} | {spread(times, 1)} |", flush=True)
+                print(
+                    f"| {name}: `{path}` | {requests} | {size / 1000:.1f} | {spread(times, 1)} |", flush=True
+                )
 
 
 if __name__ == "__main__":

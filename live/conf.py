@@ -39,8 +39,9 @@ class LiveSettings:
 
     #: Time between two polls of a page. A snapshot older than this is read again before it answers a request.
     POLL_SECONDS = Seconds(2)
-    #: Least time between two reads of a ranking. Faster changes are sent together: nobody could follow them.
-    UPDATE_SECONDS = Seconds(0.25)
+    #: Least time between two reads of a ranking. A change after a quiet second is shown at once; faster ones
+    #: are sent together, because nobody could follow them.
+    UPDATE_SECONDS = Seconds(1)
     #: Time between two polls of RisingWave's subscriptions, which tell what has changed. Longer if a poll
     #: takes more than a tenth of it.
     SUBSCRIPTION_POLL_SECONDS = Seconds(0.1)
@@ -132,6 +133,9 @@ ORDERINGS: tuple[tuple[Setting[Any], Setting[Any], str], ...] = (
 RETRY_AFTER_SECONDS = 5
 #: Time between two ticks of the hub, which send pings and stop an idle feed.
 TICK_SECONDS = 1.0
+#: Time after which a ranking that nobody asks for any more isn't read any more: a page that is reloaded, or
+#: polls rarely, finds it still up to date.
+UNWATCHED_SECONDS = 60.0
 #: Delay before the first attempt to reach a lost server again. It doubles with each further attempt.
 FIRST_RETRY_SECONDS = 0.25
 #: The feed's longest delay. Viewers wait for it.

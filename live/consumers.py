@@ -12,10 +12,13 @@ from django.http import QueryDict
 from live import metrics, origins, parameters, rendering
 from live.conf import live_settings
 from live.declared.registry import ready
-from live.hub import NoDataError, Ping, ShuttingDownError, TooManySubscribersError, get_hub
+from live.formats import quoted
+from live.hub import get_hub
+from live.hub_state import NoDataError, Ping, ShuttingDownError, TooManySubscribersError
 from live.protocol import MAX_CLIENT_MESSAGES, CloseCode, Format
 from live.rankings import RANKINGS, UnknownRankingError
 from live.servers.base import transport_of
+from live.snapshots import Snapshot
 from live.users import access
 from live.users.database import UsersUnavailableError
 from live.users.logins import get_logins
@@ -23,7 +26,8 @@ from live.users.session_cookies import session_key
 
 if TYPE_CHECKING:
     from live.parameters import Selection
-    from live.snapshots import Snapshot, Totals
+    from live.snapshots import Totals
+    from live.subscribers import Message
 
 
 #: Sent with the close code of a restart.
@@ -113,6 +117,9 @@ class RankingsConsumer(AsyncWebsocketConsumer):
             hub.subscribe(self, selection.rankings)
             for snapshot in await hub.current(selection.rankings):
                 self.deliver(snapshot)
+            for ranking in selection.rankings:
+                if ranking.id in hub.sparklines:
+                    self.deliver(hub.sparklines[ranking.id])
         except ShuttingDownError:
             raise RefusalError(self.transport.restart_code, RESTART_REASON) from None
         except TooManySubscribersError:
@@ -152,9 +159,18 @@ class RankingsConsumer(AsyncWebsocketConsumer):
         """Release everything that this subscriber holds."""
         self._release()
 
-    def deliver(self, message: Snapshot | Ping) -> None:
+    def deliver(self, message: Message) -> None:
         """Send a message now or when the transport takes it; until then a newer one replaces it."""
-        self._write_or_keep("ping" if isinstance(message, Ping) else message.ranking.id, message)
+        if isinstance(message, Snapshot):
+            self._write_or_keep(message.ranking.id, message)
+        elif isinstance(message, Ping):
+            self._write_or_keep("ping", message)
+        elif not self.json:
+            self._write_or_keep(f"sparklines {message.ranking}", message.message)
+
+    def on_deleted(self, slug: str) -> None:
+        """Close, because a ranking doesn't exist any more."""
+        self.leave(CloseCode.UNKNOWN_RANKING, f"The ranking {quoted(slug)} has been deleted.")
 
     def on_logout(self) -> None:
         """Close, because the session has ended."""

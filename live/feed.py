@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import deque
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ from live.feeding.sources import find_sources
 from live.outages import Outage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from django_risingwave.base import DatabaseWrapper
     from live.feeding.ranking_reads import Reader
@@ -58,13 +59,16 @@ class Feed(threading.Thread):
         An outage may have begun under an earlier feed. Raises OSError if no file descriptor is left.
         """
         super().__init__(name="rankings-feed", daemon=True)
-        self.rankings = list(rankings)
+        #: By Ranking.id. Those that are watched, and those that are to be.
+        self.rankings: dict[str, Ranking] = {}
+        self._wanted = {ranking.id: ranking for ranking in rankings}
         self.reader = reader
         self.outage = outage
-        self.alias = router.db_for_read(self.rankings[0].model)
+        self.alias = router.db_for_read(next(iter(self._wanted.values())).model)
         self._is_stopping = False
-        self._is_read_requested = False
-        #: Set whenever one of these two becomes True.
+        #: The ids of rankings that requests have asked for.
+        self._requests: deque[Collection[str]] = deque()
+        #: Set whenever one of these three changes.
         self._wake_up = SelectableEvent()
         self._session = open_session(self.alias)
         self.reads = RankingReads(self._session, last, reader, outages, self._wake_up)
@@ -93,9 +97,22 @@ class Feed(threading.Thread):
         """The slugs of the rankings that are read with sessions of their own."""
         return self.reads.apart
 
-    def request_read(self) -> None:
-        """Read all rankings soon. May be called from any thread."""
-        self._is_read_requested = True
+    @property
+    def unhurried(self) -> frozenset[str]:
+        """The ids of the rankings that no request hurries."""
+        return self.reads.unhurried
+
+    def request_read(self, ids: Collection[str] | None = None) -> None:
+        """Read these rankings soon, by default all. May be called from any thread."""
+        self._requests.append(list(self._wanted) if ids is None else ids)
+        self._wake_up.set()
+
+    def watch(self, rankings: Iterable[Ranking]) -> None:
+        """Watch these rankings from now on, and no others. May be called from any thread.
+
+        Those that are watched already aren't read anew, unless their definition has changed.
+        """
+        self._wanted = {ranking.id: ranking for ranking in rankings}
         self._wake_up.set()
 
     def stop(self) -> None:
@@ -159,7 +176,8 @@ class Feed(threading.Thread):
         self._expect(connect_seconds(self._session.settings_dict["OPTIONS"]))
         self._session.limit_queries(live_settings.QUERY_TIMEOUT_SECONDS)
         self._expect()
-        sources = find_sources(self.alias, self.rankings)
+        self._begin_with_wanted()
+        sources = find_sources(self.alias, self.rankings.values())
         relations = {source.relation for source in sources.values()}
         interval = live_settings.SUBSCRIPTION_POLL_SECONDS
         with closing(ChangeListener(self.alias, relations, interval=interval, skip_failing=True)) as listener:
@@ -167,7 +185,7 @@ class Feed(threading.Thread):
             self._expect(self._limit + connect_seconds(self._session.settings_dict["OPTIONS"]))
             listener.start()
             self._expect()
-            self._session.limit_queries(min(SHARED_READ_SECONDS, live_settings.QUERY_TIMEOUT_SECONDS))
+            self._limit_shared_reads()
             self._listener = listener
             try:
                 self._follow(listener, sources)
@@ -182,23 +200,21 @@ class Feed(threading.Thread):
         reads = self.reads
         reads.begin(sources, listener.heard)
         check_at = time.monotonic() + live_settings.SERVER_CHECK_SECONDS
-        refresh_at = 0.0
         totals_due: list[str] = []
-        failed = 0
+        failed: Collection[str] = ()
         began_at = time.monotonic()
         while not self._is_stopping:
             now = time.monotonic()
             self._expect()
-            if self._is_read_requested:
-                self._is_read_requested = False
-                reads.gathering.add(sources)
-            if now >= refresh_at:
-                reads.gathering.add(reads.unheard)
-                refresh_at = now + live_settings.REFRESH_SECONDS if reads.unheard else math.inf
+            if self._wanted is not self.rankings:
+                self._change_watched(listener)
+            while self._requests:
+                reads.gathering.add(reads.sources.keys() & self._requests.popleft())
+            reads.gathering.add(reads.refreshing.take_due(now))
             if now >= check_at:
                 reads.check()
                 self._check_subscriptions(listener, now - began_at)
-                totals_due = list(sources)
+                totals_due = list(reads.sources)
                 check_at = now + live_settings.SERVER_CHECK_SECONDS
             if reads.read_next(now):
                 if reads.unread:
@@ -206,17 +222,49 @@ class Feed(threading.Thread):
             elif totals_due:
                 reads.read_totals(totals_due.pop())
             is_due = totals_due or self.outage.is_on
-            until = now if is_due else min(check_at, refresh_at, reads.next_at)
+            until = now if is_due else min(check_at, reads.refreshing.next_at, reads.next_at)
             self._expect(max(until - now, 0))
             changed = listener.wait(until - time.monotonic(), self._wake_up)
-            if len(listener.failed) > failed:
-                failed = len(listener.failed)
+            if listener.failed.keys() - failed:
+                failed = list(listener.failed)
                 self._on_failed_subscriptions(listener)
-                refresh_at = 0.0
             if not self._is_stopping:
                 self.outage.succeed()
-            reads.gathering.add(slug for slug, source in sources.items() if source.relation in changed)
+            reads.gathering.add(id_ for id_, source in reads.sources.items() if source.relation in changed)
             self._wake_up.clear()
+
+    def _change_watched(self, listener: ChangeListener) -> None:
+        """Watch what is wanted now: begin with what is new, end with what isn't wanted any more.
+
+        Raises django.db.Error.
+        """
+        reads = self.reads
+        for id_ in self._begin_with_wanted():
+            reads.remove(id_)
+        new = [ranking for id_, ranking in self.rankings.items() if id_ not in reads.sources]
+        # Catalogs may take longer than the reads that this session shares.
+        self._session.limit_queries(live_settings.QUERY_TIMEOUT_SECONDS)
+        sources = find_sources(self.alias, new) if new else {}
+        self._expect()
+        relations = {source.relation for source in (*reads.sources.values(), *sources.values())}
+        if relations != listener.relations:
+            listener.listen_to(relations)
+        self._limit_shared_reads()
+        reads.add(sources, listener.heard)
+
+    def _begin_with_wanted(self) -> list[str]:
+        """Take over what is wanted; return the ids that were watched and aren't wanted as they are.
+
+        Forget the last rows of those whose definition has changed.
+        """
+        before, self.rankings = self.rankings, self._wanted
+        gone = [id_ for id_, ranking in before.items() if self.rankings.get(id_) != ranking]
+        for id_ in self.rankings.keys() & gone:
+            self.reads.last.pop(id_, None)
+        return gone
+
+    def _limit_shared_reads(self) -> None:
+        self._session.limit_queries(min(SHARED_READ_SECONDS, live_settings.QUERY_TIMEOUT_SECONDS))
 
     def _on_failed_subscriptions(self, listener: ChangeListener) -> None:
         """Read the rankings at intervals whose subscriptions fail."""

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal
 from live.conf import MAX_FEED_RETRY_SECONDS, MAX_HUNG_FEEDS
 from live.feed import Feed
 from live.outages import Outage
-from live.rankings import RANKINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from live.faults import Fault
     from live.feeding.ranking_reads import Reader
+    from live.rankings import Ranking
     from live.snapshots import Snapshot
 
     FeedState = Literal["idle", "running", "hung", "dead"]
@@ -33,6 +33,8 @@ class FeedKeeper:
         #: Feeds that hang and have been replaced.
         self._hung: list[Feed] = []
         self.feed: Feed | None = None
+        #: What the feed watches.
+        self._rankings: list[Ranking] = []
         #: Whether there should be a feed.
         self._is_wanted = False
         #: Since when the feed has been running, or idle.
@@ -47,12 +49,21 @@ class FeedKeeper:
             return "dead"
         return "hung" if self.feed.is_hung else "running"
 
+    def watch(self, rankings: Iterable[Ranking]) -> None:
+        """Watch these rankings from now on, and no others."""
+        self._rankings = list(rankings)
+        for ranking in self._rankings:
+            if ranking.id not in self._outages:
+                self._outages[ranking.id] = Outage(f"ranking {ranking.id}", "be read", MAX_FEED_RETRY_SECONDS)
+        if self.feed is not None:
+            self.feed.watch(self._rankings)
+
     def ensure(self) -> None:
         """Start the feed if it doesn't run; replace it if it hangs. Logs why if that fails."""
         if not self._is_wanted:
             self._is_wanted, self.since = True, datetime.now(UTC)
         state = self.state
-        if state == "running":
+        if state == "running" or not self._rankings:
             return
         try:
             if self.feed is not None and state == "hung":
@@ -77,6 +88,7 @@ class FeedKeeper:
         for outage in (self._outage, self._feed_outage, *self._outages.values()):
             outage.give_up()
         self.feed, self._is_wanted, self.since = None, False, datetime.now(UTC)
+        self._rankings = []
 
     def _abandon(self, feed: Feed) -> None:
         """Leave a feed that hangs to itself. Raises RuntimeError if too many hang already."""
@@ -91,11 +103,8 @@ class FeedKeeper:
         self._reader.on_failure()
 
     def _start(self) -> None:
-        for slug in RANKINGS:
-            if slug not in self._outages:
-                self._outages[slug] = Outage(f"ranking {slug}", "be read", MAX_FEED_RETRY_SECONDS)
         reader = _OnLoop(self._reader)
-        feed = Feed(RANKINGS.values(), self._last, reader, self._outage, self._outages)
+        feed = Feed(self._rankings, self._last, reader, self._outage, self._outages)
         reader.stop = feed.stop
         feed.start()
         self.feed, self.since = feed, datetime.now(UTC)

@@ -7,60 +7,36 @@ thread and calls it with call_soon_threadsafe.
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import time
-from collections import Counter, defaultdict
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 from live.alerts import telling
+from live.annotations import Annotations
 from live.capacity import max_subscribers
 from live.clock import Clock
 from live.conf import TICK_SECONDS, live_settings
 from live.counts import Counts
+from live.declared.registry import get_registry
 from live.feed_keeper import FeedKeeper
 from live.history import clock as history_clock
-from live.hub_state import Health
-from live.hub_state import Ping as Ping  # noqa: PLC0414 - exported
-from live.logs.repeated_lines import RepeatedLines
-from live.loops import PerLoop
-from live.rankings import RANKINGS
+from live.hub_state import Health, NoDataError, Ping, ShuttingDownError, TooManySubscribersError, age_seconds
+from live.loops import PerLoop, on_loop
+from live.news import News
+from live.subscribers import Subscribers
+from live.watching import Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from live.faults import Fault
     from live.feed import Feed
     from live.history.sparklines import Sparklines
     from live.rankings import Ranking
     from live.snapshots import Comparison, Snapshot
+    from live.subscribers import Subscriber
     from live.thresholds import Alert
-
-logger = logging.getLogger(__name__)
-
-
-class NoDataError(Exception):
-    """No ranking that was asked for has been read yet, and the database can't be read now."""
-
-
-class TooManySubscribersError(Exception):
-    """The process has as many subscribers as it may have."""
-
-
-class ShuttingDownError(Exception):
-    """The process is shutting down."""
-
-
-class Subscriber(Protocol):
-    """Gets snapshots and pings, on the event loop. It must not block; one that raises is unsubscribed."""
-
-    def deliver(self, message: Snapshot | Ping) -> None:
-        """Take a new snapshot or a ping."""
-
-    def on_shutdown(self) -> None:
-        """Send the client away: the process is shutting down."""
 
 
 class Hub:
@@ -70,35 +46,32 @@ class Hub:
         #: All by Ranking.id; `checked_at` is the time of the last successful read.
         self.snapshots: dict[str, Snapshot] = {}
         self.checked_at: dict[str, datetime] = {}
-        self._comparisons: dict[str, Comparison] = {}
-        self._alerts: dict[str, tuple[Alert, ...]] = {}
+        self._annotations = Annotations()
         #: The small charts of the rows.
         self.sparklines: dict[str, Sparklines] = {}
         #: What is wrong with rankings that can't be read while others can.
         self.faults: dict[str, Fault] = {}
         #: What the subscribers have been sent; they count it.
         self.counts = Counts()
-        #: The slugs that each subscriber watches.
-        self._subscribers: dict[Subscriber, frozenset[str]] = {}
-        #: The subscribers by Ranking.id. Dictionaries keep the order, so that nobody is always served last.
-        self._subscribers_of: defaultdict[str, dict[Subscriber, None]] = defaultdict(dict)
+        self._subscribers = Subscribers()
+        self._watched = Watched()
         self._keeper = FeedKeeper(self, self.snapshots)
         self._clock = Clock(self._on_tick)
-        self._failed_subscribers = RepeatedLines(logger, logging.ERROR)
         #: Whether the last attempt to read failed, so that requests don't wait for the next one.
         self._is_failing = False
-        #: The slugs that haven't been read again since a request asked for it.
+        #: The ids of the rankings that haven't been read again since a request asked for it.
         self._awaited: set[str] = set()
-        #: Done at the next news from the feed; None while no request waits.
-        self._news: asyncio.Future[None] | None = None
+        self._news = News()
         #: Times of the event loop's clock.
         self._last_used_at = 0.0
         self._last_ping_at = 0.0
         self._told_faults_at = -math.inf
         self._is_shutting_down = False
+        self._registry = get_registry()
+        self._registry.on_change = self.on_rankings_changed
         loop = asyncio.get_running_loop()
-        history_clock.follow(_on_loop(loop, self.on_history))
-        telling.follow(_on_loop(loop, self.on_alerts))
+        history_clock.follow(on_loop(loop, self.on_history))
+        telling.follow(on_loop(loop, self.on_alerts))
 
     @property
     def _feed(self) -> Feed | None:
@@ -107,23 +80,24 @@ class Hub:
     async def current(self, rankings: Sequence[Ranking]) -> list[Snapshot]:
         """Return these rankings' snapshots, no older than POLL_SECONDS if the database can be read.
 
-        Where the database announces changes, the snapshots are up to date and nothing is read. Otherwise all
-        requests that wait share one read. While the database is lost, the last snapshots are returned without
-        a wait, and so is that of a ranking that can't be read quickly. Rankings that have never been read are
-        left out. Raises NoDataError if these are all, and none has a fault, which would be the reason.
+        From now on they are watched, until nobody has used them for a minute. Where the database announces
+        changes, the snapshots are up to date and nothing is read. Otherwise all requests that wait share one
+        read. While the database is lost, the last snapshots are returned without a wait, and so is that of a
+        ranking that can't be read quickly. Rankings that have never been read are left out. Raises
+        NoDataError if these are all, and none has a fault, which would be the reason.
         """
-        self._keep_feed_running()
-        slugs = frozenset(ranking.id for ranking in rankings)
+        self._watch(rankings)
+        ids = frozenset(ranking.id for ranking in rankings)
         if not self._is_failing:
-            await self._wait_for_read(slugs)
-        if not self._is_known(slugs):
+            await self._wait_for_read(ids)
+        if not self._is_known(ids):
             raise NoDataError
         return [self.snapshots[ranking.id] for ranking in rankings if ranking.id in self.snapshots]
 
     def oldest_check(self, rankings: Sequence[Ranking]) -> datetime | None:
         """Return when the least recently read of these rankings was read, None if none was."""
-        slugs = (ranking.id for ranking in rankings)
-        return min((self.checked_at[slug] for slug in slugs if slug in self.checked_at), default=None)
+        ids = (ranking.id for ranking in rankings)
+        return min((self.checked_at[id_] for id_ in ids if id_ in self.checked_at), default=None)
 
     def subscribe(self, subscriber: Subscriber, rankings: Sequence[Ranking]) -> None:
         """Deliver each new snapshot of these rankings, and each ping, to `subscriber` until it unsubscribes.
@@ -134,41 +108,40 @@ class Hub:
             raise ShuttingDownError
         if len(self._subscribers) >= max_subscribers():
             raise TooManySubscribersError
-        self._subscribers[subscriber] = frozenset(ranking.id for ranking in rankings)
-        for ranking in rankings:
-            self._subscribers_of[ranking.id][subscriber] = None
-        self._keep_feed_running()
+        self._subscribers.add(subscriber, rankings)
+        self._watch(rankings)
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
         """Deliver nothing to `subscriber` any more. Does nothing if it isn't subscribed."""
-        slugs = self._subscribers.pop(subscriber, None)
-        if slugs is not None:
-            for slug in slugs:
-                del self._subscribers_of[slug][subscriber]
+        if self._subscribers.remove(subscriber):
             self._last_used_at = asyncio.get_running_loop().time()
 
     async def shut_down(self) -> None:
         """Send all subscribers away and accept no more."""
         self._is_shutting_down = True
-        for subscriber in list(self._subscribers):
+        for subscriber in self._subscribers:
             subscriber.on_shutdown()
 
     def ping(self) -> Ping:
         """Return a ping with the current time and state."""
-        return Ping(datetime.now(UTC), dict(self.checked_at), dict(self.faults))
+        return Ping(datetime.now(UTC), self._checks_of_watched(), dict(self.faults))
+
+    def _checks_of_watched(self) -> dict[str, datetime]:
+        ids = [ranking.id for ranking in self._watched]
+        return {id_: self.checked_at[id_] for id_ in ids if id_ in self.checked_at}
 
     def health(self) -> Health:
         """Return how the hub and its feed are. May be called from any thread."""
         ticked_at = self._clock.ticked_at
-        kinds = Counter("json" if getattr(one, "json", False) else "html" for one in list(self._subscribers))
+        formats = self._subscribers.formats
         return Health(
             feed=self._keeper.state,
             feed_since=self._keeper.since,
             is_ending=self._is_shutting_down,
             tick_age_seconds=None if ticked_at is None else time.monotonic() - ticked_at,
-            checked_at=dict(self.checked_at),
+            checked_at=self._checks_of_watched(),
             faults=dict(self.faults),
-            subscribers={"html": kinds["html"], "json": kinds["json"]},
+            subscribers={"html": formats["html"], "json": formats["json"]},
             frames=self.counts.frames,
             bytes=self.counts.bytes,
             coalesced=self.counts.coalesced,
@@ -185,46 +158,28 @@ class Hub:
         if self._feed is not None:
             self._awaited -= self._feed.apart
         for snapshot in changed:
-            id_ = snapshot.ranking.id
-            comparison, alerts = self._comparisons.get(id_), self._alerts.get(id_, ())
-            self._deliver(replace(snapshot, comparison=comparison, alerts=alerts, rendered={}))
-        self._tell_requests()
-
-    def on_history(self, comparisons: Mapping[str, Comparison], sparklines: Mapping[str, Sparklines]) -> None:
-        """Tell movement from these comparisons from now on, and keep the sparklines, by Ranking.id."""
-        self._comparisons = dict(comparisons)
-        self.sparklines = dict(sparklines)
-        for id_, snapshot in list(self.snapshots.items()):
-            comparison = comparisons.get(id_)
-            before = snapshot.comparison
-            if (comparison and comparison.at) != (before and before.at):
-                self._deliver(replace(snapshot, comparison=comparison, rendered={}))
-
-    def on_alerts(self, alerts: Mapping[str, tuple[Alert, ...]]) -> None:
-        """Show from now on that these thresholds are crossed, by Ranking.id, and no others."""
-        self._alerts = dict(alerts)
-        for id_, snapshot in list(self.snapshots.items()):
-            if snapshot.alerts != (known := alerts.get(id_, ())):
-                self._deliver(replace(snapshot, alerts=known, rendered={}))
+            self._deliver(self._annotations.annotated(snapshot))
+        self._news.tell()
 
     def _deliver(self, snapshot: Snapshot) -> None:
-        self.snapshots[snapshot.ranking.id] = snapshot
-        self._hand_out(snapshot, self._subscribers_of[snapshot.ranking.id])
+        id_ = snapshot.ranking.id
+        self.snapshots[id_] = snapshot
+        self._subscribers.hand_out(snapshot, self._subscribers.of(id_))
 
-    def on_fault(self, slug: str, fault: Fault | None) -> None:
+    def on_fault(self, id_: str, fault: Fault | None) -> None:
         """Keep what is wrong with a ranking; tell all subscribers when that begins or ends."""
-        if self.faults.get(slug) == fault:
+        if self.faults.get(id_) == fault or (fault is not None and id_ not in self._watched):
             return
         if fault is None:
-            del self.faults[slug]
+            del self.faults[id_]
         else:
-            self.faults[slug] = fault
-            self._awaited.discard(slug)
-        self._tell_requests()
+            self.faults[id_] = fault
+            self._awaited.discard(id_)
+        self._news.tell()
         now = asyncio.get_running_loop().time()
         if now - self._told_faults_at >= TICK_SECONDS:
             self._told_faults_at = now
-            self._hand_out(self.ping(), self._subscribers)
+            self._subscribers.hand_out(self.ping(), self._subscribers)
         else:
             # Faults that come and go send no more pings than one a second: the clock sends the next.
             self._last_ping_at = -math.inf
@@ -233,50 +188,84 @@ class Hub:
         """Let no request wait for a read."""
         self._is_failing = True
         self._awaited.clear()
-        self._tell_requests()
+        self._news.tell()
+
+    # From history, and from those who declare rankings ------------------------------------------------------
+
+    def on_history(self, comparisons: Mapping[str, Comparison], sparklines: Mapping[str, Sparklines]) -> None:
+        """Tell movement from these comparisons from now on, and send the sparklines, by Ranking.id."""
+        self._annotations.comparisons, self.sparklines = dict(comparisons), dict(sparklines)
+        self._annotate()
+        for id_, lines in self.sparklines.items():
+            self._subscribers.hand_out(lines, self._subscribers.of(id_))
+
+    def on_alerts(self, alerts: Mapping[str, tuple[Alert, ...]]) -> None:
+        """Show from now on that these thresholds are crossed, by Ranking.id, and no others."""
+        self._annotations.alerts = dict(alerts)
+        self._annotate()
+
+    def _annotate(self) -> None:
+        for snapshot in self._annotations.changed(list(self.snapshots.values())):
+            self._deliver(snapshot)
+
+    def on_rankings_changed(self, deleted: Collection[str], changed: Collection[Ranking]) -> None:
+        """Forget rankings that have been deleted, by id, and read those anew whose definition has changed.
+
+        The subscribers of a deleted one are sent away.
+        """
+        for id_ in {*deleted, *(ranking.id for ranking in changed)}:
+            of_rankings: list[dict[str, Any]] = [self.snapshots, self.checked_at, self.faults]
+            for known in (*of_rankings, self.sparklines):
+                known.pop(id_, None)
+            self._annotations.forget(id_)
+        self._awaited -= set(deleted)
+        self._watched.discard(deleted)
+        used = [ranking for ranking in changed if ranking.id in self._watched]
+        self._awaited |= set(self._watched.use(used, asyncio.get_running_loop().time()))
+        self._keeper.watch(self._watched)
+        for id_ in deleted:
+            for subscriber in self._subscribers.of(id_):
+                subscriber.on_deleted(id_)
+        self._news.tell()
 
     # Requests --------------------------------------------------------------------------------------------
 
-    def _is_known(self, slugs: frozenset[str]) -> bool:
+    def _is_known(self, ids: frozenset[str]) -> bool:
         """Return whether there is something to say of any of these rankings."""
-        return any(slug in self.snapshots or slug in self.faults for slug in slugs)
+        return any(id_ in self.snapshots or id_ in self.faults for id_ in ids)
 
-    def _is_fresh(self, slug: str) -> bool:
+    def _is_fresh(self, id_: str) -> bool:
         """Return whether a request for this ranking needs no read, or can't wait for one."""
-        if self._feed is not None and slug in self._feed.apart:
-            return True
-        if self._feed is not None and slug in self._feed.up_to_date and slug in self.snapshots:
-            return True
-        checked_at = self.checked_at.get(slug)
-        return checked_at is not None and _age_seconds(checked_at) <= live_settings.POLL_SECONDS
+        if self._feed is not None:
+            if id_ in self._feed.apart:
+                return True
+            if id_ in self._feed.up_to_date | self._feed.unhurried and id_ in self.snapshots:
+                return True
+        checked_at = self.checked_at.get(id_)
+        return checked_at is not None and age_seconds(checked_at) <= live_settings.POLL_SECONDS
 
-    async def _wait_for_read(self, slugs: frozenset[str]) -> None:
+    async def _wait_for_read(self, ids: frozenset[str]) -> None:
         """Wait until these rankings have been read again, if that is needed and possible."""
-        if not self._awaited.issuperset(slug for slug in slugs if not self._is_fresh(slug)):
-            apart = self._feed.apart if self._feed is not None else frozenset()
-            self._awaited = set(RANKINGS) - apart
+        if needed := {id_ for id_ in ids - self._awaited if not self._is_fresh(id_)}:
+            self._awaited |= needed
             if self._feed is not None:
-                self._feed.request_read()
-        loop = asyncio.get_running_loop()
-        until = loop.time() + live_settings.REQUEST_WAIT_SECONDS
-        while not self._is_failing and (self._awaited & slugs or not self._is_known(slugs)):
-            if self._news is None:
-                self._news = loop.create_future()
-            # Not wait_for, which would cancel the future that other requests wait for.
-            done, _ = await asyncio.wait([self._news], timeout=until - loop.time())
-            if not done:
-                self._is_failing = True
+                self._feed.request_read(needed)
 
-    def _tell_requests(self) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
-        self._news = None
+        def is_over() -> bool:
+            return self._is_failing or (not self._awaited & ids and self._is_known(ids))
+
+        if not await self._news.wait_until(is_over, live_settings.REQUEST_WAIT_SECONDS):
+            self._is_failing = True
 
     # The feed and the clock ------------------------------------------------------------------------------
 
-    def _keep_feed_running(self) -> None:
-        """Start the feed if it isn't running, and keep it running for at least IDLE_SECONDS more."""
+    def _watch(self, rankings: Sequence[Ranking]) -> None:
+        """Read these rankings from now on, and keep the feed running for at least IDLE_SECONDS more."""
         self._last_used_at = asyncio.get_running_loop().time()
+        if new := self._watched.use(rankings, self._last_used_at):
+            # The feed reads them without being asked.
+            self._awaited.update(new)
+            self._keeper.watch(self._watched)
         self._clock.ensure()
         if self._keeper.feed is None:
             self._is_failing = False
@@ -286,58 +275,24 @@ class Hub:
         """Send pings while the feed runs, and stop it when nobody has used the hub for IDLE_SECONDS."""
         now = asyncio.get_running_loop().time()
         self._keeper.cut_overdue()
-        if self._subscribers or now - self._last_used_at <= live_settings.IDLE_SECONDS:
-            self._keeper.ensure()
-        else:
+        if not self._subscribers and now - self._last_used_at > live_settings.IDLE_SECONDS:
             self._keeper.stop()
+            self._watched.clear()
+            self._awaited.clear()
             self.faults.clear()
             self._clock.stop()
+            self._registry.rest()
             return
+        self._registry.reload_if_due()
+        if unused := self._watched.discard_unused(self._subscribers.watched, now):
+            self._keeper.watch(self._watched)
+            self._awaited.difference_update(unused)
+            for id_ in unused:
+                self.faults.pop(id_, None)
+        self._keeper.ensure()
         if now - self._last_ping_at >= live_settings.PING_SECONDS:
             self._last_ping_at = now
-            self._hand_out(self.ping(), self._subscribers)
-
-    def _hand_out(self, message: Snapshot | Ping, subscribers: Iterable[Subscriber]) -> None:
-        for subscriber in list(subscribers):
-            try:
-                subscriber.deliver(message)
-            except Exception as error:  # noqa: BLE001 - the others must get the message all the same
-                self._failed_subscribers.log(
-                    type(error).__name__,
-                    f"subscriber {subscriber}: failed and is unsubscribed",
-                    error=error,
-                )
-                self.unsubscribe(subscriber)
-
-
-def _on_loop(loop: asyncio.AbstractEventLoop, follower: Callable[..., None]) -> Callable[..., None]:
-    """Return a function that calls the follower on the loop, and raises RuntimeError once that is closed."""
-
-    def tell(*told: object) -> None:
-        loop.call_soon_threadsafe(follower, *told)
-
-    return tell
+            self._subscribers.hand_out(self.ping(), self._subscribers)
 
 
 get_hub = PerLoop(Hub)
-
-
-def is_stale(checked_at: datetime) -> bool:
-    """Return whether rows that were last read at `checked_at` are stale."""
-    return _age_seconds(checked_at) > live_settings.STALE_SECONDS
-
-
-def _age_seconds(moment: datetime) -> float:
-    return (datetime.now(UTC) - moment).total_seconds()
-
-
-def last_snapshot(ranking: Ranking) -> tuple[Snapshot, datetime] | None:
-    """Return this process's newest snapshot and when it was read, or None. May be called from any thread."""
-    slug = ranking.id
-    known = [
-        (hub.checked_at[slug], hub.snapshots[slug]) for _, hub in get_hub.items() if slug in hub.snapshots
-    ]
-    if not known:
-        return None
-    checked_at, snapshot = max(known, key=lambda pair: pair[0])
-    return snapshot, checked_at

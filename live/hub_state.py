@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypedDict
 
-if TYPE_CHECKING:
-    from datetime import datetime
+from live.conf import live_settings
 
+if TYPE_CHECKING:
     from live.faults import Fault
     from live.feed_keeper import FeedState
+
+
+class NoDataError(Exception):
+    """No ranking that was asked for has been read yet, and the database can't be read now."""
+
+
+class TooManySubscribersError(Exception):
+    """The process has as many subscribers as it may have."""
+
+
+class ShuttingDownError(Exception):
+    """The process is shutting down."""
+
+
+def is_stale(checked_at: datetime) -> bool:
+    """Return whether rows that were last read at `checked_at` are stale."""
+    return age_seconds(checked_at) > live_settings.STALE_SECONDS
+
+
+def age_seconds(moment: datetime) -> float:
+    """Return how long ago a moment was."""
+    return (datetime.now(UTC) - moment).total_seconds()
 
 
 @dataclass(frozen=True, eq=False)

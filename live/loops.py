@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def on_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that calls another on the loop, and raises RuntimeError once that is closed."""
+
+    def call(*args: object) -> None:
+        loop.call_soon_threadsafe(function, *args)
+
+    return call
+
+
 class PerLoop(Generic[T]):
     """Makes one object per event loop, when first called there, and keeps it as long as the loop lives."""
 

@@ -15,12 +15,15 @@ from live.conf import (
     SILENT_PINGS,
     live_settings,
 )
-from live.hub import Ping, get_hub
+from live.hub import get_hub
+from live.hub_state import Ping
 from live.protocol import CloseCode
 from live.rendering import ping_header
 
 if TYPE_CHECKING:
     from live.parameters import Selection
+    from live.rankings import Ranking
+    from live.snapshots import Snapshot
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 #: Options of htmx's WebSocket extension. https://htmx.org/extensions/ws
@@ -36,6 +39,16 @@ def last_ping() -> Ping | None:
     """Return the state of all rankings in this process, or None. May be called from any thread."""
     pings = [hub.ping() for _, hub in get_hub.items()]
     return max(pings, key=lambda ping: max(ping.checked_at.values(), default=_NEVER), default=None)
+
+
+def last_snapshot(ranking: Ranking) -> tuple[Snapshot, datetime] | None:
+    """Return this process's newest snapshot and when it was read, or None. May be called from any thread."""
+    id_ = ranking.id
+    known = [(hub.checked_at[id_], hub.snapshots[id_]) for _, hub in get_hub.items() if id_ in hub.snapshots]
+    if not known:
+        return None
+    checked_at, snapshot = max(known, key=lambda pair: pair[0])
+    return snapshot, checked_at
 
 
 def updates(

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_safe
 
 from live import boards, controls, parameters, preferences
 from live.conf import live_settings
-from live.hub import NoDataError
+from live.hub_state import NoDataError
 from live.keys import PARAMETER, UnknownKeyError, parse_key
 from live.opened.chart import BOX, Span, default_span
 from live.opened.exports import BusyError, Export

@@ -62,6 +62,8 @@ class Ranking:
     window: Window = Window.ALL
     #: Limits that viewers and a webhook are told of when a value passes them.
     thresholds: tuple[Threshold, ...] = ()
+    #: Differs after a change of the definition at run time; part of the etags of its snapshots.
+    version: str = ""
 
     @cached_property
     def id(self) -> str:

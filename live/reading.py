@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from live import hub, rendering
+from live import rendering
 from live.cards import Card
 from live.history.reading import NoHistoryError, board_at
+from live.hub import get_hub
+from live.hub_state import NoDataError, Ping
 from live.loops import on_hubs_loop
 from live.parameters import ParameterError
 from live.snapshots import combined_etag
@@ -34,7 +36,7 @@ class Reading:
     #: When the least recently read one of them was read; None if none was.
     checked_at: datetime | None
     #: The state of all rankings, as subscribers get it.
-    ping: hub.Ping
+    ping: Ping
     #: The moment that this is the state of; None for now.
     at: datetime | None = None
 
@@ -73,8 +75,8 @@ async def read(request: HttpRequest, selection: Selection, at: datetime | None =
 async def _read(selection: Selection) -> Reading:
     rankings = selection.rankings
     if not rankings:
-        raise hub.NoDataError
-    the_hub = hub.get_hub()
+        raise NoDataError
+    the_hub = get_hub()
     snapshots = await the_hub.current(rankings)
     checked_at = the_hub.oldest_check(rankings)
     ping = the_hub.ping()
@@ -98,6 +100,6 @@ async def _read_past(selection: Selection, at: datetime) -> Reading:
         snapshots=[found[ranking.id] for ranking in selection.rankings if ranking.id in found],
         faults={},
         checked_at=None,
-        ping=hub.Ping(datetime.now(UTC), {}, {}),
+        ping=Ping(datetime.now(UTC), {}, {}),
         at=at,
     )

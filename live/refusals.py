@@ -13,10 +13,11 @@ from django.http import HttpResponseServerError, JsonResponse
 from django.shortcuts import render, resolve_url
 from django.views import defaults
 
-from live import boards, hub
+from live import boards
 from live.conf import RETRY_AFTER_SECONDS
 from live.declared.registry import ready
 from live.embedding import allow_embedding, gets_cookies
+from live.hub_state import NoDataError
 from live.keys import UnknownKeyError
 from live.logs.repeated_lines import RepeatedLines
 from live.loops import on_hubs_loop
@@ -52,7 +53,7 @@ def refuse_with(refusal: Refusal) -> Callable[[View], View]:
                 return refusal(request, 400, str(error))
             except (UnknownRankingError, UnknownKeyError) as error:
                 return refusal(request, 404, str(error))
-            except hub.NoDataError:
+            except NoDataError:
                 return try_again(refusal(request, 503, "The rankings can't be read right now."))
             except users_database.UsersUnavailableError:
                 return _users_lost(request, refusal)

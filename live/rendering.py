@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from live.faults import Fault
-    from live.hub import Ping
+    from live.hub_state import Ping
     from live.parameters import Selection
     from live.snapshots import Snapshot
 

@@ -170,7 +170,8 @@ class Snapshot:
         if known is None:
             compared_at = None if self.comparison is None else self.comparison.at.timestamp()
             alerts = [alert.id for alert in self.shown_alerts(size)]
-            text = key_text([self.ranking.id, self.values[:size], compared_at, alerts])
+            ranking = self.ranking
+            text = key_text([ranking.id, ranking.version, self.values[:size], compared_at, alerts])
             known = self.rendered["etag", size] = hashlib.sha256(text.encode()).hexdigest()[:16]
         return known
 

@@ -26,7 +26,7 @@ from live.rankings import RANKINGS  # noqa: E402
 from live.snapshots import Snapshot  # noqa: E402
 
 if TYPE_CHECKING:
-    from live.hub import Ping
+    from live.subscribers import Message
 
 STATES = RANKINGS["states-by-turnover"]
 
@@ -39,7 +39,7 @@ class GroupSender:
     def __init__(self) -> None:
         self.tasks = set()
 
-    def deliver(self, message: Snapshot | Ping) -> None:
+    def deliver(self, message: Message) -> None:
         if isinstance(message, Snapshot):
             event = {"type": "snapshot", "text": rendering.card_message(message)}
             layer = get_channel_layer()
@@ -50,6 +50,9 @@ class GroupSender:
 
     def on_shutdown(self) -> None:
         """Do nothing: the members of the group aren't told of a shutdown."""
+
+    def on_deleted(self, slug: str) -> None:
+        """Do nothing: no ranking is deleted."""
 
 
 sender: GroupSender | None = None

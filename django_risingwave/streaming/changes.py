@@ -63,12 +63,24 @@ class ChangeListener:
         """
         self.connection.ensure_connection()
         if standin := self.connection.standin:
-            moving = standin.get_moving(self.relations)
-            self._source = _NotifiedChanges(standin.listen(), self.relations, moving)
+            self._source = _NotifiedChanges(standin.listen())
+        return self.listen_to(self.relations)
+
+    def listen_to(self, relations: Collection[str]) -> bool:
+        """Listen to these views from now on, after start(). Return and raise what start() does.
+
+        No change is missed of those that it has listened to already; read the others after this call.
+        """
+        self.relations = frozenset(relations)
+        if standin := self.connection.standin:
             self._heard = standin.get_announced(self.relations)
+            moving = standin.get_moving(self.relations)
+            cast("_NotifiedChanges", self._source).listen_to(self.relations, moving)
         else:
             subscriptions = self._find_subscriptions()
-            if subscriptions:
+            if isinstance(self._source, PolledSubscriptions):
+                self._source.listen_to(subscriptions)
+            elif subscriptions:
                 self._source = PolledSubscriptions(
                     self.connection.alias, subscriptions, self.interval, skip_failing=self._skip_failing
                 )
@@ -150,15 +162,18 @@ class _NotifiedChanges:
     Nothing tells when the rows of a view with now() change, so `moving` views count as changed each second.
     """
 
-    def __init__(
-        self, notifications: Notifications, relations: frozenset[str], moving: frozenset[str]
-    ) -> None:
+    def __init__(self, notifications: Notifications) -> None:
         self._notifications = notifications
-        self._relations = relations
-        self._moving = moving
+        self._relations: frozenset[str] = frozenset()
+        self._moving: frozenset[str] = frozenset()
         self._moved_at = time.monotonic()
         self.sessions: list[DatabaseWrapper] = []
         self.failed: dict[str, Error] = {}
+
+    def listen_to(self, relations: frozenset[str], moving: frozenset[str]) -> None:
+        if not self._moving:
+            self._moved_at = time.monotonic()
+        self._relations, self._moving = relations, moving
 
     def wait(self, timeout: float, wake: SelectableEvent) -> set[str]:
         if names := self._receive():

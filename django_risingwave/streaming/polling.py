@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from django.db import Error
@@ -63,9 +64,9 @@ class PolledSubscriptions:
         self._skip_failing = skip_failing
         #: Why the subscriptions fail that are left out, by relation.
         self.failed: dict[str, Error] = {}
+        self._numbers = count(1)
         self._cursors = {
-            relation: _Cursor(f"changes_{number}", subscription)
-            for number, (relation, subscription) in enumerate(subscriptions.items(), start=1)
+            relation: self._cursor(subscription) for relation, subscription in subscriptions.items()
         }
         self._pace = Pace(interval)
         #: Time of the monotonic clock.
@@ -79,6 +80,34 @@ class PolledSubscriptions:
     def sessions(self) -> list[DatabaseWrapper]:
         """The session with the cursors."""
         return [self._session]
+
+    def _cursor(self, subscription: str) -> _Cursor:
+        return _Cursor(f"changes_{next(self._numbers)}", subscription)
+
+    def listen_to(self, subscriptions: Mapping[str, str]) -> None:
+        """Poll these subscriptions from now on, given by relation. The cursors of those polled already stay.
+
+        wait() reports every change that a read of a new one after this call may have missed.
+        """
+        gone = self._cursors.keys() - subscriptions.keys()
+        closed = [self._cursors.pop(relation) for relation in gone]
+        self.failed = {
+            relation: self.failed[relation] for relation in self.failed.keys() & subscriptions.keys()
+        }
+        added = subscriptions.keys() - self._cursors.keys() - self.failed.keys()
+        for relation in sorted(added):
+            self._cursors[relation] = self._cursor(subscriptions[relation])
+        try:
+            for cursor in closed:
+                _execute(self._session, cursor.close_sql)
+            for relation in sorted(added):
+                self._try(self._session, relation, self._cursors[relation].declare_sql("now()"))
+            if added:
+                self._session.flush()
+        except Error:
+            # The next round finds that the session is lost, or a cursor missing: it opens all anew, and
+            # reports all relations as changed.
+            self._next_round_at = 0.0
 
     def wait(self, timeout: float, wake: SelectableEvent) -> set[str]:
         """Return the relations that have changed; poll until one has, until the timeout, or until `wake`.
@@ -167,7 +196,7 @@ class PolledSubscriptions:
 
         So a round is short however many rows have changed, and none are left for later rounds.
         """
-        _execute(self._session, f'CLOSE "{cursor.name}"')
+        _execute(self._session, cursor.close_sql)
         _execute(self._session, cursor.declare_sql(str(timestamp + 1)))
 
 
@@ -179,6 +208,10 @@ class _Cursor:
     @property
     def fetch_sql(self) -> str:
         return f'FETCH {FETCH_ROWS} FROM "{self.name}"'
+
+    @property
+    def close_sql(self) -> str:
+        return f'CLOSE "{self.name}"'
 
     def declare_sql(self, since: str) -> str:
         return f'DECLARE "{self.name}" SUBSCRIPTION CURSOR FOR "{self.subscription}" SINCE {since}'

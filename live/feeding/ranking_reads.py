@@ -5,6 +5,7 @@ A ranking that fails or takes long is set apart: live/feeding/own_sessions.py re
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from live.conf import SHARED_READ_SECONDS, live_settings
 from live.faults import Fault, reason_for
 from live.feeding.gathering import Gathering
 from live.feeding.own_sessions import FailedRead, OwnSessions
+from live.feeding.refreshing import Refreshing
 from live.snapshots import Snapshot
 
 if TYPE_CHECKING:
@@ -73,27 +75,59 @@ class RankingReads:
         self.suspects: dict[str, Ranking] = {}
         #: Whether nobody wants to be told anything any more.
         self.is_muted = False
+        #: What each ranking is read from, by Ranking.id.
+        self.sources: dict[str, Source] = {}
+        #: The ids of the rankings that haven't been read, or set apart, yet.
+        self.unread: set[str] = set()
+        self.gathering = Gathering()
+        self.refreshing = Refreshing()
 
     def begin(self, sources: dict[str, Source], heard: Collection[str]) -> None:
         """Prepare to read all rankings, each from its source. Relations in `heard` announce their changes.
 
         Those are read apart during whose reads the last connection was lost.
         """
-        self.sources = sources
-        self.set_heard(heard)
-        #: The slugs of the rankings that haven't been read, or set apart, yet.
-        self.unread = set(sources)
-        self.gathering = Gathering()
-        self.gathering.add(sources)
+        self.sources, self.unread = {}, set()
+        self.gathering, self.refreshing = Gathering(), Refreshing()
+        self.add(sources, heard)
         for ranking in self.suspects.values():
-            self.set_apart(ranking)
+            if ranking.id in sources:
+                self.set_apart(ranking)
         self.suspects.clear()
+
+    def add(self, sources: dict[str, Source], heard: Collection[str]) -> None:
+        """Read more rankings. Relations in `heard` announce their changes, also those of other rankings."""
+        self.sources |= sources
+        self.unread |= sources.keys()
+        self.gathering.add(sources)
+        self.set_heard(heard)
+
+    def remove(self, id_: str) -> None:
+        """Read a ranking no more, and end its outage: nobody knows any more when it would."""
+        del self.sources[id_]
+        self.unread.discard(id_)
+        self.gathering.forget(id_)
+        self.refreshing.forget(id_)
+        self.up_to_date -= {id_}
+        self.suspects.pop(id_, None)
+        if id_ in self.own:
+            self.own.remove(id_)
+            self.apart = self.own.slugs
+        if self.outages[id_].is_on and not self.is_muted:
+            self.outages[id_].give_up()
+            self.reader.on_fault(id_, None)
 
     def set_heard(self, heard: Collection[str]) -> None:
         """Note which relations announce their changes."""
-        #: The slugs of the rankings whose changes aren't announced.
-        self.unheard = {slug for slug, source in self.sources.items() if source.relation not in heard}
-        self.up_to_date -= self.unheard
+        self.refreshing.set_sources(
+            {id_: source for id_, source in self.sources.items() if source.relation not in heard}
+        )
+        self.up_to_date -= self.refreshing.ids
+
+    @property
+    def unhurried(self) -> frozenset[str]:
+        """The ids of the rankings that no request hurries: their next read is as soon as it may be."""
+        return self.refreshing.unhurried
 
     def reset(self) -> None:
         """Forget what was true of a session that is lost."""
@@ -112,7 +146,7 @@ class RankingReads:
         if slug in self.own:
             self.own.request(slug)
         elif self.attempt(self.read, self.sources[slug]):
-            self.up_to_date |= {slug} - self.unheard
+            self.up_to_date |= {slug} - self.refreshing.ids
         return True
 
     @property
@@ -131,7 +165,7 @@ class RankingReads:
 
         Raises django.db.Error if not only this ranking, but the server can't be read.
         """
-        ranking = source.ranking
+        ranking, began_at = source.ranking, time.monotonic()
         try:
             with metrics.READ_SECONDS.labels(ranking.id).time():
                 read(source)
@@ -143,6 +177,7 @@ class RankingReads:
             del self.suspects[ranking.id]
             self.set_apart(ranking)
             return False
+        self.refreshing.on_read(ranking.id, time.monotonic() - began_at)
         self._end_fault(ranking.id)
         return True
 
@@ -165,6 +200,8 @@ class RankingReads:
 
         Raises django.db.Error if the server is lost.
         """
+        if slug not in self.sources or slug in self.refreshing.unhurried:
+            return
         if slug in self.own:
             self.own.request(slug)
         else:
@@ -191,6 +228,7 @@ class RankingReads:
         """
         slug = result.ranking.id
         metrics.READ_SECONDS.labels(slug).observe(result.seconds)
+        self.refreshing.on_read(slug, result.seconds)
         if isinstance(result, FailedRead):
             # If the server is lost, that is no fault of this ranking.
             self.check()
@@ -204,7 +242,7 @@ class RankingReads:
             self.gathering.add([slug])
         else:
             self.own.keep(slug)
-            self.up_to_date |= {slug} - self.unheard
+            self.up_to_date |= {slug} - self.refreshing.ids
         self._publish(result.snapshot)
         if self.sources[slug].relation != result.source.relation:
             raise SourceChangedError
@@ -224,7 +262,10 @@ class RankingReads:
         metrics.READ_ERRORS.labels(slug).inc()
         self.up_to_date -= {slug}
         outage = self.outages[slug]
-        self.own.retry_after(slug, outage.fail(error))
+        delay = outage.fail(error)
+        self.own.retry_after(
+            slug, max(delay, self.refreshing.interval(slug)) if slug in self.unhurried else delay
+        )
         if not self.is_muted and outage.began_at is not None:
             self.reader.on_fault(slug, Fault(reason_for(error), outage.began_at))
 

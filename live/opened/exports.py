@@ -20,7 +20,7 @@ from django.utils import translation
 from django_risingwave.streaming.sessions import open_session
 from live.conf import MAX_EXPORTS, live_settings
 from live.feeding.sources import ROWS_PER_FETCH, find_sources
-from live.hub import NoDataError
+from live.hub_state import NoDataError
 from live.opened.sessions import report, using
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from django.db import connections, router
 
 from django_risingwave.streaming.inspecting.view_sql import view_sql
 from live.feeding.sources import find_sources
-from live.hub import NoDataError
+from live.hub_state import NoDataError
 from live.opened.sessions import ask
 from live.rankings import RelationRanking
 

@@ -15,7 +15,7 @@ from django.db import Error, connections
 
 from django_risingwave.streaming.sessions import cut, open_session
 from live.conf import MAX_REQUEST_SESSIONS, live_settings
-from live.hub import NoDataError
+from live.hub_state import NoDataError
 from live.logs.repeated_lines import RepeatedLines
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from live import capacity, outages
 from live.conf import CLOCK_LATE_SECONDS, live_settings
-from live.hub import get_hub, is_stale
+from live.hub import get_hub
+from live.hub_state import is_stale
 
 if TYPE_CHECKING:
     from live.hub_state import Health

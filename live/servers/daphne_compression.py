@@ -39,7 +39,7 @@ def accept(offers: Sequence[object]) -> PerMessageDeflateOfferAccept | None:
         ):
             # A server may choose this unasked (RFC 7692, 7.1.1.1); Autobahn answers what the offer has.
             offer.request_no_context_takeover = True
-            return PerMessageDeflateOfferAccept(
+            return PerMessageDeflateOfferAccept(  # type: ignore[no-untyped-call]
                 offer, request_no_context_takeover=True, max_message_size=MAX_CLIENT_MESSAGE_BYTES
             )
     return None

@@ -13,7 +13,7 @@ from django.utils.html import json_script
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-from live import formats, hub, pages, rendering
+from live import formats, pages, rendering
 from live.cards import Card
 from live.keys import key_query
 from live.parameters import Selection, supported_language
@@ -97,7 +97,7 @@ def live_ranking(context: Context, slug: str) -> dict[str, Any]:
     setattr(request, PAGE_RANKINGS, on_page)
     ping = pages.last_ping() if allowed else None
     fault = ping.faults.get(ranking.id) if ping else None
-    last = hub.last_snapshot(ranking) if allowed else None
+    last = pages.last_snapshot(ranking) if allowed else None
     if last is None:
         return {"card": Card(ranking, None, fault=fault)}
     snapshot, checked_at = last

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,11 +64,11 @@ def insert(orders):
 @pytest.fixture
 def reads(monkeypatch) -> dict[str, int]:
     """Count how often each ranking is read."""
-    counts = dict.fromkeys(RANKINGS, 0)
+    counts: dict[str, int] = defaultdict(int, dict.fromkeys(RANKINGS, 0))
     read = RankingReads.read
 
     def counting(self, source):
-        counts[source.ranking.slug] += 1
+        counts[source.ranking.id] += 1
         read(self, source)
 
     monkeypatch.setattr(RankingReads, "read", counting)

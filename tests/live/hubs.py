@@ -9,6 +9,7 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 
 from live.feed import Feed
+from live.hub_state import Ping
 from live.outages import Outage
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
     from datetime import datetime
 
-    from live import hub
     from live.faults import Fault
+    from live.history.sparklines import Sparklines
     from live.rankings import Ranking
+    from live.subscribers import Message
 
 Answer = TypeVar("Answer")
 STATES = RANKINGS["states-by-turnover"]
 ITEMS = RANKINGS["products-by-quantity"]
+ALL = list(RANKINGS.values())
 
 
 class Recorder:
@@ -32,17 +35,23 @@ class Recorder:
 
     def __init__(self) -> None:
         self.snapshots: asyncio.Queue[Snapshot] = asyncio.Queue()
-        self.pings: asyncio.Queue[hub.Ping] = asyncio.Queue()
+        self.pings: asyncio.Queue[Ping] = asyncio.Queue()
+        self.sparklines: asyncio.Queue[Sparklines] = asyncio.Queue()
         self.is_sent_away = False
 
     def on_shutdown(self) -> None:
         self.is_sent_away = True
 
-    def deliver(self, message: Snapshot | hub.Ping) -> None:
+    def on_deleted(self, slug: str) -> None:
+        self.is_sent_away = True
+
+    def deliver(self, message: Message) -> None:
         if isinstance(message, Snapshot):
             self.snapshots.put_nowait(message)
-        else:
+        elif isinstance(message, Ping):
             self.pings.put_nowait(message)
+        else:
+            self.sparklines.put_nowait(message)
 
     async def next(self) -> Snapshot:
         return await asyncio.wait_for(self.snapshots.get(), DEADLINE_SECONDS)
@@ -61,7 +70,7 @@ def feed_of(
 
         def on_failure(self) -> None: ...
 
-    outages = {ranking.slug: Outage(f"ranking {ranking.slug}", "be read", 2) for ranking in rankings}
+    outages = {ranking.id: Outage(f"ranking {ranking.id}", "be read", 2) for ranking in rankings}
     return Feed(rankings, {}, Reader(), Outage("rankings", "be read", 2), outages)
 
 

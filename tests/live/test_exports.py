@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.test import AsyncClient
 
-from live.hub import NoDataError
+from live.hub_state import NoDataError
 from live.opened import exports
 from live.opened.exports import BusyError, Export, csv_chunks
 from live.rankings import RANKINGS

@@ -17,7 +17,7 @@ from live.leading import leading_name
 from live.rankings import RANKINGS
 from live.snapshots import Totals
 from tests.conftest import BOTH
-from tests.live.hubs import ITEMS, STATES, Recorder, feed_of, in_thread, wait_until
+from tests.live.hubs import ALL, ITEMS, STATES, Recorder, feed_of, in_thread, wait_until
 from tests.processes import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def test_a_new_feed_reports_no_ranking_as_read_before_it_has_read_it(orders, set
 
 async def test_a_ranking_is_read_at_once_while_changes_of_another_are_gathered(the_hub, reads, settings):
     settings.LIVE_UPDATE_SECONDS = 0.0
-    the_hub.subscribe(Recorder(), [STATES])
+    the_hub.subscribe(Recorder(), ALL)
     await wait_until(lambda: the_hub._feed.up_to_date == set(RANKINGS))
     # From now on, a ranking that is read isn't read again.
     settings.LIVE_UPDATE_SECONDS = 3600.0
@@ -87,7 +87,7 @@ async def test_a_ranking_is_delivered_before_the_next_one_is_read(the_hub, inser
 
 
 async def test_only_the_ranking_that_changed_is_read(the_hub, reads):
-    the_hub.subscribe(Recorder(), [STATES])
+    the_hub.subscribe(Recorder(), ALL)
     await wait_until(lambda: the_hub._feed.up_to_date == set(RANKINGS))
     before = dict(reads)
     await in_thread(notify)(STATES)
@@ -97,7 +97,7 @@ async def test_only_the_ranking_that_changed_is_read(the_hub, reads):
 
 async def test_the_server_is_checked_while_another_ranking_changes_all_the_time(the_hub, reads, settings):
     settings.LIVE_SERVER_CHECK_SECONDS = 0.2
-    the_hub.subscribe(Recorder(), [STATES])
+    the_hub.subscribe(Recorder(), ALL)
     await wait_until(lambda: the_hub._feed.up_to_date == set(RANKINGS))
     over = threading.Event()
 
@@ -134,6 +134,7 @@ async def test_neither_checks_nor_requests_read_a_ranking_while_nothing_changes(
     settings.LIVE_POLL_SECONDS = 0.0
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
+    the_hub.subscribe(Recorder(), ALL)
     await recorder.next()
     await wait_until(lambda: the_hub._feed.up_to_date == set(RANKINGS))
     before = dict(reads)
@@ -184,7 +185,7 @@ async def test_a_ranking_that_can_not_be_read_is_an_outage_of_its_own(the_hub, m
 
     monkeypatch.setattr(Source, "rows", failing)
     recorder = Recorder()
-    the_hub.subscribe(recorder, [STATES])
+    the_hub.subscribe(recorder, [STATES, ITEMS])
     assert (await recorder.next()).ranking is STATES
     await wait_until(lambda: attempts.qsize() >= 4)
     assert set(the_hub.faults) == {ITEMS.slug}
@@ -227,7 +228,7 @@ async def test_totals_that_stay_are_not_delivered_again(the_hub, insert, monkeyp
 async def test_totals_are_not_read_with_rows_that_have_not_changed(the_hub, reads, monkeypatch):
     read: SimpleQueue[str] = SimpleQueue()
     monkeypatch.setattr(Source, "totals", lambda self: read.put(self.ranking.slug))
-    the_hub.subscribe(Recorder(), [STATES])
+    the_hub.subscribe(Recorder(), ALL)
     await wait_until(lambda: the_hub._feed.up_to_date == set(RANKINGS))
     before = reads[STATES.slug]
     await in_thread(notify)(STATES)

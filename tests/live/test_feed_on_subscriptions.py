@@ -19,7 +19,7 @@ from live.migration_operations import CreateLeadingRows
 from live.rankings import RANKINGS
 from tests.conftest import BOTH
 from tests.django_risingwave.streaming.double_events import notify
-from tests.live.hubs import ITEMS, STATES, Recorder, in_thread, wait_until
+from tests.live.hubs import ALL, ITEMS, STATES, Recorder, in_thread, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +82,7 @@ async def quiet(the_hub, double: Double) -> None:
 async def watched(the_hub) -> Recorder:
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
+    the_hub.subscribe(Recorder(), ALL)
     await recorder.next()
     await wait_until(lambda: the_hub._feed.up_to_date == set(RANKINGS))
     return recorder
@@ -162,6 +163,7 @@ async def test_a_ranking_whose_subscription_is_missing_is_polled_and_the_others_
     del double.subscriptions[f"{leading_name(ITEMS.slug)}_changes"]
     recorder = Recorder()
     the_hub.subscribe(recorder, [ITEMS])
+    the_hub.subscribe(Recorder(), ALL)
     await wait_until(lambda: the_hub._feed.up_to_date == set(RANKINGS) - {ITEMS.slug})
     before = dict(reads)
     await wait_until(lambda: reads[ITEMS.slug] > before[ITEMS.slug] + 3)
@@ -245,8 +247,9 @@ async def test_changes_that_are_told_in_different_rounds_are_each_read_at_once(
 async def test_the_feed_has_one_session_for_hearing_and_one_for_reading_and_leaves_none(
     the_hub, double, settings
 ):
-    recorder = await watched(the_hub)
+    await watched(the_hub)
     assert sorted(len(session.cursors) for session in sessions(double)) == [0, len(VIEWS)]
     settings.LIVE_IDLE_SECONDS = 0.0
-    the_hub.unsubscribe(recorder)
+    for subscriber in the_hub._subscribers:
+        the_hub.unsubscribe(subscriber)
     await wait_until(lambda: not sessions(double))

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connections
@@ -16,6 +17,7 @@ from django_risingwave.streaming.changes import ChangeListener
 from live import hub, rendering
 from live.faults import Fault
 from live.formats import isoformat
+from live.hub_state import NoDataError, ShuttingDownError, TooManySubscribersError
 from live.parameters import Selection
 from live.reading import _read
 from live.snapshots import Snapshot
@@ -23,6 +25,9 @@ from live.windows import Window
 from tests.conftest import BOTH
 from tests.live.hubs import ITEMS, STATES, Recorder, in_thread, wait_until
 from tests.live.schemas import faults
+
+if TYPE_CHECKING:
+    from live.subscribers import Message
 
 pytestmark = BOTH
 
@@ -37,7 +42,7 @@ async def test_a_request_gets_what_is_in_the_database_now(the_hub, insert):
 @pytest.fixture
 async def blind_hub(monkeypatch) -> hub.Hub:
     """A hub that reads nothing."""
-    monkeypatch.setattr(hub.Hub, "_keep_feed_running", lambda self: None)
+    monkeypatch.setattr(hub.Hub, "_watch", lambda self, rankings: None)
     blind_hub = hub.get_hub()
     blind_hub._is_failing = True
     return blind_hub
@@ -67,7 +72,7 @@ async def test_the_fault_of_a_ranking_is_told_and_the_others_are_shown(blind_hub
 
 
 async def test_there_is_no_data_while_nothing_has_been_read(blind_hub):
-    with pytest.raises(hub.NoDataError):
+    with pytest.raises(NoDataError):
         await blind_hub.current([STATES])
     assert blind_hub.oldest_check([STATES]) is None
 
@@ -119,6 +124,9 @@ async def test_a_subscriber_that_raises_is_unsubscribed_and_the_others_are_serve
         def on_shutdown(self):
             pass
 
+        def on_deleted(self, slug):
+            pass
+
     recorder = Recorder()
     the_hub.subscribe(Broken(), [STATES])
     the_hub.subscribe(recorder, [STATES])
@@ -138,7 +146,7 @@ async def test_a_change_is_rendered_once_per_format_for_all_subscribers(the_hub,
     monkeypatch.setattr(rendering, "render_to_string", counting)
 
     class Renderer(Recorder):
-        def deliver(self, message: Snapshot | hub.Ping) -> None:
+        def deliver(self, message: Message) -> None:
             if isinstance(message, Snapshot):
                 assert rendering.card_message(message) is rendering.card_message(message)
                 assert rendering.update_message(message) is rendering.update_message(message)
@@ -159,7 +167,7 @@ async def test_shutting_down_sends_all_subscribers_away_and_accepts_no_more(the_
     the_hub.subscribe(recorder, [STATES])
     await the_hub.shut_down()
     assert recorder.is_sent_away
-    with pytest.raises(hub.ShuttingDownError):
+    with pytest.raises(ShuttingDownError):
         the_hub.subscribe(Recorder(), [STATES])
 
 
@@ -217,7 +225,7 @@ async def test_the_feed_reconnects_and_misses_no_change(the_hub, insert, session
 async def test_no_more_than_the_maximum_of_subscribers_are_accepted(the_hub, settings):
     settings.LIVE_MAX_SUBSCRIBERS = 1
     the_hub.subscribe(Recorder(), [STATES])
-    with pytest.raises(hub.TooManySubscribersError):
+    with pytest.raises(TooManySubscribersError):
         the_hub.subscribe(Recorder(), [STATES])
 
 

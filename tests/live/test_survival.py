@@ -18,7 +18,6 @@ from live.conf import CLOCK_LATE_SECONDS
 from live.counts import Counts
 from live.feeding.sources import Source
 from live.logs.request_context import begin_request, request_id
-from live.rankings import RANKINGS
 from tests.conftest import BOTH
 from tests.live.hubs import STATES, Recorder, wait_until
 
@@ -185,6 +184,7 @@ async def test_a_feed_without_a_thread_leaves_no_files_open(the_hub, monkeypatch
     monkeypatch.setattr(feed, "SelectableEvent", event)
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", failing)
+        the_hub._keeper.watch([STATES])
         the_hub._keeper.ensure()
     assert [event.fileno() for event in events] == [-1]
 
@@ -207,7 +207,7 @@ async def test_the_health_of_a_hub_tells_what_operators_ask(the_hub, settings):
     assert the_hub.health()["feed"] == "idle"
     assert the_hub.health()["tick_age_seconds"] is None
     recorder = await watched(the_hub)
-    await wait_until(lambda: set(the_hub.health()["checked_at"]) == set(RANKINGS))
+    await wait_until(lambda: set(the_hub.health()["checked_at"]) == {STATES.slug})
     health = the_hub.health()
     assert (health["feed"], health["faults"], health["is_ending"]) == ("running", {}, False)
     assert health["subscribers"] == {"html": 1, "json": 0}

@@ -75,6 +75,58 @@ def test_only_the_views_asked_for_are_polled(double: Double, wake: SelectableEve
         assert [cursor.view for cursor in session.cursors.values()] == ["kind_rows"]
 
 
+def test_a_view_is_added_while_the_cursor_of_another_goes_on(double: Double, wake: SelectableEvent) -> None:
+    with closing(ChangeListener("risingwave", ["kind_rows"], interval=0)) as listener:
+        assert listener.start()
+        (session,) = sessions_with_cursors(double)
+        notify("kind_rows")
+        before = len(double.statements)
+        assert listener.listen_to(VIEWS)
+        sent = [sql for sql in double.statements[before:] if not sql.startswith("SELECT")]
+        assert sent == [
+            'DECLARE "changes_2" SUBSCRIPTION CURSOR FOR "kind_total_changes" SINCE now()',
+            "FLUSH",
+        ]
+        assert sessions_with_cursors(double) == [session]
+        notify("kind_total")
+        changes_of_all(listener, wake)
+
+
+def test_a_view_that_is_left_out_from_now_on_has_no_cursor(
+    double: Double, listener: ChangeListener, wake: SelectableEvent
+) -> None:
+    assert listener.listen_to(["kind_total"])
+    (session,) = sessions_with_cursors(double)
+    assert [cursor.view for cursor in session.cursors.values()] == ["kind_total"]
+    insert()
+    assert next_changes(listener, wake) == {"kind_total"}
+    assert listener.listen_to(VIEWS)
+    insert()
+    changes_of_all(listener, wake)
+
+
+def test_a_view_is_added_though_the_session_with_the_cursors_was_lost(
+    double: Double, wake: SelectableEvent
+) -> None:
+    with closing(ChangeListener("risingwave", ["kind_rows"], interval=0)) as listener:
+        listener.start()
+        one_round(listener, double, wake)
+        double.drop(lambda session: session.cursors)
+        assert listener.listen_to(VIEWS)
+        changes_of_all(listener, wake)
+        notify("kind_total")
+        assert next_changes(listener, wake) == {"kind_total"}
+
+
+def test_the_first_subscription_may_be_added_later(double: Double, wake: SelectableEvent) -> None:
+    with closing(ChangeListener("risingwave", [], interval=0)) as listener:
+        listener.start()
+        assert not sessions_with_cursors(double)
+        assert listener.listen_to(VIEWS)
+        insert()
+        changes_of_all(listener, wake)
+
+
 @pytest.mark.parametrize("number", [4, 50])
 def test_any_number_of_views_is_heard_in_one_session(
     double: Double, number: int, monkeypatch: pytest.MonkeyPatch, wake: SelectableEvent

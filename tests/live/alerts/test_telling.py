@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from live import hub, rendering
+from live import loops, rendering
 from live.alerts import telling
 from live.history import clock, records
 from live.models import Crossing
@@ -114,7 +114,7 @@ async def test_subscribers_get_the_card_again_when_a_threshold_is_crossed(the_hu
     await the_hub.current([STATES])
     before = await subscriber.next()
     assert before.alerts == ()
-    await asyncio.to_thread(hub._on_loop(asyncio.get_running_loop(), the_hub.on_alerts), {STATES.id: ALERTS})
+    await asyncio.to_thread(loops.on_loop(asyncio.get_running_loop(), the_hub.on_alerts), {STATES.id: ALERTS})
     while (after := await subscriber.next()).alerts != ALERTS:
         pass
     assert after.etag() != before.etag()
