@@ -56,6 +56,8 @@ class Ranking:
     keys: _StrOrPromise = ""
     #: Returns what the app knows of one key, for the key's page: None if it has no such key.
     details: Callable[[Any], KeyDetails | None] | None = None
+    #: The command that fills it, for the card of an empty one: "python manage.py import_orders".
+    filled_by: str = ""
     #: The models of the same ranking in other windows, with the same key and measure.
     windows: Mapping[Window, type[MaterializedView]] = field(default_factory=dict, hash=False)
     #: The window of this variant of the ranking.

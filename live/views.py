@@ -18,6 +18,7 @@ from django_htmx.middleware import HtmxDetails
 
 from live import boards, controls, pages, parameters, preferences, rendering
 from live.conf import RETRY_AFTER_SECONDS
+from live.declared.invitations import first_steps, is_invited
 from live.embedding import allow_embedding, gets_cookies
 from live.formats import isoformat
 from live.history import clock as history_clock
@@ -42,7 +43,7 @@ async def dashboard(request: HttpRequest) -> HttpResponseBase:
     docs/board.md lists the parameters. Others are ignored, such as those of a newsletter's links.
     """
     if not RANKINGS:
-        return render(request, "live/no_rankings.html")
+        return revalidated(render(request, "live/no_rankings.html", await first_steps(request)))
     # The template can't await request.auser() itself.
     user = await access.viewer(request)
     kept = await preferences.kept_by(user)
@@ -51,6 +52,7 @@ async def dashboard(request: HttpRequest) -> HttpResponseBase:
     context = await page_context(request, board.selection, login_url, board.refresh)
     context |= {"user": user, "may_log_out": user is None or user.is_authenticated}
     context |= controls.context(request, board, kept, user)
+    context["may_add"] = await is_invited(request)
     context["snippets"] = [
         (ranking, request.build_absolute_uri(reverse("live:embed", args=[ranking.slug])))
         for ranking in board.selection.rankings

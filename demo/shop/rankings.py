@@ -12,6 +12,10 @@ from live import formats
 from live.rankings import Ranking, register
 
 
+#: What inserts orders, where no demo does.
+GENERATE = "python manage.py generate_orders --rate 20"
+
+
 def state_name(state: str | None) -> str:
     """Return the name of a state as it is stored, or a text for NULL and for one that can't be seen."""
     if state is None:
@@ -29,6 +33,7 @@ register(
         measure="turnover",
         name=state_name,
         details=state_details,
+        filled_by=GENERATE,
         currency="USD",
     ),
     Ranking(
@@ -41,6 +46,7 @@ register(
         measure="average_quantity",
         name=product_name,
         details=product_details,
+        filled_by=GENERATE,
         display=formats.average,
         summed=False,
     ),
@@ -54,6 +60,7 @@ register(
         measure="quantity",
         name=product_name,
         details=product_details,
+        filled_by=GENERATE,
     ),
     Ranking(
         slug="products-by-turnover",
@@ -64,6 +71,7 @@ register(
         measure="turnover",
         name=product_name,
         details=product_details,
+        filled_by=GENERATE,
         currency="USD",
     ),
 )

@@ -1,0 +1,42 @@
+"""Who is invited to declare a ranking: on the menu, and on a board that has none."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.db import Error
+
+from live.conf import live_settings
+from live.declared.choices import find_page
+from live.declared.permissions import may_add
+from live.declared.sessions import ask
+from live.users import access
+from live.users.database import UsersUnavailableError
+from live.users.session_cookies import session_key
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+async def is_invited(request: HttpRequest) -> bool:
+    """Return whether the menu offers to declare a ranking.
+
+    An open dashboard asks nobody who its viewers are: there all who have a session are invited, and the page
+    itself refuses those who may not.
+    """
+    if not live_settings.USER_RANKINGS or session_key(request.COOKIES) is None:
+        return False
+    return access.is_open() or await may_add(request)
+
+
+async def first_steps(request: HttpRequest) -> dict[str, Any]:
+    """Return what the page of a board without rankings says to do next."""
+    is_allowed, found = False, None
+    with suppress(UsersUnavailableError):
+        is_allowed = session_key(request.COOKIES) is not None and await may_add(request)
+    if is_allowed:
+        with suppress(Error, OSError):
+            found = await ask(partial(find_page, search="", number=1))
+    return {"is_enabled": live_settings.USER_RANKINGS, "may_add": is_allowed, "found": found}
