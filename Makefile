@@ -6,7 +6,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test faults matrix conformance live lint messages lock lock-peers bench bench-peers clean
+.PHONY: help demo board test faults matrix conformance live lint messages lock lock-peers bench bench-peers clean
 
 help:
 	@echo "make demo          run the dashboard at http://127.0.0.1:8000 with generated orders, until Ctrl-C"
@@ -14,6 +14,8 @@ help:
 	@echo "  RESET=1          delete the demo's orders and users first"
 	@echo "  RISINGWAVE_URL=postgres://root@host:4566/dev DATABASE_URL=postgres://..."
 	@echo "                   use a RisingWave and a PostgreSQL of yours; see docs/settings.md for more variables"
+	@echo "make board RISINGWAVE_URL=postgres://user@host:4566/dev"
+	@echo "                   show the materialized views of any RisingWave; writes nothing there, SELECT suffices"
 	@echo "make test          run all tests"
 	@echo "make faults        kill, freeze and fill what the dashboard depends on, and write docs/reliability.md"
 	@echo "make matrix        run the backend's tests on each supported Python, Django and driver"
@@ -31,6 +33,10 @@ help:
 # exec: Ctrl-C and SIGTERM reach the supervisor, not a shell around it.
 demo: $(VENV)/demo
 	@exec $(VENV)/bin/python -m demo
+
+# make passes RISINGWAVE_URL and DATABASE_URL on.
+board: $(VENV)/demo
+	@exec $(VENV)/bin/python -m demo --board
 
 # Four on two cores, because most tests wait for a server or a browser. Each has servers of its own and takes
 # whole files, so that what a file's tests share is set up once, in the order of tests/conftest.py.

@@ -1,4 +1,4 @@
-"""The variables that configure `make demo`. docs/settings.md describes them."""
+"""The variables that configure `make demo` and `make board`. docs/settings.md describes them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,11 @@ class Configuration:
     needs_postgres: bool
     #: True unless RISINGWAVE_URL is set: PostgreSQL takes RisingWave's place.
     needs_standin: bool
+    #: Whether to show the views of a RisingWave, without a shop and without writing anything there.
+    is_board: bool = False
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> Configuration:
+    def from_environment(cls, environ: Mapping[str, str], *, is_board: bool = False) -> Configuration:
         """Read the variables; an empty one counts as not set. Raises DemoError for an invalid value."""
         urls = {name: environ[name] for name in ("DATABASE_URL", "RISINGWAVE_URL") if environ.get(name)}
         for name, url in urls.items():
@@ -42,13 +44,20 @@ class Configuration:
                 f"RESET=1 can't be combined with {' and '.join(urls)}: it deletes only the demo's own "
                 "PostgreSQL. Leave out RESET=1, and empty the given databases yourself."
             )
+        if is_board and "RISINGWAVE_URL" not in urls:
+            raise DemoError(
+                "make board shows the views of a RisingWave. Say which one: "
+                "make board RISINGWAVE_URL=postgres://root@127.0.0.1:4566/dev\n"
+                "Without a RisingWave, make demo shows a board with made-up orders."
+            )
         return cls(
             host=environ.get("HOST") or "127.0.0.1",
             port=read_port(environ.get("PORT") or "8000"),
-            generate_rate=read_rate(environ.get("GENERATE_RATE") or "20"),
+            generate_rate=0 if is_board else read_rate(environ.get("GENERATE_RATE") or "20"),
             reset=reset,
             needs_postgres=len(urls) < 2,
             needs_standin="RISINGWAVE_URL" not in urls,
+            is_board=is_board,
         )
 
     @property

@@ -40,7 +40,7 @@ def set_environment(configuration: Configuration) -> None:
     }
     os.environ.update({name: value for name, value in defaults.items() if not os.environ.get(name)})
     extra_apps = [app for app in os.environ.get("EXTRA_APPS", "").split(",") if app not in ("", SHOP)]
-    os.environ["EXTRA_APPS"] = ",".join([*extra_apps, SHOP])
+    os.environ["EXTRA_APPS"] = ",".join(extra_apps if configuration.is_board else [*extra_apps, SHOP])
     # The file of this demo, never that of another one in the default folder.
     os.environ["ENVIRONMENT_FILE"] = str(folder.ENVIRONMENT)
 
@@ -65,7 +65,7 @@ def quote(name: str, value: str) -> str:
 
     https://django-environ.readthedocs.io/en/latest/quickstart.html
     """
-    if value.splitlines() != [value]:
+    if value.splitlines() not in ([value], []):
         raise DemoError(f"{name} must be a single line.")
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

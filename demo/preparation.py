@@ -7,35 +7,32 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import UTC, datetime
 from pathlib import Path
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.contrib.staticfiles.finders import get_finders
-from django.core.management import CommandError, call_command
-from django.db import Error, NotSupportedError, connections, transaction
+from django.core.management import call_command
+from django.db import Error, NotSupportedError, connections
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Q
 
 from demo import folder
 from demo.console import say
 from demo.databases import describe, first_line
 from demo.errors import DemoError
 from demo.processes import hold_signals
-from demo.shop.models import Order
 from demo.shop.old_label import has_old_label, rename_old_label
-from demo.shop.past_records import fill_history
-from live.conf import live_settings
 
 #: The alias of each database, and the variable that holds its URL.
 DATABASES = {"default": "DATABASE_URL", "risingwave": "RISINGWAVE_URL"}
-#: Order lines that an empty table gets: enough for rankings whose leaders are close.
-INITIAL_ORDER_LINES = 100_000
-#: Days over which they were placed: more than the longest window of a ranking.
-INITIAL_DAYS = 10
 USERNAME = "demo"
+#: The user's permissions. There is no shop on a board.
+PERMISSIONS = Q(content_type__app_label="live", codename="add_ranking") | Q(
+    content_type__app_label="demo_shop", codename="view_order"
+)
 
 
 def connect() -> None:
@@ -79,27 +76,19 @@ def collect_static_files() -> None:
     folder.STATIC_FINGERPRINT.write_text(fingerprint)
 
 
-def prepare_databases() -> None:
-    """Migrate both databases, and fill an empty table of orders. Raises DemoError."""
-    for alias in DATABASES:
+def prepare_databases(*, is_board: bool) -> None:
+    """Migrate both databases; for a board only that of the users, and nothing else. Raises DemoError."""
+    for alias in ["default"] if is_board else DATABASES:
         database = describe(connections[alias])
         try:
-            carry_over(alias, database)
+            if not is_board:
+                carry_over(alias, database)
             migrate(alias, database)
         except (Error, InconsistentMigrationHistory) as error:
             raise DemoError(
                 f"The {database} can't be migrated: {first_line(error)}\n"
                 "If an earlier version or an interrupted run left it behind, start afresh: make demo RESET=1"
             ) from error
-    try:
-        if not Order.objects.exists():
-            say(f"Inserting {INITIAL_ORDER_LINES:,} order lines")
-            call_command("generate_orders", count=INITIAL_ORDER_LINES, days=INITIAL_DAYS)
-            if live_settings.HISTORY:
-                say("Writing the history of the rankings")
-                fill_history(datetime.now(UTC))
-    except (Error, CommandError) as error:
-        raise DemoError(f"The first orders can't be inserted: {first_line(error)}") from error
 
 
 def carry_over(alias: str, database: str) -> None:
@@ -132,19 +121,19 @@ def migrate(alias: str, database: str) -> None:
 
 
 def create_user() -> str | None:
-    """Create the user `demo`, who may view orders in the admin, and return the password.
+    """Create the user `demo`, who may add rankings and view orders in the admin, and return the password.
 
     Returns None if the user has a password that the demo doesn't know.
     """
     password = folder.read_secret(folder.PASSWORD)
     user = User.objects.filter(username=USERNAME).first()
-    if user:
-        return password if password and user.check_password(password) else None
-    if not password:
-        password = secrets.token_urlsafe(9)
-        folder.write_secret(folder.PASSWORD, password)
-    with transaction.atomic():
+    if user is None:
+        if not password:
+            password = secrets.token_urlsafe(9)
+            folder.write_secret(folder.PASSWORD, password)
         user = User.objects.create_user(USERNAME, password=password, is_staff=True)
-        permission = Permission.objects.get(content_type__app_label="demo_shop", codename="view_order")
-        user.user_permissions.add(permission)
+    elif not (password and user.check_password(password)):
+        password = None
+    # Each time: a user of an earlier version has fewer.
+    user.user_permissions.add(*Permission.objects.filter(PERMISSIONS))
     return password

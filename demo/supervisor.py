@@ -28,12 +28,12 @@ POLL_SECONDS = 0.5
 RESTART_SECONDS = 2
 
 
-def main() -> int:
-    """Run the demo until Ctrl-C, and return the exit code. Expected errors are one or two lines."""
+def main(*, is_board: bool = False) -> int:
+    """Run the demo, or a board, until Ctrl-C, and return the exit code. Expected errors are a line or two."""
     interrupt_on_signals()
     with ExitStack() as cleanup:
         try:
-            run(Configuration.from_environment(os.environ), cleanup)
+            run(Configuration.from_environment(os.environ, is_board=is_board), cleanup)
         except KeyboardInterrupt:
             say("Stopping")
         except (DemoError, OSError) as error:
@@ -70,7 +70,11 @@ def run(configuration: Configuration, cleanup: ExitStack) -> None:
     cleanup.callback(stop, children)
     server = web_server.load(ip, configuration.port)
     children.append(server)
-    preparation.prepare_databases()
+    preparation.prepare_databases(is_board=configuration.is_board)
+    if not configuration.is_board:
+        from demo import first_orders  # noqa: PLC0415 - as above
+
+        first_orders.insert_first_orders()
     say("Starting the web server")
     server.release()
     password = preparation.create_user()
@@ -114,7 +118,13 @@ def reset() -> None:
 def greet(configuration: Configuration, password: str | None) -> None:
     """Print the addresses and the login."""
     login = f"demo, password {password}" if password else "demo, with the password that you set"
-    say(f"\n  Dashboard  {configuration.url}\n  Admin      {configuration.url}admin/\n  Login      {login}\n")
+    lines = [
+        f"Dashboard  {configuration.url}",
+        f"Add one    {configuration.url}rankings/new/" if configuration.is_board else "",
+        f"Admin      {configuration.url}admin/",
+        f"Login      {login}",
+    ]
+    say("\n" + "".join(f"  {line}\n" for line in lines if line))
     if configuration.is_wildcard:
         say(f"Other machines can use the host names in ALLOWED_HOSTS: {', '.join(settings.ALLOWED_HOSTS)}")
     say("Press Ctrl-C to stop.")

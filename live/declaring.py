@@ -17,6 +17,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from django_risingwave.readable import Relation
+from live.cards import Card
 from live.conf import live_settings
 from live.declared import permissions, saving
 from live.declared.choices import find_page
@@ -25,7 +26,6 @@ from live.declared.sessions import ask
 from live.faults import reason_for
 from live.loops import on_hubs_loop
 from live.refusals import page_refusal, refuse_with
-from live.rendering import Card
 from live.users import database as users_database
 
 if TYPE_CHECKING:

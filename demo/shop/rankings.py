@@ -11,7 +11,6 @@ from demo.shop.models import ItemAverageQuantity, ItemQuantity, ItemTurnover, St
 from live import formats
 from live.rankings import Ranking, register
 
-
 #: What inserts orders, where no demo does.
 GENERATE = "python manage.py generate_orders --rate 20"
 

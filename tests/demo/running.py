@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 #: Variables of the tests' own servers or of the user's shell, which a demo of the tests must not inherit.
 NOT_INHERITED = {
     *("ALLOWED_HOSTS", "DATABASE_URL", "DEMO_DIR", "DJANGO_SETTINGS_MODULE", "ENVIRONMENT_FILE"),
-    *("EXTRA_APPS", "GENERATE_RATE", "HOST", "LIVE_OPEN", "PORT", "RESET", "RISINGWAVE_URL"),
+    *(
+        "EXTRA_APPS",
+        "GENERATE_RATE",
+        "HOST",
+        "LIVE_OPEN",
+        "LIVE_USER_RANKINGS",
+        "PORT",
+        "RESET",
+        "RISINGWAVE_URL",
+    ),
     *("SECRET_KEY", "STATIC_ROOT"),
 }
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
@@ -32,13 +41,13 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in 
 class Demo:
     """A `make demo` on the data in `folder`."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *, arguments: str = "", **environment: str) -> None:
         self.folder = folder
         self.port = int(environment.setdefault("PORT", str(free_port())))
         self.log = folder.parent / f"log-{self.port}"
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "demo"],
+                [sys.executable, "-m", "demo", *arguments.split()],
                 cwd=ROOT,
                 env=ENVIRONMENT | {"DEMO_DIR": str(folder)} | environment,
                 stdout=output,

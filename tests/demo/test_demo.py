@@ -78,15 +78,15 @@ def test_only_the_owner_can_read_the_files_with_secrets(folder):
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
 
 
-def test_the_demo_user_can_view_orders_in_the_admin_and_nothing_else(start):
+def test_the_demo_user_can_add_rankings_and_view_orders_in_the_admin_and_nothing_else(start):
     demo = start(GENERATE_RATE="0").wait_until_up()
     user = "FROM auth_user WHERE username = 'demo' AND is_staff AND NOT is_superuser"
     assert demo.query("dashboard", f"SELECT count(*) {user}") == 1
     permissions = (
-        "SELECT string_agg(codename, ',') FROM auth_user_user_permissions "
+        "SELECT string_agg(codename, ',' ORDER BY codename) FROM auth_user_user_permissions "
         "JOIN auth_permission ON auth_permission.id = permission_id"
     )
-    assert demo.query("dashboard", permissions) == "view_order"
+    assert demo.query("dashboard", permissions) == "add_ranking,view_order"
 
 
 def test_the_databases_of_an_earlier_version_are_carried_over(start):
