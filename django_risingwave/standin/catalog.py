@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from django_risingwave.standin.connectors import SOURCE
+from django_risingwave.standin.expiring import FLOORS
 from django_risingwave.standin.functions import DEFINITIONS
 from django_risingwave.standin.sql import literal, quote
 from django_risingwave.streaming.definitions import (
@@ -108,7 +109,10 @@ _MOVING = """/* standin.catalog */
         FROM reads
         JOIN pg_catalog.pg_rewrite ON ev_class = relation
         JOIN pg_catalog.pg_depend ON objid = pg_rewrite.oid AND classid = 'pg_catalog.pg_rewrite'::regclass
+        -- A summary from which rows leave tells of it, and has its "<name>.query" for the time without ticks.
+        JOIN pg_catalog.pg_class AS read ON read.oid = refobjid
         WHERE refclassid = 'pg_catalog.pg_class'::regclass
+            AND NOT (read.relnamespace::regnamespace::text = 'standin' AND read.relkind = 'v')
     )
     SELECT DISTINCT name
     FROM reads JOIN pg_catalog.pg_class ON pg_class.oid = relation
@@ -220,6 +224,7 @@ def rename_view_sql(cursor: Any, schema: str, old: str, new: str) -> list[str]:
     row = cursor.fetchone()
     statements = [
         f"DROP FUNCTION IF EXISTS {_kept(old)}() CASCADE;",
+        f"DROP FUNCTION IF EXISTS {_kept(old + '.expire')}();",
         f"ALTER VIEW {quote(schema)}.{quote(old)} RENAME TO {quote(new)};",
         f"ALTER VIEW IF EXISTS {_kept(old + '.query')} RENAME TO {quote(new + '.query')};",
     ]
@@ -236,6 +241,8 @@ def drop_view_sql(cursor: Any, schema: str, name: str) -> str:
     # The order of writers: first the source, whose triggers the function has, then the summary.
     statements = [
         f"DROP FUNCTION IF EXISTS {_kept(name)}() CASCADE;",
+        f"DROP FUNCTION IF EXISTS {_kept(name + '.expire')}();",
+        f"DELETE FROM {FLOORS} WHERE summary = to_regclass({literal(_kept(name))});",
         f"DROP VIEW {quote(schema)}.{quote(name)};",
         f"DROP VIEW IF EXISTS {_kept(name + '.query')};",
     ]

@@ -218,14 +218,17 @@ class LogCursor:
                     f"No data found for rw_timestamp of subscription {self._subscription}: changes may have "
                     "been recycled, please recreate cursor"
                 )
-            if self._moves and time.monotonic() >= self._compared_at + _MOVING_SECONDS:
+            if time.monotonic() >= self._compared_at + _MOVING_SECONDS:
                 self._compared_at = time.monotonic()
-                # Not while a transaction writes: its commit compares too.
-                cursor.execute(
-                    f"SELECT CASE WHEN pg_try_advisory_xact_lock({WRITERS_LOCK_KEY}) "
-                    "THEN standin_changes.log_view(%s)::text END",
-                    [self._subscription],
-                )
+                if standin := self._connection.standin:
+                    standin.expire()
+                if self._moves:
+                    # Not while a transaction writes: its commit compares too.
+                    cursor.execute(
+                        f"SELECT CASE WHEN pg_try_advisory_xact_lock({WRITERS_LOCK_KEY}) "
+                        "THEN standin_changes.log_view(%s)::text END",
+                        [self._subscription],
+                    )
             cursor.execute(
                 f"""
                 SELECT changed.*, entry.op::varchar AS op, entry.rw_timestamp, entry.number

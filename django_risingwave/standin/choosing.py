@@ -113,9 +113,9 @@ class Chooser:
             raise NotAGroupingError(f"{definition.source!r} has no summary")
         measure = None if definition.measure is None else summary.measure_sql(definition.measure)
         if isinstance(definition, TotalsDefinition) and (measure or not definition.measure):
-            return Totals(definition, self._schema, measure)
+            return Totals(definition, self._schema, measure, summary.expires)
         if isinstance(definition, LeadingRowsDefinition) and measure and summary.has_key(definition.key):
-            return LeadingRows(definition, self._schema, measure)
+            return LeadingRows(definition, self._schema, measure, summary.expires)
         raise NotAGroupingError(f"the summary of {definition.source!r} has other columns")
 
     def _find_summary(self, view: str) -> FoundSummary | Summary | None:

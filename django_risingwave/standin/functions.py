@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from django_risingwave.standin.expiring import DROP_INDEXES, FLOORS, setup_sql
 from django_risingwave.standin.sql import literal, quote
 
 #: The channel of pg_notify(): the payload has the names of views whose rows changed, one on each line.
@@ -35,7 +36,7 @@ CREATE TABLE IF NOT EXISTS {DEFINITIONS} (
     sql text NOT NULL
 );
 GRANT SELECT ON {DEFINITIONS} TO PUBLIC;
-
+{setup_sql(WRITERS_LOCK_KEY)}
 CREATE OR REPLACE FUNCTION standin.lock_writers() RETURNS trigger LANGUAGE plpgsql AS $function$
 BEGIN
     PERFORM pg_catalog.pg_advisory_xact_lock({WRITERS_LOCK_KEY});
@@ -91,7 +92,10 @@ BEGIN
             FROM reads
             JOIN pg_rewrite ON ev_class = relation
             JOIN pg_depend ON objid = pg_rewrite.oid AND classid = 'pg_rewrite'::regclass
+            -- A summary from which rows leave as time passes also reads its "<name>.query".
+            JOIN pg_class AS read ON read.oid = refobjid
             WHERE refclassid = 'pg_class'::regclass
+                AND NOT (read.relnamespace = 'standin'::regnamespace AND read.relkind = 'v')
         ), payloads AS (
             SELECT relation, payload, string_agg(name, E'\\n' ORDER BY name) AS names
             FROM (
@@ -166,7 +170,7 @@ BEGIN
     LOOP
         EXECUTE format('DROP TRIGGER standin_lock ON %s', place.name);
     END LOOP;
-END
+{DROP_INDEXES}END
 $function$;
 """
 
@@ -179,7 +183,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM {DEFINITIONS}) AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_class
         WHERE relnamespace = 'standin'::regnamespace AND relkind IN ('r', 'v')
-            AND pg_class.oid <> {literal(DEFINITIONS)}::regclass
+            AND pg_class.oid NOT IN ({literal(DEFINITIONS)}::regclass, {literal(FLOORS)}::regclass)
     ) THEN
         DROP SCHEMA standin CASCADE;
     END IF;

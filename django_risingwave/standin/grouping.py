@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from django_risingwave.standin.temporal_filters import (
+    TIME_TYPE,
+    NotLeavingError,
+    conjuncts,
+    has_now,
+    recognize_filter,
+)
 from django_risingwave.streaming.aggregates import Average, Count, Sum
 from django_risingwave.streaming.reading_sql import UnreadableSQLError, identifier_name, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from django_risingwave.standin.temporal_filters import TemporalFilter
     from django_risingwave.streaming.aggregates import Aggregate
 
 # What only a plain view can compute, by the name of a part of SELECT.
@@ -70,12 +78,15 @@ class Grouping:
     """Sums, counts and averages of the rows of one table, by key. All SQL is PostgreSQL's."""
 
     source: str
+    #: What a row must meet to be counted, besides the temporal filter.
     condition: str | None
     #: The SQL of each key, by the column of the summary that has it.
     keys: Mapping[str, str]
     measures: Mapping[str, Aggregate]
     #: The key of the summary or the measure, by the column of the SELECT that has it; in the SELECT's order.
     columns: Mapping[str, str]
+    #: The condition by which rows leave as time passes.
+    temporal_filter: TemporalFilter | None = None
 
 
 def source_of(query: str) -> str:
@@ -110,12 +121,34 @@ def recognize(query: str, types: Mapping[str, str] | None) -> Grouping:
             raise _more_than_a_grouping(output)
     by_sql = {sql: key for key, sql in keys.items()}
     columns = {name: name if name in measures else by_sql[_sql(outputs[name])] for name in outputs}
-    condition = None
-    if where is not None:
-        node = _normalized(where.this)
-        _check_immutable(node, types)
-        condition = _sql(node)
-    return Grouping(source, condition, keys, measures, columns)
+    condition, temporal_filter = _conditions(where, types)
+    return Grouping(source, condition, keys, measures, columns, temporal_filter)
+
+
+def _conditions(
+    where: exp.Expression | None, types: Mapping[str, str] | None
+) -> tuple[str | None, TemporalFilter | None]:
+    """Return the SQL of what depends on the row alone, and the temporal filter."""
+    if where is None:
+        return None, None
+    parts = list(conjuncts(_normalized(where.this)))
+    temporal = [part for part in parts if has_now(part)]
+    others = [part for part in parts if not has_now(part)]
+    for part in others:
+        _check_immutable(part, types)
+    condition = " AND ".join(f"({_sql(part)})" for part in others) or None
+    if not temporal:
+        return condition, None
+    try:
+        (node,) = temporal
+        found = recognize_filter(node)
+    except (ValueError, NotLeavingError):
+        raise NotAGroupingError(
+            f"rows don't leave by {' AND '.join(map(_sql, temporal))} in the order of one column"
+        ) from None
+    if types is not None and types.get(found.column) != TIME_TYPE:
+        raise NotAGroupingError(f"{_sql(node)} compares {found.column}, which isn't a {TIME_TYPE}")
+    return condition, found
 
 
 def _parse(query: str) -> exp.Select:

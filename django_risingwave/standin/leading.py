@@ -8,9 +8,11 @@ triggers on the summary that add what has changed.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django_risingwave.standin.expiring import fresh
 from django_risingwave.standin.sql import join, quote
 from django_risingwave.standin.summaries import value_sql
 from django_risingwave.standin.triggers import create_triggers
@@ -38,6 +40,8 @@ class LeadingRows:
     schema: str
     #: The measure as SQL over the summary, exactly as the view over the summary has it.
     measure: str
+    #: Whether rows leave the summary as time passes.
+    expires: bool = False
 
     @property
     def name(self) -> str:
@@ -49,9 +53,17 @@ class LeadingRows:
 
     def create_sql(self) -> str:
         definition = self.definition
-        order = definition.order(quote(definition.key), f"({self.measure})")
+        key = quote(definition.key)
+        order = definition.order(key, f"({self.measure})")
         source = f"{quote(self.schema)}.{quote(definition.source)}"
-        return f"""{create_view(self.schema, self.name, definition.query(quote, source))}
+        query = definition.query(quote, source)
+        if self.expires:
+            # PostgreSQL uses no index for the order of a UNION.
+            measure, summary = quote(definition.measure), f"standin.{quote(definition.source)}"
+            kept = f"SELECT {key}, {self.measure} AS {measure} FROM {summary}"
+            leading = f"({definition.query(quote, f'({kept}) AS kept')}) AS kept"
+            query = fresh(definition.source, leading, f"({query}) AS computed")
+        return f"""{create_view(self.schema, self.name, query)}
 CREATE INDEX {quote(self.name)} ON standin.{quote(definition.source)} ({order});"""
 
 
@@ -63,6 +75,8 @@ class Totals:
     schema: str
     #: The measure as SQL over the summary; None if there are only keys to count.
     measure: str | None
+    #: Whether rows leave the summary as time passes.
+    expires: bool = False
 
     @property
     def name(self) -> str:
@@ -77,13 +91,16 @@ class Totals:
         total = ", CASE WHEN measured > 0 THEN total END AS total" if self.measure else ""
         query = self.definition.query(quote, f"{quote(self.schema)}.{source}")
         counted = _count(f"standin.{source}", self._value)
+        shown = f"SELECT keys{total} FROM standin.{name}"
+        if self.expires:
+            shown = fresh(self.definition.source, f"({shown}) AS kept", f"({query}) AS computed")
         return f"""LOCK TABLE standin.{source} IN SHARE ROW EXCLUSIVE MODE;
 -- The SELECT keeps the source from being dropped.
 CREATE VIEW standin.{quote(self.name + ".query")} AS {query};
 -- Most writes change the row: the rest of its page stays free for new versions.
 CREATE TABLE standin.{name} WITH (fillfactor = 10) AS
     SELECT keys, total::numeric AS total, measured FROM ({counted}) AS counted;
-{create_view(self.schema, self.name, f"SELECT keys{total} FROM standin.{name}")}
+{create_view(self.schema, self.name, shown)}
 {self.triggers_sql()}"""
 
     def triggers_sql(self) -> str:
@@ -132,6 +149,11 @@ class FoundSummary:
     columns: tuple[str, ...]
     query: str
 
+    @property
+    def expires(self) -> bool:
+        """Whether rows leave as time passes."""
+        return "standin.is_fresh(" in self.query
+
     def has_key(self, column: str) -> bool:
         """Return whether the column is one of those that the view groups by."""
         return column in self.columns
@@ -153,8 +175,9 @@ def find_summary(cursor: Any, schema: str, view: str) -> FoundSummary | None:
 def _aggregate(name: str, columns: tuple[str, ...], query: str) -> Aggregate | None:
     """Return an aggregate of the kind of the measure, from a summary's columns and the view over it."""
     if f"{name}.sum" in columns:
-        # Only an average divides: value_sql().
-        return Average("?") if f"NULLIF({quote(f'{name}.count')}" in query else Sum("?")
+        # Only an average divides: value_sql(). The column may be qualified.
+        divides = rf"NULLIF\((?:[^()]*\.)?{re.escape(quote(f'{name}.count'))}"
+        return Average("?") if re.search(divides, query) else Sum("?")
     if f"{name}.count" in columns:
         return Count("?")
     # The view over the summary names the number of rows as its measure.

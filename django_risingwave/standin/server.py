@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from django.db import Error, NotSupportedError
+from django.db import Error, NotSupportedError, OperationalError
 
 from django_risingwave.standin import catalog, changes, connectors
 from django_risingwave.standin.functions import CHANNEL, CLEANUP, REFRESH, SETUP
@@ -206,6 +206,25 @@ class StandIn:
     def get_subscription_sources(self, cursor: Any) -> dict[str, str]:
         """Return the relation of each subscription, by the subscription's name."""
         return changes.get_subscription_sources(cursor)
+
+    def expire(self) -> bool:
+        """Let the rows leave that a temporal filter leaves out by now. Return whether all have left.
+
+        False: many have to leave, or a transaction that writes takes too long. After some seconds without
+        success the views compute their SELECT, so they are right anyway. Raises django.db.Error.
+        """
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT to_regprocedure('standin.expire()') IS NOT NULL")
+            if cursor.fetchone() != (True,):
+                return True
+            try:
+                cursor.execute("SELECT standin.expire()")
+            except OperationalError:
+                # Such as statement_timeout. A lost connection is another matter.
+                if not self.connection.is_usable():
+                    raise
+                return False
+            return bool(cursor.fetchone() == (True,))
 
     def get_moving(self, relations: Collection[str]) -> frozenset[str]:
         """Return those of the views whose rows change by themselves, as time passes."""

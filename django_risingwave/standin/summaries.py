@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django_risingwave.standin.expiring import Expiring, fresh
 from django_risingwave.standin.functions import CHANNEL
 from django_risingwave.standin.sql import MAX_NAME_BYTES, join, literal, quote
 from django_risingwave.standin.triggers import create_lock, create_triggers, rows_of
@@ -46,36 +47,48 @@ class Summary:
 
     @property
     def comment(self) -> str:
-        return "a summary that triggers keep: it has sums, counts and averages of one table by key"
+        comment = "a summary that triggers keep: it has sums, counts and averages of one table by key"
+        return f"{comment}. Rows leave it as time passes" if self._expiring else comment
 
     def create_sql(self) -> str:
         """Return the SQL that creates the table, the view, the triggers and their function.
 
         It waits for transactions that write to the source, so that none of their rows is missed.
         """
-        name, source = quote(self.name), self._source
+        source, kept = self._source, f"standin.{quote(self.name)}"
+        query = f"standin.{quote(self.name + '.query')}"
+        shown, fill = f"SELECT {self._columns} FROM {kept}", ""
+        if self._expiring:
+            shown = fresh(self.name, f"({shown}) AS kept", query)
+            counted = self._totals(source, "", self._condition(self._expiring.counted))
+            fill = f" WITH NO DATA;\n{self._expiring.begin_sql()}\nINSERT INTO {kept} {counted}"
         return f"""LOCK TABLE {source} IN SHARE ROW EXCLUSIVE MODE;
 
 -- The SELECT keeps the source and its columns from being dropped.
-CREATE VIEW standin.{quote(self.name + ".query")} AS {self.query}
+CREATE VIEW {query} AS {self.query}
 ;
 -- Rows change often: half of each page stays free for their new versions.
-CREATE TABLE standin.{name} WITH (fillfactor = 50) AS {self._totals(source)};
-CREATE UNIQUE INDEX ON standin.{name} ({self._keys}) NULLS NOT DISTINCT;
+CREATE TABLE {kept} WITH (fillfactor = 50) AS {self._totals(source, "", self.grouping.condition)}{fill};
+CREATE UNIQUE INDEX ON {kept} ({self._keys}) NULLS NOT DISTINCT;
 
-{create_view(self.schema, self.name, f"SELECT {self._columns} FROM standin.{name}")}
+{create_view(self.schema, self.name, shown)}
 
 {create_lock(source, is_mirrored=self.is_mirrored)}
 {self.triggers_sql()}"""
 
     def triggers_sql(self) -> str:
-        """Return the SQL that creates the triggers which keep the table up to date, and their function."""
-        return create_triggers(
+        """Return the SQL that creates the triggers which keep the table up to date, and their functions."""
+        triggers = create_triggers(
             self.name,
             self._source,
             self._actions,
             is_mirrored=self.is_mirrored,
+            before=self._expiring.read_floor if self._expiring else "",
         )
+        if self._expiring is None:
+            return triggers
+        subtract = self._add(self._totals(self._expiring.leaving, "-", self._counted), self._notify)
+        return f"{triggers}\n{self._expiring.function_sql(subtract)}"
 
     def has_key(self, column: str) -> bool:
         """Return whether the column is one of those that the view groups by."""
@@ -87,6 +100,29 @@ CREATE UNIQUE INDEX ON standin.{name} ({self._keys}) NULLS NOT DISTINCT;
         return None if measure is None else value_sql(column, measure)
 
     # Parts -----------------------------------------------------------------------------------------------
+
+    @property
+    def _expiring(self) -> Expiring | None:
+        found = self.grouping.temporal_filter
+        return None if found is None else Expiring(self.name, self.schema, self.grouping.source, found)
+
+    @property
+    def expires(self) -> bool:
+        """Whether rows leave as time passes."""
+        return self._expiring is not None
+
+    def _condition(self, counted: str) -> str:
+        """Return what a row of the source must meet, with the part that decides about its time."""
+        return f"({self.grouping.condition}) AND {counted}" if self.grouping.condition else counted
+
+    @property
+    def _counted(self) -> str | None:
+        """What a row of the source must meet, in the functions."""
+        return self._condition(self._expiring.condition) if self._expiring else self.grouping.condition
+
+    @property
+    def _notify(self) -> str:
+        return f"PERFORM pg_notify({literal(CHANNEL)}, {literal(self.name)})"
 
     @property
     def _source(self) -> str:
@@ -117,33 +153,35 @@ CREATE UNIQUE INDEX ON standin.{name} ({self._keys}) NULLS NOT DISTINCT;
             for name, kept in self.grouping.columns.items()
         )
 
-    def _totals(self, rows: str, sign: str = "") -> str:
+    def _totals(self, rows: str, sign: str = "", condition: str | None = None) -> str:
         keys = (f"{key} AS {quote(name)}" for name, key in self.grouping.keys.items())
         totals = (f"{sign}{value} AS {column}" for column, value in self._accumulators.items())
-        condition = f" WHERE {self.grouping.condition}" if self.grouping.condition else ""
+        where = f" WHERE {condition}" if condition else ""
         groups = join(range(1, len(self.grouping.keys) + 1))
-        return f"SELECT {join([*keys, *totals])} FROM {rows} AS changed_rows{condition} GROUP BY {groups}"
+        return f"SELECT {join([*keys, *totals])} FROM {rows} AS changed_rows{where} GROUP BY {groups}"
 
     @property
     def _actions(self) -> dict[str, str]:
         """The statements of the triggers' function, by event."""
-        inserted = self._totals(rows_of("new_rows", is_mirrored=self.is_mirrored))
-        deleted = self._totals(rows_of("old_rows", is_mirrored=self.is_mirrored), "-")
+        new_rows = rows_of("new_rows", is_mirrored=self.is_mirrored)
+        late = f"{self._expiring.mark_stale(new_rows)}\n        " if self._expiring else ""
+        inserted = self._totals(new_rows, "", self._counted)
+        deleted = self._totals(rows_of("old_rows", is_mirrored=self.is_mirrored), "-", self._counted)
         sums = join(f"sum({column}) AS {column}" for column in self._accumulators)
         changes = " OR ".join(f"sum({column}) <> 0" for column in self._accumulators)
         updated = (
             f"SELECT {self._keys}, {sums} FROM ({inserted} UNION ALL {deleted}) AS changes "
             f"GROUP BY {self._keys} HAVING {changes}"
         )
-        notify = f"PERFORM pg_notify({literal(CHANNEL)}, {literal(self.name)})"
+        notify = self._notify
         emptied = f"""DELETE FROM standin.{quote(self.name)};
         GET DIAGNOSTICS standin_changed = ROW_COUNT;
         IF standin_changed > 0 THEN
             {notify};
         END IF;"""
         return {
-            "insert": self._add(inserted, notify),
-            "update": self._add(updated, notify),
+            "insert": late + self._add(inserted, notify),
+            "update": late + self._add(updated, notify),
             "delete": self._add(deleted, notify),
             "truncate": emptied,
         }

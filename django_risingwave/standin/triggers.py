@@ -26,13 +26,15 @@ def rows_of(table: str, *, is_mirrored: bool) -> str:
     return f"(SELECT {'NEW' if table == 'new_rows' else 'OLD'}.*)" if is_mirrored else table
 
 
-def create_triggers(name: str, table: str, actions: Mapping[str, str], *, is_mirrored: bool) -> str:
+def create_triggers(
+    name: str, table: str, actions: Mapping[str, str], *, is_mirrored: bool, before: str = ""
+) -> str:
     """Return the SQL of a function `standin.<name>` and of triggers on a table that call it.
 
     `actions` has the statements of PL/pgSQL for each event: insert, update, delete or truncate. They read
-    rows_of("new_rows") and rows_of("old_rows"), and may use standin_changed and standin_emptied. `table` is
-    quoted already; `is_mirrored` tells that logical replication fills it, which fires triggers for each row
-    only.
+    rows_of("new_rows") and rows_of("old_rows"), and may use standin_changed, standin_emptied and
+    standin_floor; the statements `before` come first. `table` is quoted already; `is_mirrored` tells that
+    logical replication fills it, which fires triggers for each row only.
     """
     cases = "\n".join(f"    WHEN '{event.upper()}' THEN\n        {actions[event]}" for event in actions)
     triggers = "\n".join(_create_trigger(name, table, event, is_mirrored=is_mirrored) for event in actions)
@@ -43,7 +45,9 @@ def create_triggers(name: str, table: str, actions: Mapping[str, str], *, is_mir
 DECLARE
     standin_changed bigint;
     standin_emptied tid[];
+    standin_floor timestamptz;
 BEGIN
+    {before}
     CASE TG_OP
 {cases}
     END CASE;

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -10,7 +11,7 @@ from django_risingwave.streaming.polling import PolledSubscriptions
 from django_risingwave.streaming.sessions import POLL_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from django.db import Error
 
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
     from django_risingwave.streaming.notifications import Notifications
     from django_risingwave.streaming.selectable_event import SelectableEvent
 
-#: Seconds between two reads of a view with now() on the stand-in. RisingWave removes rows that are too old at
+#: Seconds between two reads of a view with now() on the stand-in, and between two calls that let rows leave.
+#: RisingWave removes rows that are too old at
 #: its next barrier, by default each second.
 MOVING_SECONDS = 1.0
+#: Seconds until the next call where rows have still to leave.
+LEAVING_SECONDS = 0.05
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +67,7 @@ class ChangeListener:
         """
         self.connection.ensure_connection()
         if standin := self.connection.standin:
-            self._source = _NotifiedChanges(standin.listen())
+            self._source = _NotifiedChanges(standin.listen(), standin.expire)
         return self.listen_to(self.relations)
 
     def listen_to(self, relations: Collection[str]) -> bool:
@@ -159,36 +163,42 @@ class _ChangeSource(Protocol):
 class _NotifiedChanges:
     """Receives the names that the stand-in's triggers send.
 
-    Nothing tells when the rows of a view with now() change, so `moving` views count as changed each second.
+    Each second it calls `expire`, which lets rows leave as time passes. Nothing tells when the rows of other
+    views with now() change, so `moving` views count as changed each second.
     """
 
-    def __init__(self, notifications: Notifications) -> None:
+    def __init__(self, notifications: Notifications, expire: Callable[[], bool]) -> None:
         self._notifications = notifications
+        self._expire = expire
         self._relations: frozenset[str] = frozenset()
         self._moving: frozenset[str] = frozenset()
-        self._moved_at = time.monotonic()
+        self._move_at, self._expire_at = math.inf, -math.inf
         self.sessions: list[DatabaseWrapper] = []
         self.failed: dict[str, Error] = {}
 
     def listen_to(self, relations: frozenset[str], moving: frozenset[str]) -> None:
         if not self._moving:
-            self._moved_at = time.monotonic()
+            self._move_at = time.monotonic() + MOVING_SECONDS if moving else math.inf
         self._relations, self._moving = relations, moving
 
     def wait(self, timeout: float, wake: SelectableEvent) -> set[str]:
-        if names := self._receive():
-            return names
-        if self._moving:
-            timeout = min(timeout, max(self._moved_at + MOVING_SECONDS - time.monotonic(), 0))
-        wake.wait(timeout, self._notifications)
-        return self._receive()
+        until = time.monotonic() + timeout
+        while not (names := self._receive()):
+            now = time.monotonic()
+            left = min(until, self._move_at, self._expire_at) - now
+            if wake.wait(max(left, 0), self._notifications) or now >= until:
+                return self._receive()
+        return names
 
     def _receive(self) -> set[str]:
-        names = self._notifications.receive() & self._relations
-        if self._moving and time.monotonic() >= self._moved_at + MOVING_SECONDS:
-            self._moved_at = time.monotonic()
+        names = set[str]()
+        if time.monotonic() >= self._expire_at:
+            seconds = MOVING_SECONDS if self._expire() else LEAVING_SECONDS
+            self._expire_at = time.monotonic() + seconds
+        if time.monotonic() >= self._move_at:
+            self._move_at = time.monotonic() + MOVING_SECONDS
             names |= self._moving
-        return names
+        return names | (self._notifications.receive() & self._relations)
 
     def close(self) -> None:
         """Do nothing: the connection is the caller's, and listens until it is closed."""

@@ -101,8 +101,8 @@ def test_views_with_the_time_and_those_over_them_change_each_second_by_themselve
         for definition in (RECENT, OLD, COUNTED):
             editor.create_streaming_object(definition)
     listener = ChangeListener("risingwave", ["recent", "old", "counted"])
-    assert listener.start() is True
     begun = time.monotonic()
+    assert listener.start() is True
     for number in range(3):
         assert listener.wait(DEADLINE_SECONDS, wake) == {"recent", "counted"}
         assert time.monotonic() >= begun + (number + 1) * MOVING_SECONDS
