@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from django_risingwave.fields import FiniteFloatField, RowIdField
 from django_risingwave.models import MaterializedView, RisingWaveModel
+from live.windowed_models import windowed_models
 
 
 class Order(RisingWaveModel):
@@ -41,6 +42,13 @@ class StateTurnover(MaterializedView):
 
     class Stream:
         query = "SELECT state, sum((qty * price)::numeric) AS turnover FROM orders GROUP BY state"
+
+
+STATE_TURNOVER_WINDOWS = windowed_models(
+    StateTurnover,
+    "SELECT state, sum((qty * price)::numeric) AS turnover FROM orders WHERE {window} GROUP BY state",
+    column="placed_at",
+)
 
 
 class ItemAverageQuantity(MaterializedView):
@@ -80,3 +88,10 @@ class ItemTurnover(MaterializedView):
 
     class Stream:
         query = "SELECT itemid, sum((qty * price)::numeric) AS turnover FROM orders GROUP BY itemid"
+
+
+ITEM_TURNOVER_WINDOWS = windowed_models(
+    ItemTurnover,
+    "SELECT itemid, sum((qty * price)::numeric) AS turnover FROM orders WHERE {window} GROUP BY itemid",
+    column="placed_at",
+)

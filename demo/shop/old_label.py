@@ -33,8 +33,15 @@ MIGRATIONS = (
     "0013_products_by_turnover_leading",
     "0014_drop_changes_of_views",
     "0015_order_placed_at",
+    "0016_turnover_windows",
+    "0017_turnover_windows_leading",
 )
-MODELS = {"order", "stateturnover", "itemaveragequantity", "itemquantity", "itemturnover"}
+WINDOWS = {
+    f"{model}{window}"
+    for model in ("stateturnover", "itemturnover")
+    for window in ("15m", "1h", "today", "7d")
+}
+MODELS = {"order", "stateturnover", "itemaveragequantity", "itemquantity", "itemturnover", *WINDOWS}
 
 
 def has_old_label(connection: BaseDatabaseWrapper) -> bool:

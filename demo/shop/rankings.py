@@ -7,7 +7,14 @@ from django.utils.translation import gettext_lazy as _
 
 from demo.shop.catalogue import product_name
 from demo.shop.details import product_details, state_details
-from demo.shop.models import ItemAverageQuantity, ItemQuantity, ItemTurnover, StateTurnover
+from demo.shop.models import (
+    ITEM_TURNOVER_WINDOWS,
+    STATE_TURNOVER_WINDOWS,
+    ItemAverageQuantity,
+    ItemQuantity,
+    ItemTurnover,
+    StateTurnover,
+)
 from live import formats
 from live.rankings import Ranking, register
 
@@ -34,6 +41,7 @@ register(
         details=state_details,
         filled_by=GENERATE,
         currency="USD",
+        windows=STATE_TURNOVER_WINDOWS,
     ),
     Ranking(
         slug="products-by-average-quantity",
@@ -72,5 +80,6 @@ register(
         details=product_details,
         filled_by=GENERATE,
         currency="USD",
+        windows=ITEM_TURNOVER_WINDOWS,
     ),
 )

@@ -63,3 +63,11 @@ ALTER TABLE "axes_accesslog" ADD COLUMN "session_hash" varchar DEFAULT '' NOT NU
 ALTER TABLE "orders" ADD COLUMN "placed_at" timestamp with time zone DEFAULT (NOW()) NULL;
 UPDATE orders SET placed_at = dt::timestamptz WHERE dt::timestamptz < placed_at;
 INSERT INTO "orders" ("orderid", "itemid", "qty", "price", "dt", "state", "placed_at") VALUES (1, 1, 1, 1.5, NULL, 'CA', NOW()) RETURNING "orders"."placed_at";
+SELECT * FROM ( SELECT state, sum((qty * price)::numeric) AS turnover FROM orders WHERE placed_at > now() - INTERVAL '7 days' GROUP BY state ) AS q LIMIT 0;
+CREATE MATERIALIZED VIEW "state_turnover__7d" AS SELECT state, sum((qty * price)::numeric) AS turnover FROM orders WHERE placed_at > now() - INTERVAL '7 days' GROUP BY state;
+SELECT * FROM ( SELECT state, sum((qty * price)::numeric) AS turnover FROM orders WHERE date_trunc('day', placed_at, 'UTC') + INTERVAL '1 day' > now() GROUP BY state ) AS q LIMIT 0;
+CREATE MATERIALIZED VIEW "state_turnover__today" AS SELECT state, sum((qty * price)::numeric) AS turnover FROM orders WHERE date_trunc('day', placed_at, 'UTC') + INTERVAL '1 day' > now() GROUP BY state;
+SELECT * FROM ( SELECT itemid, sum((qty * price)::numeric) AS turnover FROM orders WHERE placed_at > now() - INTERVAL '7 days' GROUP BY itemid ) AS q LIMIT 0;
+CREATE MATERIALIZED VIEW "item_turnover__7d" AS SELECT itemid, sum((qty * price)::numeric) AS turnover FROM orders WHERE placed_at > now() - INTERVAL '7 days' GROUP BY itemid;
+SELECT * FROM ( SELECT itemid, sum((qty * price)::numeric) AS turnover FROM orders WHERE date_trunc('day', placed_at, 'UTC') + INTERVAL '1 day' > now() GROUP BY itemid ) AS q LIMIT 0;
+CREATE MATERIALIZED VIEW "item_turnover__today" AS SELECT itemid, sum((qty * price)::numeric) AS turnover FROM orders WHERE date_trunc('day', placed_at, 'UTC') + INTERVAL '1 day' > now() GROUP BY itemid;
