@@ -64,5 +64,5 @@ def test_rankings_in_several_databases_are_an_error():
     from django.contrib.auth.models import User
 
     elsewhere: Any = User
-    register(replace(RANKINGS[FIRST], slug="mine", model=elsewhere, key="username", measure="id"))
+    register(replace(RANKINGS[FIRST], slug="mine", model=elsewhere, key="username", measure="id", windows={}))
     assert [message.id for message in checks.check_rankings()] == ["live.E002"]
