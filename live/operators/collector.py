@@ -75,12 +75,14 @@ class LiveCollector(Collector):
             "ranking",
             {slug: (now - moment).total_seconds() for slug, moment in checked_at.items()},
         )
-        faulty = {slug for health in hubs for slug in health["faults"]}
+        # Those in windows too, which only some processes watch.
+        watched = {id_: 0.0 for health in hubs for id_ in (*health["checked_at"], *health["faults"])}
+        faulty = {id_: 1.0 for health in hubs for id_ in health["faults"]}
         yield _gauge(
             "live_ranking_fault",
             "Whether a ranking can't be read while others can.",
             "ranking",
-            {slug: float(slug in faulty) for slug in RANKINGS},
+            dict.fromkeys(RANKINGS, 0.0) | watched | faulty,
         )
         yield _gauge(
             "live_outage",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
@@ -26,10 +27,18 @@ from live.middleware import OperatorMiddleware
 from live.operators import collector
 from live.operators import pages as operator_pages
 from live.outages import Outage
+from tests.live.hubs import STATES
 from tests.processes import ROOT
 
 pytestmark = pytest.mark.django_db(databases=[])  # none: these pages must not need a database
 PAGE = (ROOT / "docs" / "operating.md").read_text()
+
+
+def new_hub() -> Hub:
+    async def made() -> Hub:
+        return Hub()
+
+    return asyncio.run(made())
 
 
 def ask(path: str, method: str = "GET", **extra: Any) -> HttpResponse:
@@ -107,13 +116,13 @@ def readyz(monkeypatch):
 
     def ask_about(query: str = "", **state: Any) -> tuple[int, dict[str, Any]]:
         now = datetime.now(UTC)
-        usual = Hub().health() | {
+        hub = new_hub()
+        usual = hub.health() | {
             "feed": "running",
             "feed_since": now,
             "tick_age_seconds": 0.5,
             "checked_at": {"a": now},
         }
-        hub = Hub()
         monkeypatch.setattr(hub, "health", lambda: {**usual, **state})
         monkeypatch.setattr(get_hub, "items", lambda: [(None, hub)])
         response = ask(f"/readyz{query}")
@@ -267,8 +276,9 @@ def test_prometheus_gets_the_format_that_it_asks_for(counted):
 
 
 def test_an_outage_and_the_age_and_the_faults_of_rankings_are_measured(monkeypatch):
-    hub = Hub()
-    hub.checked_at["a"] = datetime.now(UTC) - timedelta(seconds=100)
+    hub = new_hub()
+    hub._watched.use([STATES], 0)
+    hub.checked_at[STATES.id] = datetime.now(UTC) - timedelta(seconds=100)
     hub.faults["states-by-turnover"] = FAULT
     monkeypatch.setattr(get_hub, "items", lambda: [(None, hub)])
     outage = Outage("rankings", "be read", 1)
@@ -278,7 +288,7 @@ def test_an_outage_and_the_age_and_the_faults_of_rankings_are_measured(monkeypat
     finally:
         outage.succeed()
     (age,) = found["live_ranking_age_seconds"].samples
-    assert age.labels == {"ranking": "a"}
+    assert age.labels == {"ranking": STATES.id}
     assert 100 <= age.value < 160
     faults = {sample.labels["ranking"]: sample.value for sample in found["live_ranking_fault"].samples}
     assert faults.pop("states-by-turnover") == 1

@@ -48,7 +48,7 @@ def test_a_hub_changes_neither_the_reactor_nor_the_open_files_limit():
 import asyncio, resource
 import django
 from django.conf import settings
-settings.configure()
+settings.configure(INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "live"])
 django.setup()
 resource.setrlimit(resource.RLIMIT_NOFILE, (100, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 import daphne.server
@@ -56,8 +56,7 @@ from twisted.internet import reactor
 stop, triggers = reactor.stop, repr(reactor._eventTriggers)
 from live.hub import Hub, get_hub
 async def use():
-    return get_hub()
-Hub()
+    return Hub(), get_hub()
 asyncio.run(use())
 assert reactor.stop == stop
 assert repr(reactor._eventTriggers) == triggers
@@ -137,6 +136,6 @@ assert b"".join(sent) == b"\\x8a\\x04pong"
 def test_a_prepared_message_is_a_frame_of_rfc_6455():
     from live.servers.daphne_transport import frame
 
-    assert frame("é") == b"\x81\x02\xc3\xa9"
-    assert frame("x" * 126) == b"\x81\x7e\x00\x7e" + b"x" * 126
-    assert frame("x" * 65_536) == b"\x81\x7f" + (65_536).to_bytes(8, "big") + b"x" * 65_536
+    assert frame("é", False) == b"\x81\x02\xc3\xa9"
+    assert frame("x" * 126, False) == b"\x81\x7e\x00\x7e" + b"x" * 126
+    assert frame("x" * 65_536, False) == b"\x81\x7f" + (65_536).to_bytes(8, "big") + b"x" * 65_536
