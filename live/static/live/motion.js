@@ -49,9 +49,11 @@
   function follow(card) {
     const order = rowsOf(card).map((row) => row.id);
     const before = orders.get(card.id);
+    if (order.join() === before?.join()) return;
     orders.set(card.id, order);
+    measureSoon();
     if (!before?.length || !order.length || document.hidden || reducedMotion.matches) return;
-    if (order.some((id, place) => before[place] !== id)) glide(card, new Map(before.map((id, place) => [id, place])));
+    glide(card, new Map(before.map((id, place) => [id, place])));
   }
 
   // ---- the latest values as a line: each from 0 to 100 of its ranking's range, null for a gap
@@ -122,13 +124,19 @@
   const inFull = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" });
 
   function showTimes(card) {
-    for (const time of card.querySelectorAll("time.since")) {
+    for (const time of card.querySelectorAll("time.since:not([title])")) {
       const moment = new Date(time.dateTime);
       const isToday = moment.toDateString() === new Date().toDateString();
       time.textContent = (isToday ? ofToday : ofOtherDays).format(moment);
       time.title = inFull.format(moment);
     }
   }
+
+  // Otherwise each swap would write the server's text, and this script the viewer's again.
+  document.addEventListener("htmx:before:morph:node", (event) => {
+    const { oldNode, newNode } = event.detail;
+    if (oldNode.className === "since" && oldNode.dateTime === newNode.dateTime) event.preventDefault();
+  });
 
   // ---- what is measured: after a frame, when the layout is known anyway
 
@@ -173,7 +181,6 @@
       drawSparks(card, ".spark:empty");
       showTimes(card);
     }
-    measureSoon();
   }
 
   document.addEventListener("htmx:after:swap", keepUp);
