@@ -1,1 +1,232 @@
-"""The card in a real Chromium, without a server: what moves when a new card is swapped in."""
+"""The card in a real Chromium: what moves when htmx swaps in a new one, and how cards and pages are laid out.
+
+Cards are rendered from made-up snapshots into a page without a server; a swap is what a message does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from live import rendering
+from live.rankings import RANKINGS
+from live.snapshots import Comparison, Snapshot, Totals, key_text, row_id
+from tests.browser import badge
+from tests.conftest import BOTH
+from tests.processes import ROOT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [BOTH, pytest.mark.browser]
+STATIC = ROOT / "live" / "static" / "live"
+RANKING = RANKINGS["states-by-turnover"]
+SINCE = datetime(2026, 11, 27, 13, 5, tzinfo=UTC)
+LONG = "A state whose name is so long that no card of any width has enough room for all of it, nor has a wall"
+
+
+def snapshot(*names: str, ranking: str = RANKING.slug) -> Snapshot:
+    """Return a ranking of these names, from the largest value to the smallest."""
+    values = tuple((name, 1000.0 - place) for place, name in enumerate(names))
+    ranks = {key_text(name): rank for rank, name in enumerate(reversed(names), start=1)}
+    return Snapshot(
+        RANKINGS[ranking],
+        values,
+        datetime.now(UTC),
+        "PostgreSQL 18.4 (stand-in)",
+        Totals(51, 10_000.0),
+        Comparison(SINCE, ranks),
+    )
+
+
+def show(page: Page, *snapshots: Snapshot) -> None:
+    """Open a page with these cards."""
+    cards = "".join(rendering.card(snapshot) for snapshot in snapshots)
+    page.set_content(
+        f'<html lang="en" class="live-palette"><body class="page"><div class="cards">{cards}</div></body>'
+    )
+    for sheet in ("ranking.css", "live.css"):
+        page.add_style_tag(path=STATIC / sheet)
+    page.add_script_tag(path=STATIC / "vendor/htmx-4.0.1/htmx.min.js")
+    page.add_script_tag(path=STATIC / "motion.js")
+    settle(page)
+
+
+def swap(page: Page, snapshot: Snapshot) -> None:
+    """Swap in a ranking's new card, as a message does. Then `animated` has the ids of the gliding rows."""
+    page.evaluate(
+        """async (text) => {
+          await htmx.swap({sourceElement: document.body, target: document.body, swap: "none", text});
+          window.animated = document.getAnimations().map((animation) => animation.effect.target.id);
+        }""",
+        rendering.card_message(snapshot),
+    )
+
+
+def settle(page: Page) -> None:
+    """Wait for what motion.js measures after a frame."""
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => setTimeout(() => setTimeout(done))))"
+    )
+
+
+def element(name: str) -> str:
+    return f"{RANKING.id}-{row_id(name)}"
+
+
+def test_rows_glide_only_when_their_order_changes_and_a_riser_is_tinted_and_above(page):
+    show(page, snapshot("Ohio", "Utah", "Iowa"))
+    swap(page, snapshot("Ohio", "Utah", "Iowa"))
+    assert page.evaluate("animated") == []
+    top = page.locator(f"#{element('Iowa')}").bounding_box()["y"]
+    swap(page, snapshot("Iowa", "Ohio", "Utah"))
+    assert set(page.evaluate("animated")) == {element(name) for name in ("Iowa", "Ohio", "Utah")}
+    riser, faller = page.locator(f"#{element('Iowa')}"), page.locator(f"#{element('Ohio')}")
+    # It starts where it was, and covers the rows that it overtakes.
+    start = "row => { for (const a of row.getAnimations()) { a.pause(); a.currentTime = 0; } }"
+    riser.evaluate(start)
+    assert abs(riser.bounding_box()["y"] - top) < 1
+    style = "row => { const s = getComputedStyle(row); return [s.zIndex, s.backgroundColor]; }"
+    (above, tint), (below, card) = riser.evaluate(style), faller.evaluate(style)
+    assert (above, below) == ("1", "auto")
+    assert tint != card
+    assert "rgba" not in tint + card, "Names below a row would shine through."
+    # Another swap within the moment leaves the tint.
+    swap(page, snapshot("Iowa", "Ohio", "Utah"))
+    assert riser.get_attribute("data-rose") == ""
+    page.wait_for_function(
+        "id => !document.getElementById(id).hasAttribute('data-rose')", arg=element("Iowa")
+    )
+
+
+def test_a_new_row_glides_in_from_below_and_bars_jump(page):
+    show(page, snapshot("Ohio", "Utah"))
+    swap(page, snapshot("Iowa", "Utah"))
+    assert page.evaluate("animated") == [element("Iowa")]
+    transform = "id => document.getElementById(id).getAnimations()[0].effect.getKeyframes()[0].transform"
+    assert float(re.search(r"[-\d.]+", page.evaluate(transform, element("Iowa")))[0]) > 0
+    assert page.evaluate("getComputedStyle(document.querySelector('.bar rect')).transitionDuration") == "0s"
+
+
+def test_with_reduced_motion_nothing_moves(page):
+    page.emulate_media(reduced_motion="reduce")
+    show(page, snapshot("Ohio", "Utah"))
+    swap(page, snapshot("Utah", "Ohio"))
+    assert page.evaluate("animated") == []
+    assert page.locator("[data-rose]").count() == 0
+
+
+def sparklines(**rows: list[int | None]) -> str:
+    points = {row_id(name): values for name, values in rows.items()}
+    message = {"type": "sparklines", "ranking": RANKING.id, "step": 60, "rows": points}
+    return json.dumps(message, separators=(",", ":"))
+
+
+def test_sparklines_are_drawn_with_their_gaps_and_stay_when_a_card_is_swapped(page):
+    show(page, snapshot("Ohio", "Utah"))
+    box = page.locator(f"#{element('Ohio')} .value").bounding_box()
+    page.evaluate(
+        """(data) => {
+          const detail = {message: {data}};
+          document.dispatchEvent(new CustomEvent("htmx:ws:before:message:incoming", {detail}));
+        }""",
+        sparklines(Ohio=[0, 50, None, 100, 100], Utah=[None, None, None, None, None]),
+    )
+    path = page.locator(f"#{element('Ohio')} .spark path")
+    assert path.get_attribute("d") == "M0.0 18.0h0L17.5 10.0M52.5 2.0h0L70.0 2.0"
+    assert page.locator(f"#{element('Utah')} .spark > *").count() == 0
+    assert page.locator(f"#{element('Ohio')} .value").bounding_box() == box
+    page.evaluate("window.drawn = document.querySelector('.spark path')")
+    swap(page, snapshot("Utah", "Ohio", "Iowa"))
+    assert page.evaluate("drawn.isConnected")
+    # A card that is narrow has room for its names only.
+    page.set_viewport_size({"width": 320, "height": 700})
+    assert not path.is_visible()
+
+
+def test_each_name_can_be_read_in_full(page):
+    show(page, snapshot("Ohio", LONG))
+    name = page.locator(f"#{element(LONG)} .name")
+    assert name.get_attribute("title") == LONG
+    name.locator("xpath=self::*[@data-cut]").wait_for(state="attached")
+    assert page.locator("[data-cut]").count() == 1
+    height = page.locator(".live-card").bounding_box()["height"]
+    name.focus()
+    assert LONG in name.evaluate("name => getComputedStyle(name, '::after').content")
+    assert page.locator(".live-card").bounding_box()["height"] == height
+    # A swap doesn't take the focus away.
+    swap(page, snapshot(LONG, "Ohio"))
+    settle(page)
+    assert name.evaluate("name => name === document.activeElement")
+
+
+def test_times_are_in_the_zone_and_language_of_the_viewer(browser: Browser):
+    context = browser.new_context(timezone_id="Asia/Tokyo", locale="en-GB")
+    page = context.new_page()
+    page.clock.set_fixed_time(datetime(2026, 11, 27, 14, 0, tzinfo=UTC))
+    show(page, snapshot("Ohio"))
+    assert page.locator("time.since").text_content() == "22:05"
+    page.clock.set_fixed_time(datetime(2026, 11, 29, 14, 0, tzinfo=UTC))
+    show(page, snapshot("Ohio"))
+    assert page.locator("time.since").text_content() == "Fri 22:05"
+    context.close()
+
+
+def columns(page: Page) -> int:
+    """Return how many cards stand side by side, after checking that nothing sticks out of the page."""
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    return page.evaluate("new Set([...document.querySelectorAll('.live-card')].map(c => c.offsetLeft)).size")
+
+
+def test_four_cards_fit_each_screen(page, server, orders):
+    orders(
+        *(
+            (item, item, 1e5 + item, name)
+            for item, name in enumerate(["Ohio", "Utah", "Iowa", "Maine", LONG], 1)
+        )
+    )
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(server.url)
+    badge(page, "live")
+    page.wait_for_function("document.querySelectorAll('.live-row').length === 20")
+    assert page.evaluate("document.documentElement.scrollHeight") == 720
+    assert columns(page) == 2
+    for width, expected in ((320, 1), (390, 1), (768, 1), (1024, 2), (1700, 4), (2560, 4), (3840, 4)):
+        page.set_viewport_size({"width": width, "height": width})
+        assert columns(page) == expected, width
+    # Right to left: the first card is on the right, and so are the ranks.
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    assert columns(page) == 2
+    assert page.evaluate("document.querySelector('.live-card').offsetLeft > innerWidth / 2")
+    right_to_left = "document.querySelector('.rank').offsetLeft > document.querySelector('.value').offsetLeft"
+    assert page.evaluate(right_to_left)
+    page.evaluate("document.documentElement.removeAttribute('dir')")
+    # On a wall the cards fill the screen, and nothing is cut off.
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.evaluate("document.documentElement.className += ' kiosk'")
+    assert page.evaluate("[document.documentElement.scrollHeight, document.documentElement.scrollWidth]") == [
+        1080,
+        1920,
+    ]
+    fits = "[...document.querySelectorAll('.live-card')].every(c => c.scrollHeight <= c.offsetHeight)"
+    assert page.evaluate(fits)
+    assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('.live-card')).fontSize)") > 20
+
+
+def test_on_paper_a_page_is_black_on_white_and_has_no_controls(page, server, orders):
+    orders((1, 2, 3.0, "Ohio"))
+    page.emulate_media(media="print", color_scheme="dark")
+    page.goto(server.url)
+    badge(page, "live")
+    assert page.locator("button:visible, .badge:visible, .controls:visible").count() == 0
+    colours = """() => ['body', '.live-card', '.name'].map(selector => {
+      const style = getComputedStyle(document.querySelector(selector));
+      return [style.color, style.backgroundColor];
+    })"""
+    black, white, none = "rgb(0, 0, 0)", "rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"
+    assert page.evaluate(colours) == [[black, white], [black, white], [black, none]]

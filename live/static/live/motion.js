@@ -6,11 +6,12 @@
   const cards = () => document.querySelectorAll(".live-card[data-ranking]");
   const rowsOf = (card) => [...card.querySelectorAll(".live-row:not([hidden])")];
 
-  // What this script adds to a row stays when htmx swaps the card.
+  // What this script has written stays when htmx swaps a card.
   const OWN_ATTRIBUTES = new Set(["data-rose", "data-cut", "tabindex"]);
 
-  document.addEventListener("htmx:before:morph:attr", (event) => {
-    if (OWN_ATTRIBUTES.has(event.detail.attrName) && event.target.closest(".live-row")) event.preventDefault();
+  htmx.registerExtension("live-motion", {
+    htmx_before_morph_attr: (element, { attrName }) => !(OWN_ATTRIBUTES.has(attrName) && element.closest(".live-row")),
+    htmx_before_morph_node: (element, { newNode }) => !(element.className === "since" && element.dateTime === newNode.dateTime),
   });
 
   // ---- rows glide when their order changes; the ones that rise are above the others, and tinted for a moment
@@ -131,12 +132,6 @@
       time.title = inFull.format(moment);
     }
   }
-
-  // Otherwise each swap would write the server's text, and this script the viewer's again.
-  document.addEventListener("htmx:before:morph:node", (event) => {
-    const { oldNode, newNode } = event.detail;
-    if (oldNode.className === "since" && oldNode.dateTime === newNode.dateTime) event.preventDefault();
-  });
 
   // ---- what is measured: after a frame, when the layout is known anyway
 
