@@ -10,8 +10,9 @@ from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render, resolve_url
+from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.cache import get_conditional_response
 from django.utils.crypto import salted_hmac
 from django.utils.http import content_disposition_header
@@ -22,6 +23,7 @@ from django.views.decorators.http import require_safe
 
 from live import boards, controls, parameters, preferences
 from live.conf import live_settings
+from live.formats import quantity
 from live.hub_state import NoDataError
 from live.keys import PARAMETER, UnknownKeyError, parse_key
 from live.opened.chart import BOX, Span, default_span
@@ -29,7 +31,7 @@ from live.opened.exports import BusyError, Export
 from live.opened.origin import find_origin
 from live.opened.past import chart_html, last_milliseconds
 from live.opened.places import find_details, find_places, of_one_kind
-from live.parameters import ParameterError, Selection
+from live.parameters import ParameterError
 from live.rankings import RelationRanking, select
 from live.reading import read
 from live.refusals import page_refusal, refuse_with, try_again
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponseBase
 
+    from live.boards import Board
+    from live.parameters import Selection
     from live.rankings import Ranking
     from live.reading import Reading
 
@@ -56,35 +60,40 @@ async def ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
 
     `?window=` is one that the ranking has, and `?span=` how far the chart reaches back.
     """
-    selection, span = _opened(request, slug)
+    select([slug])
+    board, context = await _controls(request, slug)
+    selection = replace(board.selection, size=board.top if "top" in request.GET else ROWS)
     [shown] = selection.rankings
-    context = await _controls(request, selection)
-    context |= await page_context(request, selection, context["login_url"], context["board"].refresh)
+    span = _span(request, shown)
+    context |= await page_context(request, selection, context["login_url"], board.refresh)
     reading: Reading = context["reading"]
-    context |= {
-        "ranking": shown,
-        "title": capfirst(shown.title),
-        "scope": _scope(reading),
-        # Rendered from a template.
-        "chart": mark_safe(await _chart(reading, span)),  # noqa: S308
-        "origin": await find_origin(shown),
-        "csv_url": f"{reverse('live:csv', args=[slug])}?window={shown.window}",
-        "json_url": f"{reverse('live:api-ranking', args=[slug])}?window={shown.window}&top={ROWS}",
-        "csv_hint": _csv_hint(reading),
-        "copies": _copies(request, selection),
-    }
-    return revalidated(render(request, "live/ranking.html", context | await _facts(reading)))
+    with translation.override(selection.language):
+        context |= await _facts(reading) | {
+            "ranking": shown,
+            "title": capfirst(shown.title),
+            "scope": _scope(reading),
+            # Rendered from a template.
+            "chart": mark_safe(await _chart(reading, span)),  # noqa: S308
+            "origin": await find_origin(shown),
+            "csv_url": f"{reverse('live:csv', args=[slug])}?window={shown.window}",
+            "json_url": f"{reverse('live:api-ranking', args=[slug])}?window={shown.window}&top={ROWS}",
+            "csv_hint": _csv_hint(reading),
+            "copies": _copies(request, selection),
+        }
+        return revalidated(render(request, "live/ranking.html", context))
 
 
 @require_safe
 @refuse_with(page_refusal)
 async def chart(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Answer a page of one ranking with the chart of this minute, and with what is known of the last read."""
-    selection, span = _opened(request, slug)
+    selection = one(request, slug, top=ROWS)
+    span = _span(request, selection.rankings[0])
     reading = await read(request, selection)
     html = await _chart(reading, span)
-    facts = render(request, "live/origin_facts.html", await _facts(reading))
-    body = html.encode() + facts.content
+    facts = await _facts(reading)
+    with translation.override(selection.language):
+        body = (html + render_to_string("live/origin_facts.html", facts)).encode()
     etag = f'"{salted_hmac("live.chart", body, algorithm="sha256").hexdigest()[:16]}"'
     response = HttpResponse(body, headers={"ETag": etag})
     return revalidated(get_conditional_response(request, etag=etag, response=response) or response)
@@ -132,46 +141,48 @@ async def key(request: HttpRequest, slug: str) -> HttpResponseBase:
     except ValueError as error:
         raise ParameterError(str(error)) from None
     rankings = of_one_kind(opened, window)
-    language = parameters.supported_language(get_language())
-    selection = Selection(rankings, window, ROWS, language)
-    reading = await read(request, selection)
-    snapshots = {snapshot.ranking.id: snapshot for snapshot in reading.snapshots}
-    places = await find_places(opened, rankings, snapshots, found)
-    is_ranked = any(place.rank is not None for place in places)
-    details, is_lost = None, False
-    try:
-        details = await find_details(opened, found)
-    except NoDataError:
-        # The app's tables may take longer than a ranking.
-        is_lost = True
-    if not is_ranked and details is None and not is_lost:
-        raise UnknownKeyError(slug, str(opened.name(found)))
-    context = await _controls(request, selection) | {
-        "ranking": opened,
-        "name": str(opened.name(found)),
-        "source": reading.source,
-        "places": places,
-        "details": details,
-        "is_lost": is_lost,
-        "box": BOX,
-    }
-    return revalidated(render(request, "live/key.html", context))
+    board, context = await _controls(request, ",".join(ranking.slug for ranking in rankings))
+    with translation.override(board.selection.language):
+        selection = replace(board.selection, rankings=rankings, window=window, size=ROWS)
+        reading = await read(request, selection)
+        snapshots = {snapshot.ranking.id: snapshot for snapshot in reading.snapshots}
+        places = await find_places(opened, rankings, snapshots, found)
+        is_ranked = any(place.rank is not None for place in places)
+        details, is_lost = None, False
+        try:
+            details = await find_details(opened, found)
+        except NoDataError:
+            # The app's tables may take longer than a ranking.
+            is_lost = True
+        if not is_ranked and details is None and not is_lost:
+            raise UnknownKeyError(slug, str(opened.name(found)))
+        context |= {
+            "ranking": opened,
+            "name": str(opened.name(found)),
+            "source": reading.source,
+            "places": places,
+            "details": details,
+            "is_lost": is_lost,
+            "box": BOX,
+        }
+        return revalidated(render(request, "live/key.html", context))
 
 
-def _opened(request: HttpRequest, slug: str) -> tuple[Selection, Span]:
-    """Return what the page of one ranking shows. Raises ParameterError, UnknownRankingError."""
-    selection = one(request, slug, top=ROWS)
-    span = default_span(selection.rankings[0].window)
-    others = [other for other in Span if other is not span]
-    return selection, Span(parameters.one_of(request.GET, "span", (span, *others)))
+def _span(request: HttpRequest, ranking: Ranking) -> Span:
+    """Return how far the chart of a ranking reaches back. Raises ParameterError."""
+    default = default_span(ranking.window)
+    others = [other for other in Span if other is not default]
+    return Span(parameters.one_of(request.GET, "span", (default, *others)))
 
 
-async def _controls(request: HttpRequest, selection: Selection) -> dict[str, Any]:
-    """Return the context of the controls, whose windows are those of the selection's rankings."""
+async def _controls(request: HttpRequest, slugs: str) -> tuple[Board, dict[str, Any]]:
+    """Return what is shown, and the context of its controls. Raises ParameterError."""
     user = await access.viewer(request)
     kept = await preferences.kept_by(user)
-    board = replace(boards.board(request.GET, kept, get_language()), selection=selection)
-    return controls.context(request, board, kept, user, is_board=False) | {
+    query = request.GET.copy()
+    query["rankings"] = slugs
+    board = boards.board(query, kept, get_language())
+    return board, controls.context(request, board, kept, user, is_board=False) | {
         "user": user,
         "may_log_out": user is None or user.is_authenticated,
         "login_url": f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': boards.address(request)})}",
@@ -190,7 +201,7 @@ def _scope(reading: Reading) -> list[str]:
     totals = reading.snapshots[0].totals if reading.snapshots else None
     texts = []
     if totals is not None:
-        texts.append(f"{totals.keys:,} {ranking.keys or gettext('keys')}")
+        texts.append(f"{quantity(totals.keys)} {ranking.keys or gettext('keys')}")
         if totals.sum is not None and ranking.summed:
             texts.append(ranking.displayed(totals.sum))
     return [*texts, str(ranking.window.label), reading.source]
@@ -212,7 +223,7 @@ def _csv_hint(reading: Reading) -> str:
     totals = reading.snapshots[0].totals if reading.snapshots else None
     if totals is None or totals.keys <= live_settings.EXPORT_ROWS:
         return gettext("all keys")
-    return gettext("the first %(rows)s keys") % {"rows": f"{live_settings.EXPORT_ROWS:,}"}
+    return gettext("the first %(rows)s keys") % {"rows": quantity(live_settings.EXPORT_ROWS)}
 
 
 def _copies(request: HttpRequest, selection: Selection) -> list[dict[str, str]]:
