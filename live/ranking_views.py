@@ -27,7 +27,7 @@ from live.formats import quantity
 from live.hub_state import NoDataError
 from live.keys import PARAMETER, UnknownKeyError, parse_key
 from live.opened.chart import BOX, Span, default_span
-from live.opened.exports import BusyError, Export
+from live.opened.exports import BusyError, Export, csv_chunks
 from live.opened.origin import find_origin
 from live.opened.past import chart_html, last_milliseconds
 from live.opened.places import find_details, find_places, of_one_kind
@@ -67,6 +67,7 @@ async def ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
     span = _span(request, shown)
     context |= await page_context(request, selection, context["login_url"], board.refresh)
     reading: Reading = context["reading"]
+    query = urlencode({"window": shown.window, "language": selection.language} | _moment(request))
     with translation.override(selection.language):
         context |= await _facts(reading) | {
             "ranking": shown,
@@ -75,8 +76,8 @@ async def ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
             # Rendered from a template.
             "chart": mark_safe(await _chart(reading, span)),  # noqa: S308
             "origin": await find_origin(shown),
-            "csv_url": f"{reverse('live:csv', args=[slug])}?window={shown.window}",
-            "json_url": f"{reverse('live:api-ranking', args=[slug])}?window={shown.window}&top={ROWS}",
+            "csv_url": f"{reverse('live:csv', args=[slug])}?{query}",
+            "json_url": f"{reverse('live:api-ranking', args=[slug])}?{query}&top={ROWS}",
             "csv_hint": _csv_hint(reading),
             "copies": _copies(request, selection),
         }
@@ -102,20 +103,27 @@ async def chart(request: HttpRequest, slug: str) -> HttpResponseBase:
 @require_safe
 @refuse_with(page_refusal)
 async def export(request: HttpRequest, slug: str) -> HttpResponseBase:
-    """Answer with a ranking as CSV: all keys of its view, not more than LIVE_EXPORT_ROWS."""
-    window = parameters.window(request.GET)
-    [exported] = select([slug], window)
-    language = parameters.supported_language(get_language())
+    """Answer with a ranking as CSV: all keys of its view, not more than LIVE_EXPORT_ROWS.
+
+    With `?at=` they are the leading rows of that moment.
+    """
+    selection, at = one(request, slug), parameters.moment(request.GET)
+    [exported] = selection.rankings
+    day = timezone.localdate(at)
+    filename = f"{exported.id}-{day:%Y-%m-%d}.csv"
     headers = {
         "Content-Type": "text/csv; charset=utf-8; header=present",
-        "Content-Disposition": content_disposition_header(
-            as_attachment=True, filename=f"{exported.id}-{timezone.localdate():%Y-%m-%d}.csv"
-        ),
+        "Content-Disposition": content_disposition_header(as_attachment=True, filename=filename),
     }
     if request.method == "HEAD":
         return revalidated(HttpResponse(headers=headers))
+    if at is not None:
+        past = await read(request, selection, at)
+        with translation.override(selection.language):
+            values = past.snapshots[0].values if past.snapshots else ()
+            return revalidated(HttpResponse(b"".join(csv_chunks(exported, values)), headers=headers))
     try:
-        running = Export(exported, language)
+        running = Export(exported, selection.language)
     except (BusyError, RuntimeError):
         return try_again(page_refusal(request, 503, gettext("Other exports are running. Try again soon.")))
     first = await running.first()
@@ -166,6 +174,11 @@ async def key(request: HttpRequest, slug: str) -> HttpResponseBase:
             "box": BOX,
         }
         return revalidated(render(request, "live/key.html", context))
+
+
+def _moment(request: HttpRequest) -> dict[str, str]:
+    """Return the parameter of the moment that is shown, if it isn't now."""
+    return {"at": request.GET["at"]} if "at" in request.GET else {}
 
 
 def _span(request: HttpRequest, ranking: Ranking) -> Span:
@@ -220,6 +233,8 @@ async def _facts(reading: Reading) -> dict[str, Any]:
 
 def _csv_hint(reading: Reading) -> str:
     """Return how many rows the export has, if that isn't all of them."""
+    if reading.at is not None:
+        return gettext("the first %(rows)s keys") % {"rows": quantity(ROWS)}
     totals = reading.snapshots[0].totals if reading.snapshots else None
     if totals is None or totals.keys <= live_settings.EXPORT_ROWS:
         return gettext("all keys")

@@ -92,6 +92,11 @@ class Ranking:
         return self.variants.get(window, self)
 
     @property
+    def has_details(self) -> bool:
+        """Whether the rows' names lead to the pages of their keys. A template would call `details`."""
+        return self.details is not None
+
+    @property
     def heading(self) -> str:
         """The title on its own: "Top 5 states by turnover"."""
         return gettext("Top %(size)d %(title)s") % {"size": self.size, "title": self.title}

@@ -39,7 +39,7 @@ async def chart_html(
     """Return the chart of the rows that lead now, or at a moment, or what there is in its place."""
     if at is not None:
         chart = await _draw(ranking, snapshot, span, language, at)
-        return _render(ranking, span, language, chart=chart)
+        return _render(ranking, span, language, chart=chart, at=at)
     name = ranking.id, span, language
     minute = this_minute()
     async with _drawing():
@@ -92,10 +92,14 @@ async def draw_past(
     past = await series(ranking, keys, until - span.length, until, span.step)
     if all(value is None for values in past.values.values() for value in values):
         return None
-    if past.times[-1] < until:
-        past.times.append(until)
-        for text, values in past.values.items():
-            values.append(texts[text][2])
+    # This minute's record may not be written yet, and the steps of a long span are hours.
+    if past.times[-1] == until:
+        past.times.pop()
+        for values in past.values.values():
+            values.pop()
+    past.times.append(until)
+    for text, values in past.values.items():
+        values.append(texts[text][2])
     names = {text: (key, name) for text, (key, name, _) in texts.items()}
     return draw(names, past.times, past.values, ranking.displayed, span)
 

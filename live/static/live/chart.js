@@ -95,7 +95,8 @@
     show(selected);
   }
 
-  const isStill = () => document.hidden || ["paused", "closed"].includes(find("badge")?.dataset.state);
+  // The board as it was at a moment, and the page of a key, don't change.
+  const isStill = () => document.hidden || !find("live-updates") || ["paused", "closed"].includes(find("badge")?.dataset.state);
 
   async function renew() {
     const source = find("chart")?.dataset.src;

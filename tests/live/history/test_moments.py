@@ -180,3 +180,17 @@ async def test_pages_that_poll_get_the_charts_of_their_rankings(monkeypatch, sit
     monkeypatch.setattr(clock, "sparklines", lambda: charts)
     answer = await AsyncClient().get("/sparklines/", {"rankings": "states-by-turnover,products-by-turnover"})
     assert answer.json() == [charts["states-by-turnover"].payload]
+
+
+async def test_the_export_and_the_page_of_a_ranking_are_of_the_moment(past):
+    answer = await get("/rankings/states-by-turnover/csv/", YESTERDAY)
+    assert answer.content.decode("utf-8-sig").splitlines() == [
+        "rank,key,name,turnover",
+        "1,Ohio,Ohio,30.0",
+        "2,Utah,Utah,20.0",
+        "3,Iowa,Iowa,10.0",
+    ]
+    assert f"{YESTERDAY:%Y-%m-%d}.csv" in answer.headers["Content-Disposition"]
+    page = (await get("/rankings/states-by-turnover/", YESTERDAY)).content.decode()
+    assert "live-updates" not in page
+    assert f"at={YESTERDAY:%Y-%m-%d}" in page.split("csv/?")[1].split('"')[0]
