@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from live.feeding.sources import find_sources
+from live.parameters import SIZES
 from live.rankings import RANKINGS, UnknownRankingError, select
 from tests.conftest import BOTH
 
@@ -21,10 +22,11 @@ def test_each_ranking_lists_its_largest_first(orders):
     assert top("products-by-average-quantity") == [(2, 9.0), (3, 4.0), (1, 1.5)]
 
 
-def test_each_ranking_has_five_rows(orders):
-    orders(*((item, item, 1.0, f"State {item}") for item in range(1, 9)))
-    for slug in RANKINGS:
-        assert len(top(slug)) == 5
+def test_each_ranking_has_the_rows_of_all_sizes_and_shows_five(orders):
+    orders(*((item, item, 1.0, f"State {item}") for item in range(1, 60)))
+    for slug, ranking in RANKINGS.items():
+        assert len(top(slug)) == max(SIZES)
+        assert ranking.size == 5
 
 
 def test_ties_are_ordered_by_key_so_that_rows_do_not_flicker(orders):
