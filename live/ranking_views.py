@@ -19,6 +19,7 @@ from django.utils.http import content_disposition_header
 from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from live import boards, controls, parameters, preferences
@@ -54,6 +55,7 @@ ROWS = parameters.SIZES[-1]
 
 
 @require_safe
+@gzip_page
 @refuse_with(page_refusal)
 async def ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Show one ranking: its leading 50, their past, and where they come from.
@@ -134,6 +136,7 @@ async def export(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 
 @require_safe
+@gzip_page
 @refuse_with(page_refusal)
 async def key(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Show one key: its place in each ranking of its kind, and what its app knows of it.

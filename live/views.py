@@ -13,6 +13,7 @@ from django.utils import translation
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.utils.translation import get_language
 from django.views.decorators.clickjacking import xframe_options_exempt
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.middleware import HtmxDetails
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 
 @require_safe
+@gzip_page
 @refuse_with(page_refusal)
 async def dashboard(request: HttpRequest) -> HttpResponseBase:
     """Show the rankings that the URL or the user has chosen: kept up to date, or with `?at=` as they were.

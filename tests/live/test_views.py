@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import time
@@ -80,6 +81,16 @@ def test_the_page_shows_all_rankings_without_javascript_and_reloads_itself(serve
 
 def test_the_page_is_revalidated_each_time_and_stays_out_of_shared_caches(server, orders):
     assert get(server, "/").headers["Cache-Control"] == "private, no-cache"
+
+
+def test_a_page_is_compressed_for_browsers_that_take_it(server, orders):
+    address = Request(f"{server.url}/", headers={"Accept-Encoding": "gzip"})
+    with build_opener().open(address) as answer:
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert "Accept-Encoding" in answer.headers["Vary"]
+        page = gzip.decompress(answer.read())
+    assert b"</html>" in page
+    assert get(server, "/").headers["Content-Encoding"] is None
 
 
 def test_no_page_allows_or_contains_inline_scripts_and_styles(server, orders):
