@@ -54,7 +54,7 @@ CREATE OR REPLACE FUNCTION standin.is_fresh(kept regclass) RETURNS boolean LANGU
     SELECT ticked_at > now() - interval '{FRESH_SECONDS} seconds' FROM {FLOORS} WHERE summary = kept
 $function$;
 
--- Lets the rows leave that a temporal filter leaves out by now. Returns whether all have left.
+-- Lets the rows leave that a temporal filter leaves out by now. Returns whether there is no more to do now.
 CREATE OR REPLACE FUNCTION standin.expire() RETURNS boolean LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
     SET lock_timeout = {LOCK_MILLISECONDS} AS $function$
@@ -78,7 +78,7 @@ BEGIN
             UPDATE {FLOORS} SET ticked_at = now() WHERE summary = due.summary AND have_left;
             have_all_left := have_all_left AND have_left;
         EXCEPTION WHEN OTHERS THEN
-            -- The other summaries go on, and this one's view is computed.
+            -- The other summaries go on, and the view of this one is computed.
             RAISE LOG 'no row can leave %: %', due.summary, sqlerrm;
         END;
     END LOOP;

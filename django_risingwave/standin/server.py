@@ -208,7 +208,7 @@ class StandIn:
         return changes.get_subscription_sources(cursor)
 
     def expire(self) -> bool:
-        """Let the rows leave that a temporal filter leaves out by now. Return whether all have left.
+        """Let the rows leave that a temporal filter leaves out by now. Return whether no more can leave now.
 
         False: many have to leave, or a transaction that writes takes too long. After some seconds without
         success the views compute their SELECT, so they are right anyway. Raises django.db.Error.
