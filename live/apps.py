@@ -20,7 +20,7 @@ class LiveConfig(AppConfig):
         # As Django's admin does with modules named `admin`.
         autodiscover_modules("rankings")
         from live.checks import check_rankings, check_settings, check_thresholds  # noqa: PLC0415 - as below
-        from live.database_checks import check_leading_rows, check_reads  # noqa: PLC0415 - as above
+        from live.database_checks import check_history, check_leading_rows, check_reads  # noqa: PLC0415 - as above
         from live.operators import collector  # noqa: PLC0415 - needs the apps to be loaded
         from live.users import login_log, logins  # noqa: PLC0415 - needs the apps to be loaded
 
@@ -32,6 +32,7 @@ class LiveConfig(AppConfig):
         checks.register(check_thresholds)
         checks.register(check_leading_rows)
         checks.register(check_reads, checks.Tags.database)
+        checks.register(check_history, checks.Tags.database)
         request_finished.connect(end_request)
         user_logged_in.connect(logins.on_logged_in)
         user_logged_out.connect(logins.on_logged_out)

@@ -9,8 +9,10 @@ from django.core.checks import Warning as CheckWarning
 from django.db import connections, router
 from django.db.migrations.loader import MigrationLoader
 
+from live.conf import live_settings
 from live.leading import advised_index, leading_name
 from live.migration_operations import CreateLeadingRows, DropLeadingRows
+from live.models import Record
 from live.rankings import RANKINGS
 
 if TYPE_CHECKING:
@@ -75,6 +77,22 @@ def check_reads(databases: Sequence[str] | None = None, **_: Any) -> list[CheckM
         for alias in databases or ()
         if connections[alias].vendor == "risingwave"
         for message in _check_alias(alias)
+    ]
+
+
+def check_history(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Check that the table of the history exists, with `manage.py check --database`."""
+    alias, table = router.db_for_write(Record), Record._meta.db_table
+    if not live_settings.HISTORY or alias not in (databases or ()):
+        return []
+    if table in connections[alias].introspection.table_names():
+        return []
+    return [
+        CheckWarning(
+            f"No history of the rankings is kept: the table {table} doesn't exist.",
+            hint=f"Run: manage.py migrate --database {alias}. Or set LIVE_HISTORY = False.",
+            id="live.W004",
+        )
     ]
 
 

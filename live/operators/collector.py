@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from live import outages
+from live.history import clock as history_clock
 from live.hub import get_hub
 from live.rankings import RANKINGS
 
@@ -75,6 +76,7 @@ class LiveCollector(Collector):
             "ranking",
             {slug: (now - moment).total_seconds() for slug, moment in checked_at.items()},
         )
+        yield from _history(now)
         # Those in windows too, which only some processes watch.
         watched = {id_: 0.0 for health in hubs for id_ in (*health["checked_at"], *health["faults"])}
         faulty = {id_: 1.0 for health in hubs for id_ in health["faults"]}
@@ -96,6 +98,14 @@ class LiveCollector(Collector):
             "database",
             self._connections.count(),
         )
+
+
+def _history(now: datetime) -> Iterable[Metric]:
+    clock = history_clock.running()
+    newest = clock.known.newest if clock is not None and clock.known is not None else None
+    if newest is not None:
+        text = "Time since the newest record of the history that this process has seen."
+        yield GaugeMetricFamily("live_history_age_seconds", text, value=(now - newest).total_seconds())
 
 
 def _is_open(connection: BaseDatabaseWrapper) -> bool:

@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families as families
 from live import capacity, metrics
 from live.capacity import Files
 from live.faults import Fault
+from live.history import clock as history_clock
 from live.hub import Hub, get_hub
 from live.middleware import OperatorMiddleware
 from live.operators import collector
@@ -240,12 +241,18 @@ def measured(text: str, parse: Any = families) -> dict[str, Any]:
 
 
 @pytest.fixture
-def counted():
+def counted(monkeypatch):
     """Count one of each, so that each metric with labels has a sample."""
     metrics.REFUSED.labels("origin").inc()
     metrics.READ_SECONDS.labels("a").observe(0.1)
     metrics.READ_ERRORS.labels("a").inc()
     metrics.OUTAGES.labels("a").inc()
+    metrics.WEBHOOKS.labels("delivered").inc()
+    metrics.HISTORY_RECORDS.labels("a").inc()
+    metrics.HISTORY_ERRORS.labels("a").inc()
+    the_clock = history_clock.HistoryClock()
+    the_clock.known = history_clock.History(datetime.now(UTC), newest=datetime.now(UTC))
+    monkeypatch.setattr(history_clock, "running", lambda: the_clock)
 
 
 def test_the_metrics_are_those_of_the_documentation(counted):

@@ -14,7 +14,9 @@ from django.db import Error, connections, router
 from django.db.migrations.executor import MigrationExecutor
 
 from live.conf import live_settings
+from live.models import Record
 from live.operators.doctor.findings import advice, examine, first_line, ok, problem
+from live.operators.doctor.history import check_history
 from live.operators.doctor.rankings import check_rankings
 from live.rankings import RANKINGS
 
@@ -73,6 +75,8 @@ def check_database(alias: str) -> Iterator[Finding]:
         yield from examine(f"{subject}, migrations", _check_migrations(subject, connection))
     if is_of_users:
         yield from _check_tables_of_users(subject, connection)
+    if router.db_for_write(Record) == alias:
+        yield from examine(f"{subject}, history", check_history(f"{subject}, history"))
     if is_of_rankings:
         yield from examine(f"{subject}, rankings", check_rankings(alias))
 
