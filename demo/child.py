@@ -16,8 +16,12 @@ def daphne(arguments: list[str]) -> None:
     """Serve the dashboard."""
     from daphne.cli import CommandLineInterface  # type: ignore[import-untyped]  # noqa: PLC0415
 
-    # Daphne imports the application by name. Importing it here does that work before the wait.
-    import config.asgi  # noqa: F401, PLC0415
+    # Daphne imports the application by name. Importing what that imports does the work before the wait; the
+    # application itself would begin to record the rankings, in databases that aren't prepared yet.
+    from django.core.asgi import get_asgi_application  # noqa: PLC0415
+
+    get_asgi_application()
+    import live.routing  # noqa: F401, PLC0415
 
     wait_for_supervisor()
     CommandLineInterface().run([*arguments, "config.asgi:application"])
