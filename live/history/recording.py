@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.db import Error, connections, router
 
+from django_risingwave.streaming.expiry import expire
 from django_risingwave.streaming.sessions import open_session
 from live import metrics
 from live.conf import HANG_SLACK_SECONDS, RECORD_SECONDS, live_settings
@@ -102,6 +103,8 @@ class _Session:
                 self._connection.limit_queries(live_settings.QUERY_TIMEOUT_SECONDS)
             with self._deadline():
                 self._sources: dict[str, Source] = find_sources(self._alias, rankings)
+            with self._deadline():
+                expire(self._alias, seconds=live_settings.QUERY_TIMEOUT_SECONDS)
         except BaseException:
             self.close()
             raise

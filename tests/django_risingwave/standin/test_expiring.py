@@ -110,7 +110,7 @@ inserts = st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.sampled_from(
         [value for row in many for value in row],
     )
 )
-others = st.sampled_from(
+others: st.SearchStrategy[tuple[str, list[Any]]] = st.sampled_from(
     [
         ("UPDATE events SET at = at - interval '2 hours' WHERE n = 1", []),
         ("UPDATE events SET at = at + interval '1 day', n = n + 1 WHERE k = 'a'", []),
