@@ -63,6 +63,17 @@ def live_texts() -> SafeString:
 register.filter("key_query", key_query)
 
 
+@register.simple_tag
+def live_card(card: Card) -> SafeString:
+    """Return a card, rendered once for all pages and polls unless something is to be said about it."""
+    language = supported_language(get_language())
+    if card.snapshot is None:
+        return SafeString(rendering.placeholder(card, language))
+    if card.state or card.note or card.at is not None:
+        return SafeString(render_to_string("live/card.html", {"card": card}))
+    return SafeString(rendering.card(card.snapshot, card.size, language))
+
+
 @register.inclusion_tag("live/tag_head.html")
 def live_head(*, htmx: bool = True) -> dict[str, Any]:
     """Put the styles of the rankings, and unless `htmx=False` the settings of htmx, into the <head>."""

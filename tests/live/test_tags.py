@@ -9,9 +9,11 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser, User
 from django.template import Context, Engine, RequestContext, TemplateSyntaxError
+from django.template.loader import render_to_string
 from django.test import AsyncRequestFactory, RequestFactory
 
-from live import hub
+from live import hub, rendering
+from live.cards import Card
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot
 
@@ -162,3 +164,19 @@ async def test_where_the_user_cannot_be_looked_up_the_browser_asks_for_the_rows(
     assert "Ohio" not in html
     assert 'data-login-url="/login/?next=%2F"' in html
     assert "hx-ws:connect" in html
+
+
+def test_a_card_is_rendered_once_for_all_pages_unless_something_is_wrong(monkeypatch):
+    snapshot = Snapshot(RANKINGS[FIRST], (("Ohio", 6.0),), changed_at=datetime.now(UTC), source="PostgreSQL")
+    rendered: list[str] = []
+
+    def counting(template: str, context: object) -> str:
+        rendered.append(template)
+        return render_to_string(template, context)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(rendering, "render_to_string", counting)
+    pages = {render("{% live_card card %}", card=Card(snapshot.ranking, snapshot, 5)) for _ in range(3)}
+    assert rendered == ["live/card.html"]
+    assert pages == {rendering.card(snapshot, 5, "en")}
+    stale = Card(snapshot.ranking, snapshot, 5, state="stale", note="no reading for 3 min")
+    assert "no reading for 3 min" in render("{% live_card card %}", card=stale)
