@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.db.migrations.recorder import MigrationRecorder
+
 from django_risingwave.readable import Relation, find_columns, find_relations
+from live.leading import leading_name, totals_name
+from live.rankings import variants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,9 +72,16 @@ class Page:
 def find_page(connection: DatabaseWrapper, search: str, number: int) -> Page:
     """Return a page of the relations whose name has all words of a search: materialized views first.
 
-    Raises django.db.Error.
+    What is kept for rankings and migrations is left out. Raises django.db.Error.
     """
-    kinds = {relation: kind for relation, kind in find_relations(connection).items() if kind in KINDS}
+    kept = {MigrationRecorder.Migration._meta.db_table}
+    for ranking in variants():
+        kept |= {leading_name(ranking.kept_id), totals_name(ranking.kept_id)}
+    kinds = {
+        relation: kind
+        for relation, kind in find_relations(connection).items()
+        if kind in KINDS and relation.name not in kept
+    }
     words = search.casefold().split()
     found = sorted(
         (

@@ -60,4 +60,5 @@ def ranking_of(row: DeclaredRanking) -> RelationRanking:
         currency=row.currency,
         relation=Relation(row.schema, row.relation),
         ascending=row.ascending,
+        version=row.changed_at.isoformat() if row.changed_at else "",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
     from django_risingwave.readable import Relation
 
+
+#: Measures whose sum most likely means nothing.
+NOT_SUMMED = re.compile("average|avg|mean|median|percent|pct|quota|rate|ratio|share", re.IGNORECASE)
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +90,7 @@ def _defaults(columns: Columns, row: DeclaredRanking | None) -> dict[str, Any]:
         return model_to_dict(row)
     key, measure = columns.likely_key, columns.likely_measure
     title = columns.relation.name.replace("_", " ")
+    is_summed = not NOT_SUMMED.search(measure)
     return {
         "key": key,
         "measure": measure,
@@ -93,8 +98,8 @@ def _defaults(columns: Columns, row: DeclaredRanking | None) -> dict[str, Any]:
         "slug": "" if row is None else row.slug,
         "ascending": "False",
         "size": 5,
-        "format": Format.NUMBER,
-        "summed": "on",
+        "format": Format.NUMBER if is_summed else Format.DECIMALS,
+        "summed": is_summed,
     }
 
 
