@@ -98,9 +98,9 @@ class Feed(threading.Thread):
         return self.reads.apart
 
     @property
-    def unhurried(self) -> frozenset[str]:
-        """The ids of the rankings that no request hurries."""
-        return self.reads.unhurried
+    def intervals(self) -> Mapping[str, float]:
+        """The seconds between two reads of the rankings that no request hurries, by Ranking.id."""
+        return self.reads.intervals
 
     def request_read(self, ids: Collection[str] | None = None) -> None:
         """Read these rankings soon, by default all. May be called from any thread."""

@@ -58,6 +58,11 @@ class FeedKeeper:
         if self.feed is not None:
             self.feed.watch(self._rankings)
 
+    @property
+    def intervals(self) -> dict[str, float]:
+        """The seconds between two reads of the rankings that no request hurries, by Ranking.id."""
+        return {} if self.feed is None else dict(self.feed.intervals)
+
     def ensure(self) -> None:
         """Start the feed if it doesn't run; replace it if it hangs. Logs why if that fails."""
         if not self._is_wanted:

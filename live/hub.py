@@ -124,7 +124,8 @@ class Hub:
 
     def ping(self) -> Ping:
         """Return a ping with the current time and state."""
-        return Ping(datetime.now(UTC), self._checks_of_watched(), dict(self.faults))
+        checked_at = self._checks_of_watched()
+        return Ping(datetime.now(UTC), checked_at, dict(self.faults), self._keeper.intervals)
 
     def _checks_of_watched(self) -> dict[str, datetime]:
         ids = [ranking.id for ranking in self._watched]
@@ -141,6 +142,7 @@ class Hub:
             tick_age_seconds=None if ticked_at is None else time.monotonic() - ticked_at,
             checked_at=self._checks_of_watched(),
             faults=dict(self.faults),
+            intervals=self._keeper.intervals,
             subscribers={"html": formats["html"], "json": formats["json"]},
             frames=self.counts.frames,
             bytes=self.counts.bytes,
@@ -239,7 +241,7 @@ class Hub:
         if self._feed is not None:
             if id_ in self._feed.apart:
                 return True
-            if id_ in self._feed.up_to_date | self._feed.unhurried and id_ in self.snapshots:
+            if id_ in self._feed.up_to_date | self._feed.intervals.keys() and id_ in self.snapshots:
                 return True
         checked_at = self.checked_at.get(id_)
         return checked_at is not None and age_seconds(checked_at) <= live_settings.POLL_SECONDS

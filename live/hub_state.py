@@ -25,9 +25,9 @@ class ShuttingDownError(Exception):
     """The process is shutting down."""
 
 
-def is_stale(checked_at: datetime) -> bool:
-    """Return whether rows that were last read at `checked_at` are stale."""
-    return age_seconds(checked_at) > live_settings.STALE_SECONDS
+def is_stale(checked_at: datetime, interval: float = 0) -> bool:
+    """Return whether rows that were last read at `checked_at`, and are each `interval`, are stale."""
+    return age_seconds(checked_at) > live_settings.STALE_SECONDS + interval
 
 
 def age_seconds(moment: datetime) -> float:
@@ -45,6 +45,8 @@ class Ping:
     now: datetime
     checked_at: dict[str, datetime]
     faults: dict[str, Fault]
+    #: The seconds between two reads of those that are read more rarely than requests come.
+    intervals: dict[str, float] = field(default_factory=dict)
     rendered: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False)
 
 
@@ -62,6 +64,8 @@ class Health(TypedDict):
     #: By Ranking.id.
     checked_at: dict[str, datetime]
     faults: dict[str, Fault]
+    #: As in a ping.
+    intervals: dict[str, float]
     #: Numbers of subscribers: "html" and "json".
     subscribers: dict[str, int]
     #: See Counts.

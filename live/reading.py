@@ -58,7 +58,9 @@ class Reading:
 
     def _card(self, ranking: Ranking, snapshot: Snapshot | None) -> Card:
         fault = self.faults.get(ranking.id)
-        state, note = rendering.state_and_note(self.ping.checked_at.get(ranking.id), fault)
+        state, note = rendering.state_and_note(
+            self.ping.checked_at.get(ranking.id), fault, self.ping.intervals.get(ranking.id, 0)
+        )
         return Card(ranking, snapshot, self.selection.size, fault, state, note, self.at)
 
 

@@ -123,15 +123,15 @@ def _fault_payload(fault: Fault) -> dict[str, str]:
     return {"reason": fault.reason, "since": isoformat(fault.since)}
 
 
-def state_and_note(checked_at: datetime | None, fault: Fault | None) -> tuple[str, str]:
+def state_and_note(checked_at: datetime | None, fault: Fault | None, interval: float = 0) -> tuple[str, str]:
     """Return the state of a ranking's card on a page, and what it says about it: both empty if it is fresh.
 
-    state.js says the same later.
+    `interval` is the time between two reads, in seconds, if it is long. state.js says the same later.
     """
     if fault is not None:
         return "fault", fault.note
     seconds = (datetime.now(UTC) - checked_at).total_seconds() if checked_at else 0
-    if seconds > live_settings.STALE_SECONDS:
+    if seconds > live_settings.STALE_SECONDS + interval:
         return "stale", gettext("stale: no reading for %(span)s") % {"span": duration(seconds)}
     return "", ""
 
@@ -188,6 +188,7 @@ def _ping_payload(ping: Ping) -> dict[str, Any]:
         "now": isoformat(ping.now),
         "checked_at": {id_: isoformat(moment) for id_, moment in ping.checked_at.items()},
         "faults": {id_: _fault_payload(fault) for id_, fault in ping.faults.items()},
+        "intervals": ping.intervals,
     }
 
 

@@ -70,7 +70,8 @@ class DeclarationForm(forms.ModelForm):
         ]
 
     def __init__(self, columns: Columns, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        kwargs.setdefault("label_suffix", "")
+        super().__init__(*args, **kwargs)
         self.columns = columns
         # The addresses of what is embedded and shared stay as they are.
         self.fields["slug"].disabled = self.instance.pk is not None

@@ -125,9 +125,9 @@ class RankingReads:
         self.up_to_date -= self.refreshing.ids
 
     @property
-    def unhurried(self) -> frozenset[str]:
-        """The ids of the rankings that no request hurries: their next read is as soon as it may be."""
-        return self.refreshing.unhurried
+    def intervals(self) -> Mapping[str, float]:
+        """The seconds between two reads of the rankings that no request hurries."""
+        return self.refreshing.intervals
 
     def reset(self) -> None:
         """Forget what was true of a session that is lost."""
@@ -200,7 +200,7 @@ class RankingReads:
 
         Raises django.db.Error if the server is lost.
         """
-        if slug not in self.sources or slug in self.refreshing.unhurried:
+        if slug not in self.sources or slug in self.intervals:
             return
         if slug in self.own:
             self.own.request(slug)
@@ -264,7 +264,7 @@ class RankingReads:
         outage = self.outages[slug]
         delay = outage.fail(error)
         self.own.retry_after(
-            slug, max(delay, self.refreshing.interval(slug)) if slug in self.unhurried else delay
+            slug, max(delay, self.refreshing.interval(slug)) if slug in self.intervals else delay
         )
         if not self.is_muted and outage.began_at is not None:
             self.reader.on_fault(slug, Fault(reason_for(error), outage.began_at))

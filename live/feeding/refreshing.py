@@ -24,20 +24,21 @@ class Refreshing:
         self._due_at: dict[str, float] = {}
         #: The ids of these rankings.
         self.ids: frozenset[str] = frozenset()
-        #: The ids of those that have been read and whose interval is so long that requests would hurry them.
-        self.unhurried: frozenset[str] = frozenset()
+        #: The seconds between two reads of those that have been read and whose interval is so long that
+        #: requests would hurry them. Never changed in place, because other threads read it.
+        self.intervals: Mapping[str, float] = {}
 
     def set_sources(self, sources: Mapping[str, Source]) -> None:
         """Read these rankings at intervals, and no others. New ones are due."""
         self._sources, self.ids = dict(sources), frozenset(sources)
         self._due_at = {id_: self._due_at.get(id_, -math.inf) for id_ in sources}
-        self._find_unhurried()
+        self._find_intervals()
 
     def on_read(self, id_: str, seconds: float) -> None:
         """Note how long a read of any ranking took."""
         self._seconds[id_] = seconds
-        if id_ in self.ids and (id_ in self.unhurried) != self._is_unhurried(id_):
-            self._find_unhurried()
+        if id_ in self.ids:
+            self._find_intervals()
 
     def forget(self, id_: str) -> None:
         """Forget a ranking that is read no more."""
@@ -60,8 +61,6 @@ class Refreshing:
         """Return the seconds from a read of one of these rankings to the next."""
         return self._sources[id_].refresh_seconds(self._seconds.get(id_, 0))
 
-    def _is_unhurried(self, id_: str) -> bool:
-        return id_ in self._seconds and self.interval(id_) > live_settings.POLL_SECONDS
-
-    def _find_unhurried(self) -> None:
-        self.unhurried = frozenset(filter(self._is_unhurried, self.ids))
+    def _find_intervals(self) -> None:
+        intervals = {id_: self.interval(id_) for id_ in self.ids if id_ in self._seconds}
+        self.intervals = {id_: span for id_, span in intervals.items() if span > live_settings.POLL_SECONDS}

@@ -127,7 +127,7 @@ def _rankings(health: Health | None, outage: outages.Outage | None) -> Part:
     wrong |= {
         slug: f"last read at {checked_at:%H:%M:%S} UTC"
         for slug, checked_at in health["checked_at"].items()
-        if slug not in wrong and is_stale(checked_at)
+        if slug not in wrong and is_stale(checked_at, health["intervals"].get(slug, 0))
     }
     if wrong:
         return Part(Status.DEGRADED, "; ".join(f"{slug}: {reason}" for slug, reason in sorted(wrong.items())))

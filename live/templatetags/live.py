@@ -112,7 +112,8 @@ def live_ranking(context: Context, slug: str) -> dict[str, Any]:
     if last is None:
         return {"card": Card(ranking, None, fault=fault)}
     snapshot, checked_at = last
-    state, note = rendering.state_and_note(checked_at, fault)
+    interval = ping.intervals.get(ranking.id, 0) if ping else 0
+    state, note = rendering.state_and_note(checked_at, fault, interval)
     return {"card": Card(ranking, snapshot, None, fault, state, note)}
 
 

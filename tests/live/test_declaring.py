@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +15,10 @@ from django.test import AsyncClient
 from django_risingwave.readable import Relation
 from live.declared import keeping
 from live.declared.declarations import ranking_of
+from live.hub import get_hub
 from live.models import DeclaredRanking, Record
 from live.rankings import RANKINGS, RelationRanking
+from live.rendering import state_and_note
 from tests.conftest import BOTH
 from tests.live.hubs import in_thread
 
@@ -175,9 +178,17 @@ async def test_a_saved_ranking_is_one_like_those_in_code(declarer, sales):
         ("Milk", "–"),
     ]
     assert answer["totals"]["keys"] == 3
+    # Nothing announces its changes, and no request hurries its next read.
+    assert get_hub().ping().intervals == {row.slug: 5}
     assert (await declarer.get(f"/embed/{row.slug}/")).status_code == 200
     # A second one of the same title gets another address.
     assert (await declare(declarer)).slug == "products-by-sales-2"
+
+
+def test_rows_that_are_read_rarely_are_stale_later():
+    half_a_minute_ago = datetime.now(UTC) - timedelta(seconds=30)
+    assert state_and_note(half_a_minute_ago, None)[0] == "stale"
+    assert state_and_note(half_a_minute_ago, None, 20) == ("", "")
 
 
 async def test_only_its_owner_and_those_with_the_permission_change_and_delete_a_ranking(declarer, sales):

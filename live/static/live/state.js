@@ -55,6 +55,8 @@ window.livePage = (() => {
 
   const checkedAt = new Map();
   let faults = {};
+  // The seconds between two reads of rankings that are read rarely.
+  let intervals = {};
 
   function hearPing(ping) {
     serverTime = Date.parse(ping.now);
@@ -66,6 +68,7 @@ window.livePage = (() => {
     // If the server's clock was set back, earlier times would be in the future.
     for (const [slug, moment] of checkedAt) checkedAt.set(slug, Math.min(moment, serverTime));
     faults = ping.faults;
+    intervals = ping.intervals ?? {};
   }
 
   const cards = () => [...document.querySelectorAll("[data-ranking]")];
@@ -77,7 +80,8 @@ window.livePage = (() => {
   }
 
   const unreadFor = (card) => (lastRead(card) ? now() - lastRead(card) : since(openedAt));
-  const isStale = (card) => unreadFor(card) >= staleAfter;
+  const staleAfterFor = (card) => staleAfter + 1000 * (intervals[card.dataset.ranking] ?? 0);
+  const isStale = (card) => unreadFor(card) >= staleAfterFor(card);
   const hasFault = (card) => card.dataset.ranking in faults;
 
   // The server tells all viewers the same.
@@ -142,7 +146,7 @@ window.livePage = (() => {
 
   // What becomes true by time alone: a card is stale, the connection is silent, and times are a second older.
   function untilNextChange() {
-    const waits = [silentAfter - since(heardAt), ...cards().map((card) => staleAfter - unreadFor(card))];
+    const waits = [silentAfter - since(heardAt), ...cards().map((card) => staleAfterFor(card) - unreadFor(card))];
     return Math.ceil(Math.min(1000, ...waits.filter((wait) => wait > 0)));
   }
 
