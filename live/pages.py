@@ -72,6 +72,7 @@ def updates(
     answer_seconds = max(SILENT_PINGS * live_settings.POLL_SECONDS, 2 * live_settings.REQUEST_WAIT_SECONDS)
     return {
         "cards_url": reverse("live:cards") + query,
+        "sparklines_url": reverse("live:sparklines") + query,
         "socket_url": "" if refresh else "/ws/rankings/" + query,
         "swap": ",".join(f"#ranking-{ranking.id}:outerMorph" for ranking in selection.rankings),
         "ptag": ptag,

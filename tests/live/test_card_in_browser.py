@@ -6,7 +6,6 @@ Cards are rendered from made-up snapshots into a page without a server; a swap i
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -56,14 +55,20 @@ def show(page: Page, *snapshots: Snapshot) -> None:
     settle(page)
 
 
-def swap(page: Page, snapshot: Snapshot) -> None:
-    """Swap in a ranking's new card, as a message does. Then `animated` has the ids of the gliding rows."""
-    page.evaluate(
-        """async (text) => {
-          await htmx.swap({sourceElement: document.body, target: document.body, swap: "none", text});
-          window.animated = document.getAnimations().map((animation) => animation.effect.target.id);
+def swap(page: Page, *snapshots: Snapshot) -> list[str]:
+    """Swap in a ranking's new cards, as messages do. Return the ids of the rows that glide, and stop them."""
+    return page.evaluate(
+        """async (texts) => {
+          for (const text of texts) {
+            await htmx.swap({sourceElement: document.body, target: document.body, swap: "none", text});
+          }
+          return document.getAnimations().map((animation) => {
+            animation.pause();
+            animation.currentTime = 0;
+            return animation.effect.target.id;
+          });
         }""",
-        rendering.card_message(snapshot),
+        [rendering.card_message(snapshot) for snapshot in snapshots],
     )
 
 
@@ -80,43 +85,41 @@ def element(name: str) -> str:
 
 def test_rows_glide_only_when_their_order_changes_and_a_riser_is_tinted_and_above(page):
     show(page, snapshot("Ohio", "Utah", "Iowa"))
-    swap(page, snapshot("Ohio", "Utah", "Iowa"))
-    assert page.evaluate("animated") == []
-    top = page.locator(f"#{element('Iowa')}").bounding_box()["y"]
-    swap(page, snapshot("Iowa", "Ohio", "Utah"))
-    assert set(page.evaluate("animated")) == {element(name) for name in ("Iowa", "Ohio", "Utah")}
-    riser, faller = page.locator(f"#{element('Iowa')}"), page.locator(f"#{element('Ohio')}")
+    assert swap(page, snapshot("Ohio", "Utah", "Iowa")) == []
+    riser = page.locator(f"#{element('Iowa')}")
+    top = riser.bounding_box()["y"]
+    # The second swap changes nothing, and leaves what moves.
+    moved = snapshot("Iowa", "Ohio", "Utah")
+    assert set(swap(page, moved, moved)) == {element(name) for name in ("Iowa", "Ohio", "Utah")}
     # It starts where it was, and covers the rows that it overtakes.
-    start = "row => { for (const a of row.getAnimations()) { a.pause(); a.currentTime = 0; } }"
-    riser.evaluate(start)
     assert abs(riser.bounding_box()["y"] - top) < 1
-    style = "row => { const s = getComputedStyle(row); return [s.zIndex, s.backgroundColor]; }"
-    (above, tint), (below, card) = riser.evaluate(style), faller.evaluate(style)
+    styles = page.evaluate(
+        """async ([text, ...ids]) => {
+          await htmx.swap({sourceElement: document.body, target: document.body, swap: "none", text});
+          return ids.map((id) => getComputedStyle(document.getElementById(id)))
+            .map((style) => [style.zIndex, style.backgroundColor]);
+        }""",
+        [rendering.card_message(snapshot("Utah", "Iowa", "Ohio")), element("Utah"), element("Ohio")],
+    )
+    (above, tint), (below, card) = styles
     assert (above, below) == ("1", "auto")
     assert tint != card
     assert "rgba" not in tint + card, "Names below a row would shine through."
-    # Another swap within the moment leaves the tint.
-    swap(page, snapshot("Iowa", "Ohio", "Utah"))
-    assert riser.get_attribute("data-rose") == ""
-    page.wait_for_function(
-        "id => !document.getElementById(id).hasAttribute('data-rose')", arg=element("Iowa")
-    )
+    page.wait_for_function("!document.querySelector('[data-rose]')")
 
 
 def test_a_new_row_glides_in_from_below_and_bars_jump(page):
     show(page, snapshot("Ohio", "Utah"))
-    swap(page, snapshot("Iowa", "Utah"))
-    assert page.evaluate("animated") == [element("Iowa")]
-    transform = "id => document.getElementById(id).getAnimations()[0].effect.getKeyframes()[0].transform"
-    assert float(re.search(r"[-\d.]+", page.evaluate(transform, element("Iowa")))[0]) > 0
+    assert swap(page, snapshot("Iowa", "Utah")) == [element("Iowa")]
+    row, last = page.locator(f"#{element('Iowa')}"), page.locator(f"#{element('Utah')}")
+    assert row.bounding_box()["y"] > last.bounding_box()["y"]
     assert page.evaluate("getComputedStyle(document.querySelector('.bar rect')).transitionDuration") == "0s"
 
 
 def test_with_reduced_motion_nothing_moves(page):
     page.emulate_media(reduced_motion="reduce")
     show(page, snapshot("Ohio", "Utah"))
-    swap(page, snapshot("Utah", "Ohio"))
-    assert page.evaluate("animated") == []
+    assert swap(page, snapshot("Utah", "Ohio")) == []
     assert page.locator("[data-rose]").count() == 0
 
 
@@ -146,6 +149,15 @@ def test_sparklines_are_drawn_with_their_gaps_and_stay_when_a_card_is_swapped(pa
     # A card that is narrow has room for its names only.
     page.set_viewport_size({"width": 320, "height": 700})
     assert not path.is_visible()
+
+
+def test_a_page_without_a_socket_asks_for_its_sparklines(page, server, orders):
+    orders((1, 2, 3.0, "Ohio"))
+    page.route_web_socket("**", lambda socket: socket.close(code=1011))
+    lines = json.loads(sparklines(Ohio=[0, 100]))
+    page.route("**/sparklines/?rankings=*", lambda route: route.fulfill(json=[lines]))
+    page.goto(server.url)
+    page.locator(f"#{element('Ohio')} .spark path").wait_for()
 
 
 def test_each_name_can_be_read_in_full(page):
@@ -223,6 +235,9 @@ def test_on_paper_a_page_is_black_on_white_and_has_no_controls(page, server, ord
     page.emulate_media(media="print", color_scheme="dark")
     page.goto(server.url)
     badge(page, "live")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    printed = "getComputedStyle(document.querySelector('.page-header'), '::after').content"
+    assert str(datetime.now(UTC).year) in page.evaluate(printed)
     assert page.locator("button:visible, .badge:visible, .controls:visible").count() == 0
     colours = """() => ['body', '.live-card', '.name'].map(selector => {
       const style = getComputedStyle(document.querySelector(selector));

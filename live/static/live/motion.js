@@ -115,6 +115,21 @@
     takeSparklines(JSON.parse(data));
   });
 
+  // A page without a socket asks for what its messages would bring.
+  const LINES_EVERY_MS = 60_000;
+  const SOCKET_OPENS_WITHIN_MS = 3_000;
+
+  async function fetchSparklines() {
+    const page = window.livePage;
+    if (!page || document.hidden || page.isClosed() || page.isSocketOpen()) return;
+    const { sparklinesUrl } = document.getElementById("live-updates").dataset;
+    const answer = await fetch(sparklinesUrl).catch(() => null);
+    if (answer?.ok) (await answer.json()).forEach(takeSparklines);
+  }
+
+  setTimeout(fetchSparklines, SOCKET_OPENS_WITHIN_MS);
+  setInterval(fetchSparklines, LINES_EVERY_MS);
+
   // ---- times in the zone and language of the viewer
 
   // The page's language, in the viewer's variant if there is one: "en-GB" for "en".
@@ -179,8 +194,15 @@
   }
 
   document.addEventListener("htmx:after:swap", keepUp);
-  document.addEventListener("live:selected", keepUp);
+  document.addEventListener("live:selected", () => {
+    orders.clear();
+    keepUp();
+  });
   addEventListener("resize", measureAgain);
+  addEventListener("beforeprint", () => {
+    const header = document.querySelector(".page-header");
+    if (header) header.dataset.printed = inFull.format(new Date());
+  });
   document.fonts?.ready.then(measureAgain);
   keepUp();
 })();

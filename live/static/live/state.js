@@ -275,6 +275,7 @@ window.livePage = (() => {
     close: (reason, link) => { closed ??= { text: text("{reason} at {time}", { reason, time: clock(now()).slice(0, 5) }), link }; },
     // Something current has come from the server.
     hear: () => { heardAt = mark(); },
+    isSocketOpen: () => isSocketOpen,
     setSocketOpen: (isOpen) => { isSocketOpen = isOpen; },
     hasPollFailed: () => hasPollFailed,
     setPollFailed: (hasFailed) => { hasPollFailed = hasFailed; },
