@@ -55,6 +55,8 @@ class Sums:
         self._key, self._summed = Line._fields.index(key), Line._fields.index(summed)
         self._sums: Counter[Any] = Counter()
         self._counts: Counter[Any] = Counter()
+        #: The keys in their order.
+        self._keys: list[Any] = []
         #: The numbers of the first line that counts, and of the first that doesn't count yet.
         self._first = self._end = 0
 
@@ -82,19 +84,17 @@ class Sums:
 
     def record(self) -> tuple[str, int, float | None]:
         """Return the leading rows as JSON, the number of keys, and the total."""
-        # The order of the database: by value, and then by key.
-        keys = sorted(self._sums, key=_null_last)
-        if self._divisor:
-            values = {key: self._sums[key] / self._divisor for key in keys}
+        if len(self._keys) != len(self._sums) or not self._sums.keys() >= set(self._keys):
+            self._keys = sorted(self._sums, key=lambda key: (key is None, key))
+        sums, divisor = self._sums, self._divisor
+        if divisor:
+            values = [(key, sums[key] / divisor) for key in self._keys]
         else:
-            values = {key: self._sums[key] / self._counts[key] for key in keys}
-        rows = sorted(values.items(), key=itemgetter(1), reverse=True)[:LEADING_ROWS]
+            values = [(key, sums[key] / self._counts[key]) for key in self._keys]
+        # The order of the database: by value, and then by key, which is their order already.
+        rows = sorted(values, key=itemgetter(1), reverse=True)[:LEADING_ROWS]
         total = sum(self._sums.values()) / self._divisor if self._divisor else None
         return json.dumps([*chain.from_iterable(rows)]), len(values), total
-
-
-def _null_last(key: Any) -> tuple[bool, Any]:
-    return key is None, key
 
 
 def fill_history(now: datetime) -> int:
