@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, Error
+from django.utils import timezone
 
 from demo.shop.models import Order
 from django_risingwave.streaming.changes import ChangeListener
@@ -29,6 +31,12 @@ VIEWS = {
     "products_by_average_quantity_leading",
     "products_by_quantity_leading",
     "products_by_turnover_leading",
+}
+#: Those in windows of time.
+WINDOWED = {
+    f"{ranking}_by_turnover__{window}_leading"
+    for ranking in ("states", "products")
+    for window in ("15m", "1h", "today", "7d")
 }
 LEADING_ITEMS = SubscriptionDefinition(
     "products_by_quantity_leading_changes", "products_by_quantity_leading", "1 day"
@@ -61,7 +69,7 @@ def received(listener: ChangeListener, timeout: float = DEADLINE_SECONDS) -> set
 def test_the_subscription_of_each_view_is_found(shop: DatabaseWrapper) -> None:
     with shop.cursor() as cursor:
         found = shop.introspection.get_subscriptions(cursor)
-    assert found == {view: f"{view}_changes" for view in {*VIEWS, STATES.source}}
+    assert found == {view: f"{view}_changes" for view in {*VIEWS, *WINDOWED, STATES.source}}
 
 
 def test_changes_have_their_rows(shop: DatabaseWrapper) -> None:
@@ -191,3 +199,27 @@ def test_a_listener_whose_session_ends_reports_all_views_and_goes_on(shop: Datab
         assert received(listener) == VIEWS
         order(qty=2)
         assert received(listener) == VIEWS
+
+
+def test_an_order_is_told_in_all_its_windows_and_leaves_them(shop: DatabaseWrapper) -> None:
+    late = "states_by_turnover__15m_leading"
+    with (
+        closing(ChangeListener("risingwave", WINDOWED)) as listener,
+        closing(SelectableEvent()) as never,
+        SubscriptionCursor(f"{late}_changes", using="risingwave") as cursor,
+    ):
+        assert listener.start()
+        placed_at = timezone.now() - timedelta(minutes=15) + timedelta(seconds=10)
+        Order.objects.create(orderid=1, itemid=1, qty=2, price=1.5, state="CA", placed_at=placed_at)
+        told = set[str]()
+        # Before the first hours of a day the order may be one of yesterday.
+        while not told >= {view for view in WINDOWED if "today" not in view}:
+            changed = listener.wait(DEADLINE_SECONDS, never)
+            assert changed, f"only {told} changed"
+            told |= changed
+        (came,) = cursor.fetch(timeout=DEADLINE_SECONDS)
+        (left,) = cursor.fetch(timeout=DEADLINE_SECONDS)
+    assert [(change.op, change.row) for change in (came, left)] == [
+        ("Insert", {"state": "CA", "turnover": Decimal(3)}),
+        ("Delete", {"state": "CA", "turnover": Decimal(3)}),
+    ]
