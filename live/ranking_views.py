@@ -24,6 +24,7 @@ from django.views.decorators.http import require_safe
 
 from live import boards, controls, parameters, preferences
 from live.conf import live_settings
+from live.declared.invitations import change_address
 from live.formats import quantity
 from live.hub_state import NoDataError
 from live.keys import PARAMETER, UnknownKeyError, parse_key
@@ -73,6 +74,7 @@ async def ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
     with translation.override(selection.language):
         context |= await _facts(reading) | {
             "ranking": shown,
+            "change_url": await change_address(request, shown),
             "title": capfirst(shown.title),
             "scope": _scope(reading),
             # Rendered from a template.

@@ -74,7 +74,9 @@ class DeclarationForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.columns = columns
         # The addresses of what is embedded and shared stay as they are.
-        self.fields["slug"].disabled = self.instance.pk is not None
+        if self.instance.pk is not None:
+            self.fields["slug"].disabled = True
+            self.fields["slug"].help_text = _("It can’t be changed, because it may be in other pages.")
         for name, found in (("key", columns.keys), ("measure", columns.measures)):
             field: Any = self.fields[name]
             field.choices = [(column, f"{column} ({kind})") for column, kind in found.items()]

@@ -7,17 +7,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import Error
+from django.urls import reverse
 
 from live.conf import live_settings
 from live.declared.choices import find_page
-from live.declared.permissions import may_add
+from live.declared.permissions import may_add, may_change
 from live.declared.sessions import ask
+from live.rankings import RelationRanking
 from live.users import access
 from live.users.database import UsersUnavailableError
 from live.users.session_cookies import session_key
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+
+    from live.rankings import Ranking
 
 
 async def is_invited(request: HttpRequest) -> bool:
@@ -29,6 +33,16 @@ async def is_invited(request: HttpRequest) -> bool:
     if not live_settings.USER_RANKINGS or session_key(request.COOKIES) is None:
         return False
     return access.is_open() or await may_add(request)
+
+
+async def change_address(request: HttpRequest, ranking: Ranking) -> str:
+    """Return where the user may change a ranking; "" if nobody can, or this user may not."""
+    if not isinstance(ranking, RelationRanking) or session_key(request.COOKIES) is None:
+        return ""
+    with suppress(UsersUnavailableError):
+        if await may_change(request, ranking.slug):
+            return reverse("live:change-ranking", args=[ranking.slug])
+    return ""
 
 
 async def first_steps(request: HttpRequest) -> dict[str, Any]:
