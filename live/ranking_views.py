@@ -222,7 +222,7 @@ def _scope(reading: Reading) -> list[str]:
         texts.append(f"{quantity(totals.keys)} {ranking.keys or gettext('keys')}")
         if totals.sum is not None and ranking.summed:
             texts.append(ranking.displayed(totals.sum))
-    return [*texts, str(ranking.window.label), reading.source]
+    return [*texts, str(ranking.window.label), *([reading.source] if reading.source else [])]
 
 
 async def _facts(reading: Reading) -> dict[str, Any]:

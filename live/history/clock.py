@@ -130,7 +130,7 @@ class HistoryClock(threading.Thread):
         if not rankings:
             return
         known_ends = ends(ranking.id for ranking in rankings)
-        comparisons = find_comparisons(rankings, minute, known_ends)
+        comparisons = find_comparisons(((ranking, minute) for ranking in rankings), minute, known_ends)
         sparklines = find_sparklines(rankings, minute - MINUTE, known_ends)
         newest = max((known.newest for known in known_ends.values()), default=None)
         self.known = History(minute, comparisons, sparklines, newest)

@@ -22,26 +22,29 @@ if TYPE_CHECKING:
 
 
 def find_comparisons(
-    rankings: Iterable[Ranking], minute: datetime, ends: Mapping[str, Ends]
+    rankings: Iterable[tuple[Ranking, datetime]], now: datetime, ends: Mapping[str, Ends]
 ) -> dict[str, Comparison]:
-    """Return what each ranking is compared with in this minute, by Ranking.id, after one query.
+    """Return what each ranking is compared with in a minute, by Ranking.id, after one query.
 
     A ranking whose history is too young is left out. Raises django.db.Error.
     """
     moments = {
         ranking.id: moment
-        for ranking in rankings
+        for ranking, minute in rankings
         if ranking.id in ends
-        and (moment := compared_moment(ranking.window, minute, ends[ranking.id].oldest)) is not None
+        and (moment := compared_moment(ranking.window, minute, now, ends[ranking.id].oldest)) is not None
     }
     found = nearest(moments.items())
     return {id_: _comparison(moment, found.get((id_, moment))) for id_, moment in moments.items()}
 
 
-def compared_moment(window: Window, minute: datetime, oldest: datetime) -> datetime | None:
-    """Return the moment that is compared with, given that of the oldest record; None if there is none yet."""
+def compared_moment(window: Window, minute: datetime, now: datetime, oldest: datetime) -> datetime | None:
+    """Return the moment that a minute is compared with, None if the oldest record is too young.
+
+    Which records are kept of it depends on how long ago it is `now`.
+    """
     moment = minute - window.compared_with
-    moment = floor(moment, grid(moment, minute))
+    moment = floor(moment, grid(moment, now))
     if oldest <= moment + TOLERANCE:
         return moment
     # The history is younger than that. A record that has just been written isn't known to all processes yet.

@@ -100,9 +100,11 @@ def _board_at(rankings: Sequence[Ranking], moment: datetime) -> dict[str, Snapsh
     if moment < oldest:
         begin = f"{oldest:%Y-%m-%d %H:%M} UTC"
         raise NoHistoryError(gettext("The history begins at %(begin)s.") % {"begin": begin})
-    step = grid(moment, datetime.now(UTC))
-    found = newest((ranking.id, moment, step) for ranking in rankings)
-    comparisons = find_comparisons(rankings, floor(moment), known_ends)
+    now = datetime.now(UTC)
+    found = newest((ranking.id, moment, grid(moment, now)) for ranking in rankings)
+    at = {id_: record.at for (id_, _), record in found.items()}
+    recorded = [(ranking, at[ranking.id]) for ranking in rankings if ranking.id in at]
+    comparisons = find_comparisons(recorded, now, known_ends)
     return {
         ranking.id: Snapshot(
             ranking,

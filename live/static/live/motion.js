@@ -148,6 +148,13 @@
     }
   }
 
+  // The moment that a page of the past shows.
+  const ofMoment = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+  for (const time of document.querySelectorAll("time.moment")) {
+    time.title = time.textContent;
+    time.textContent = ofMoment.format(new Date(time.dateTime));
+  }
+
   // ---- what is measured: after a frame, when the layout is known anyway
 
   const measured = new WeakMap();

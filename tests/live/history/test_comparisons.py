@@ -18,7 +18,7 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def find() -> dict[str, Comparison]:
-    return find_comparisons([STATES], NOW, ends([STATES.id]))
+    return find_comparisons([(STATES, NOW)], NOW, ends([STATES.id]))
 
 
 def compare() -> Comparison:
@@ -103,16 +103,16 @@ def test_a_history_of_less_than_two_minutes_is_compared_with_nothing():
     ],
 )
 def test_each_window_is_compared_with_the_time_just_before_it(window, moment):
-    assert compared_moment(window, NOW, LONG_AGO) == moment
+    assert compared_moment(window, NOW, NOW, LONG_AGO) == moment
 
 
 def test_a_week_ago_is_the_minute_where_minutes_are_kept_that_long(settings):
     settings.LIVE_HISTORY_DAYS = 8
-    assert compared_moment(Window.WEEK, NOW, LONG_AGO) == ago(days=7)
+    assert compared_moment(Window.WEEK, NOW, NOW, LONG_AGO) == ago(days=7)
 
 
 def test_a_week_of_a_young_history_is_compared_with_its_oldest_record():
-    assert compared_moment(Window.WEEK, NOW, ago(days=3)) == ago(days=3)
+    assert compared_moment(Window.WEEK, NOW, NOW, ago(days=3)) == ago(days=3)
 
 
 def test_two_histories_with_the_same_records_give_the_same_etag():
@@ -134,3 +134,11 @@ def test_keys_of_any_type_are_the_same_before_and_after_they_are_kept():
     ranking = replace(STATES, name=str)
     snapshot = Snapshot(ranking, tuple(now), changed_at=NOW, source="", comparison=compare())
     assert [row.movement for row in snapshot.rows(50)] == [0] * 7
+
+
+def test_a_minute_of_long_ago_is_compared_with_a_record_that_is_still_kept():
+    minute = datetime(2026, 11, 20, 12, 15, tzinfo=UTC)
+    assert compared_moment(Window.QUARTER_HOUR, minute, NOW, LONG_AGO) == minute - timedelta(minutes=15)
+    assert compared_moment(Window.ALL, minute + timedelta(minutes=7), NOW, LONG_AGO) == minute - timedelta(
+        hours=1
+    )

@@ -63,7 +63,9 @@ async def test_the_page_shows_the_board_as_it_was_and_says_so(past):
     text = page.content.decode()
     assert page.status_code == 200
     assert 'data-state="past"' in text
-    assert f'<time datetime="{YESTERDAY + timedelta(seconds=30):%Y-%m-%dT%H:%M:%S}.000Z">' in text
+    assert (
+        f'<time class="moment" datetime="{YESTERDAY + timedelta(seconds=30):%Y-%m-%dT%H:%M:%S}.000Z">' in text
+    )
     assert "Ohio" in text
     # Whose key is a number in the record, too.
     assert "Noise-Cancelling Headphones" in text
