@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from live.boards import Board
 
 #: Those that board.js loads when they are needed.
-SCRIPTS = ("alerts", "kiosk", "settings")
+SCRIPTS = ("alerts", "filter", "kiosk", "settings")
 
 
 def context(
@@ -40,6 +40,7 @@ def context(
         "isBoard": is_board,
         "window": selection.window,
         "filter": board.filter,
+        "search": f"?{selection.query}",
         "rotation": boards.rotation(request.GET, selection),
         # None: the browser keeps what its viewer chooses.
         "kept": dict(kept) if is_known else None,

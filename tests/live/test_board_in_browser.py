@@ -123,6 +123,34 @@ def test_a_filter_leaves_out_rows_and_cards_and_says_so(page, server, orders):
     expect(page.locator("#board-note")).to_be_hidden()
 
 
+def test_a_window_is_chosen_in_the_same_page_which_stays_live(page, server, orders):
+    open_board(page, server.url)
+    page.evaluate(
+        """() => {
+          window.states = new Set();
+          new MutationObserver(() => states.add(document.getElementById('badge').dataset.state))
+            .observe(document.getElementById('badge'), {attributeFilter: ['data-state']});
+        }"""
+    )
+    windows = page.get_by_role("navigation", name="Window")
+    windows.get_by_role("link", name="1 h").click()
+    card = page.locator("#ranking-states-by-turnover--1h")
+    expect(card).to_contain_text("$6")
+    expect(windows.locator("[aria-current]")).to_have_text("1 h")
+    expect(page).to_have_url(re.compile(r"\?window=1h$"))
+    orders((1, 5, 50.0, "Iowa"))
+    expect(card).to_contain_text("Iowa")
+    page.keyboard.press("4")
+    expect(page.locator("#ranking-states-by-turnover--7d")).to_contain_text("Iowa")
+    page.go_back()
+    expect(card).to_contain_text("Iowa")
+    expect(page.locator("#json")).to_have_attribute("href", re.compile("window=1h"))
+    assert page.evaluate("[...states]") == []
+    # The browser remembers the last choice.
+    open_board(page, server.url)
+    expect(windows.locator("[aria-current]")).to_have_text("7 days")
+
+
 def test_keys_do_what_the_help_says_unless_they_are_switched_off(page, server):
     open_board(page, server.url)
     page.get_by_role("button", name="Pause").focus()
@@ -197,9 +225,10 @@ def test_a_kiosk_shows_its_controls_only_to_those_who_ask_and_takes_turns(page, 
     page.clock.run_for(30_000)
     expect(page.locator(f"{STATES_CARD}:only-child")).to_be_visible()
     badge(page, "live")
-    # k leaves the kiosk, in the same page.
+    # k leaves the kiosk, in the same page, for what its address says.
     page.keyboard.press("k")
     expect(pause).to_be_visible()
+    expect(page.locator(".live-card")).to_have_count(4)
     expect(page).not_to_have_url(re.compile("kiosk"))
     assert page.evaluate("window.mark") == "not reloaded"
 

@@ -123,12 +123,13 @@
   async function go(url, isBack) {
     const address = legible(url);
     // What other pages show besides their cards is the server's.
-    if (!board.isBoard || !(await window.livePage?.visit(address))) location.assign(address);
-    else if (!isBack) history.pushState(null, "", address);
+    if (!board.isBoard) return location.assign(address);
+    if (!isBack) history.pushState(null, "", address);
+    if (!(await window.livePage?.visit(address))) location.reload();
   }
 
   function chooseWindow(link) {
-    keep({ window: link.dataset.window });
+    if (board.isBoard) keep({ window: link.dataset.window });
     const url = here();
     url.searchParams.set("window", link.dataset.window);
     go(url);
@@ -136,51 +137,11 @@
 
   function afterVisit() {
     board = JSON.parse(root.dataset.board);
+    byId("json")?.setAttribute("href", byId("json").pathname + board.search);
     for (const link of document.querySelectorAll("#windows a")) {
       if (link.dataset.window === board.window) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
-    showFiltered();
-  }
-
-  // ---- the filter, within the leading rows of each ranking
-
-  let filter = "";
-  const folded = (name) => name.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
-
-  function showFiltered() {
-    const wanted = folded(filter);
-    let rows = 0;
-    for (const card of document.querySelectorAll("#cards .live-card")) {
-      let found = 0;
-      for (const row of card.querySelectorAll(".live-row")) {
-        row.hidden = !folded(row.querySelector(".name").textContent).includes(wanted);
-        found += !row.hidden;
-      }
-      card.hidden = wanted && !found;
-      rows += found;
-    }
-    const found = rows === 1 ? text("1 row matches, of the leading 50 of each ranking")
-      : text("{rows} rows match, of the leading 50 of each ranking", { rows });
-    note("filter", wanted && found);
-    delete root.dataset.filtering;
-  }
-
-  function setFilter(value) {
-    const hadRows = Boolean(filter);
-    filter = value.trim();
-    choose("filter", filter);
-    // With a filter, the server sends all leading rows.
-    if (hadRows !== Boolean(filter)) go(here(), true);
-    showFiltered();
-  }
-
-  function openFilter(isOpen) {
-    const form = byId("filter");
-    form.hidden = !isOpen;
-    byId("find").setAttribute("aria-expanded", String(isOpen));
-    if (isOpen) form.querySelector("input").focus();
-    else byId("find").focus();
   }
 
   // ---- pause and full screen
@@ -198,6 +159,15 @@
     else root.requestFullscreen?.().catch(() => {});
   }
 
+  // ---- the settings, as they are by keys and by what this browser keeps
+
+  function showChoices() {
+    const choices = { theme: root.dataset.theme, shortcuts: areKeysOn() ? "on" : "off", window: board.window };
+    const fields = byId("choices").elements;
+    for (const [name, value] of Object.entries(choices)) if (fields[name]) fields[name].value = value;
+    load("settings");
+  }
+
   // ---- scripts that few pages need
 
   const loading = {};
@@ -207,6 +177,7 @@
       const script = document.createElement("script");
       script.src = board.scripts[name];
       script.addEventListener("load", () => resolve(window.liveBoard));
+      script.addEventListener("error", () => root.removeAttribute("data-filtering"));
       document.head.append(script);
     });
     return loading[name];
@@ -219,9 +190,13 @@
     if (isKiosk) url.searchParams.set("kiosk", "");
     else for (const name of ["kiosk", "boards"]) url.searchParams.delete(name);
     history.pushState(null, "", legible(url));
+    // It may have shown another board.
+    if (!isKiosk) go(url, true);
     if (isKiosk !== Boolean(document.fullscreenElement)) toggleFullScreen();
     load("kiosk").then(({ showKiosk }) => showKiosk());
   }
+
+  const toggleFilter = (isOpen) => load("filter").then(({ openFilter }) => openFilter(isOpen));
 
   // ---- keys and clicks
 
@@ -235,7 +210,7 @@
     k: () => board.isBoard && toggleKiosk(),
     s: () => byId("settings")?.togglePopover(),
     "?": () => byId("help")?.togglePopover(),
-    "/": () => byId("filter") && openFilter(true),
+    "/": () => !byId("find").hidden && toggleFilter(true),
   };
 
   document.addEventListener("keydown", (event) => {
@@ -279,16 +254,16 @@
   // ---- the page
 
   window.liveBoard = {
-    NOTIFY, areKeysOn, byId, load, here, keep, legible, note, store, stored, text, wholeAddress, board: () => board,
+    NOTIFY, byId, choose, go, load, here, keep, legible, note, store, stored, text, wholeAddress, board: () => board,
   };
 
-  // Until showFiltered() has hidden the rows that don't match.
+  // Until filter.js has hidden the rows that don't match.
   root.toggleAttribute("data-filtering", Boolean(board.filter));
 
   document.addEventListener("DOMContentLoaded", () => {
     if (!byId("controls")) return;
     setTheme(root.dataset.theme || "auto");
-    const find = () => openFilter(byId("filter").hidden);
+    const find = () => toggleFilter(byId("filter").hidden);
     const buttons = { find, pause: togglePause, "full-screen": toggleFullScreen, theme: nextTheme };
     for (const [id, action] of Object.entries(buttons)) byId(id).addEventListener("click", action);
     byId("theme").hidden = false;
@@ -305,24 +280,15 @@
       });
     }
     byId("menu").addEventListener("toggle", () => load("settings"), { once: true });
-    byId("settings").addEventListener("beforetoggle", () => load("settings"), { once: true });
-    if (!board.isBoard) return;
-    byId("find").hidden = false;
-    filter = board.filter;
-    const field = byId("filter").querySelector("input");
-    field.value = filter;
-    byId("filter").hidden = !filter;
-    field.addEventListener("input", () => setFilter(field.value));
-    byId("filter").addEventListener("submit", (event) => event.preventDefault());
-    field.addEventListener("keydown", ({ key }) => {
-      if (key !== "Escape") return;
-      field.value = "";
-      setFilter("");
-      openFilter(false);
+    byId("settings").addEventListener("beforetoggle", ({ newState }) => newState === "open" && showChoices());
+    byId("choices").addEventListener("submit", (event) => {
+      event.preventDefault();
+      load("settings").then(({ apply }) => apply());
     });
+    if (!board.isBoard) return;
+    byId("find").hidden = !window.livePage;
     document.addEventListener("live:selected", afterVisit);
-    document.addEventListener("htmx:after:swap", () => filter && showFiltered());
-    showFiltered();
+    if (board.filter) load("filter");
     if (stored(NOTIFY) === true) load("alerts");
     if (here().searchParams.has("kiosk")) load("kiosk").then(({ showKiosk }) => showKiosk());
   });

@@ -3,7 +3,7 @@
 (() => {
   "use strict";
 
-  const { NOTIFY, areKeysOn, byId, here, keep, legible, load, note, store, stored, text, wholeAddress, board } = window.liveBoard;
+  const { NOTIFY, byId, here, keep, legible, load, note, store, stored, text, wholeAddress, board } = window.liveBoard;
   const form = byId("choices");
 
   // ---- the order of the rankings
@@ -28,15 +28,6 @@
 
   // ---- what is chosen
 
-  // By keys, and by what this browser keeps, which the server doesn't know.
-  function showCurrent() {
-    const current = { theme: document.documentElement.dataset.theme, shortcuts: areKeysOn() ? "on" : "off", window: board().window };
-    for (const [name, value] of Object.entries(current)) if (form.elements[name]) form.elements[name].value = value;
-  }
-
-  showCurrent();
-  byId("settings").addEventListener("beforetoggle", ({ newState }) => newState === "open" && showCurrent());
-
   function choices() {
     const chosen = Object.fromEntries(new FormData(form));
     const { rankings } = board().choices;
@@ -58,10 +49,7 @@
     location.assign(legible(url));
   }
 
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    show(choices());
-  });
+  window.liveBoard.apply = () => show(choices());
 
   byId("forget").hidden = false;
   byId("forget").addEventListener("click", async () => {

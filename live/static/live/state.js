@@ -169,9 +169,11 @@ window.livePage = (() => {
       shownSince = now();
     }
     if (!badge) return;
-    badge.dataset.state = current;
     const name = text(current === "fault" ? "can’t be read" : current);
-    badge.title = text("{state} since {time}", { state: name, time: clock(shownSince) });
+    if (isNew) {
+      badge.dataset.state = current;
+      badge.title = text("{state} since {time}", { state: name, time: clock(shownSince) });
+    }
     // Screen readers announce this element: a new state, and not each second of the details.
     const title = name[0].toUpperCase() + name.slice(1);
     fill(badgeState, title);

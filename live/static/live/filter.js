@@ -1,0 +1,59 @@
+// The filter by name, within the leading rows of each ranking. board.js loads it where it is needed.
+(() => {
+  "use strict";
+
+  const { board, byId, choose, go, here, note, text } = window.liveBoard;
+  const form = byId("filter");
+  const field = form.querySelector("input");
+  let filter = board().filter;
+
+  const folded = (name) => name.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+
+  function show() {
+    const wanted = folded(filter);
+    let rows = 0;
+    for (const card of document.querySelectorAll("#cards .live-card")) {
+      let found = 0;
+      for (const row of card.querySelectorAll(".live-row")) {
+        row.hidden = !folded(row.querySelector(".name").textContent).includes(wanted);
+        found += !row.hidden;
+      }
+      card.hidden = wanted && !found;
+      rows += found;
+    }
+    const found = rows === 1 ? text("1 row matches, of the leading 50 of each ranking")
+      : text("{rows} rows match, of the leading 50 of each ranking", { rows });
+    note("filter", wanted && found);
+    document.documentElement.removeAttribute("data-filtering");
+  }
+
+  function set(value) {
+    const hadRows = Boolean(filter);
+    filter = value.trim();
+    choose("filter", filter);
+    // With a filter, the server sends all leading rows.
+    if (hadRows !== Boolean(filter)) go(here(), true);
+    show();
+  }
+
+  window.liveBoard.openFilter = (isOpen) => {
+    form.hidden = !isOpen;
+    byId("find").setAttribute("aria-expanded", String(isOpen));
+    (isOpen ? field : byId("find")).focus();
+  };
+
+  field.addEventListener("input", () => set(field.value));
+  field.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape") return;
+    field.value = "";
+    set("");
+    window.liveBoard.openFilter(false);
+  });
+  form.addEventListener("submit", (event) => event.preventDefault());
+  document.addEventListener("live:selected", show);
+  document.addEventListener("htmx:after:swap", () => filter && show());
+
+  field.value = filter;
+  form.hidden = !filter;
+  if (filter) show();
+})();
