@@ -132,7 +132,7 @@ def site_environment(django_db_setup: None, tmp_path_factory: pytest.TempPathFac
         "DATABASE_URL": processes.database_url(connections["default"]),
         "RISINGWAVE_URL": processes.database_url(connections["risingwave"]),
         "STATIC_ROOT": str(static_root),
-    }
+    } | processes.changed()
     settings.STATIC_ROOT = static_root
     call_command("collectstatic", interactive=False, verbosity=0)
     return environment

@@ -38,3 +38,6 @@ os.environ["LIVE_USER_RANKINGS"] = "false"
 os.environ["ENVIRONMENT_FILE"] = os.devnull
 
 from config.settings import *  # noqa: E402, F403
+from tests.processes import QUICK  # noqa: E402
+
+globals().update(QUICK)
