@@ -26,6 +26,7 @@ class MessageType(StrEnum):
     SNAPSHOT = "snapshot"
     UPDATE = "update"
     PING = "ping"
+    SPARKLINES = "sparklines"
     ERROR = "error"
 
 

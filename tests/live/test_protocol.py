@@ -5,14 +5,31 @@ from __future__ import annotations
 import html
 import json
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from live.conf import MAX_RECONNECT_SECONDS, RECONNECT_JITTER, RECONNECT_SECONDS, LiveSettings
-from live.protocol import MAX_CLIENT_MESSAGES, VERSION, CloseCode, Format, MessageType
+from live.conf import (
+    MAX_RECONNECT_SECONDS,
+    RECONNECT_JITTER,
+    RECONNECT_SECONDS,
+    UNWATCHED_SECONDS,
+    LiveSettings,
+)
+from live.history.sparklines import POINTS, Sparklines
+from live.protocol import (
+    MAX_CLIENT_MESSAGE_BYTES,
+    MAX_CLIENT_MESSAGES,
+    VERSION,
+    CloseCode,
+    Format,
+    MessageType,
+)
 from live.rankings import RANKINGS, SLUG
+from live.servers.daphne_compression import WINDOW_BITS
+from live.snapshots import row_id
 from tests import processes
 from tests.conftest import BOTH
 from tests.live.schemas import SCHEMAS, WHOLE, faults, validator
@@ -81,6 +98,9 @@ def one_of_each(server: Server, blind_server: Server, orders: Any) -> dict[str, 
         found["update"] = next(message for message in stream if message["type"] == "update")
         socket.send("junk")
         found["error"] = next(message for message in stream if message["type"] == "error")
+    points = [None, 0, 100] * (POINTS // 3)
+    lines = Sparklines("states-by-turnover", datetime.now(UTC), 60, {row_id("Ohio"): points})
+    found["sparklines"] = json.loads(lines.message)
     return found
 
 
@@ -190,7 +210,7 @@ def test_the_schemas_and_the_document_have_the_message_types_of_the_code():
 
 def test_the_schemas_have_the_fields_that_the_document_lists():
     for kind, _, documented in rows("| type | sent | fields |"):
-        if kind in {"`hello`", "`ping`", "`error`"}:
+        if kind in {"`hello`", "`ping`", "`sparklines`", "`error`"}:
             # Names in parentheses are of values.
             names = re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", documented))
             assert fields(SCHEMAS[kind.strip("`")]) == ["type", *names]
@@ -233,8 +253,15 @@ def test_the_document_has_the_times_and_limits_of_the_code():
         f"by up to {RECONNECT_JITTER:.0%}".replace("%", " %"),
     ):
         assert sentence in text
-    assert 1 / LiveSettings.UPDATE_SECONDS.default == 4
-    assert "at most four times a second" in text
+    assert LiveSettings.UPDATE_SECONDS.default == 1
+    assert "at most once a second" in text
+    assert UNWATCHED_SECONDS == 60
+    assert "when nobody has asked for it for a minute" in text
+    assert MAX_CLIENT_MESSAGE_BYTES == 4 * 1024
+    assert "limited to 4 KiB" in text
+    assert 2**WINDOW_BITS == 4 * 1024
+    assert "smaller than 4 KiB" in text
+    assert f"`rows` ({POINTS} points" in text
     assert f"all its sessions every {LiveSettings.SESSION_CHECK_SECONDS.default} s" in text
     assert LiveSettings.USERS_LOST_SECONDS.default == 5 * 60
     assert "stay for five minutes" in text
@@ -292,7 +319,8 @@ def malformed(message: Any) -> Iterator[Any]:
     if isinstance(message, dict):
         yield message | {"unexpected": 1}
         for key, value in message.items():
-            if key not in RANKINGS:
+            # A message may have other rankings, or other rows.
+            if key not in RANKINGS and key != row_id("Ohio"):
                 yield {name: value for name, value in message.items() if name != key}
             for part in malformed(value):
                 if part is not None or key not in NULLABLE:

@@ -6,8 +6,10 @@ import asyncio
 import json
 import re
 import urllib.request
+from datetime import UTC, datetime
 from itertools import islice
 from socket import create_connection
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +17,8 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
 from live.consumers import RankingsConsumer
+from live.counts import Counts
+from live.history.sparklines import Sparklines
 from live.origins import same_origin
 from live.rankings import RANKINGS
 from tests import processes
@@ -104,6 +108,45 @@ def test_totals_that_change_are_sent_though_the_rows_and_the_etag_stay(server, o
         orders((1, 1, 7.0, "Last"))
         update = next(message for message in stream if message.get("totals") == {"keys": 6, "sum": 507.0})
     assert (update["type"], update["etag"], len(update["rows"])) == ("update", etag, 5)
+
+
+def test_a_program_gets_a_change_only_if_it_concerns_the_rows_that_it_asked_for(server, orders):
+    """One order line moves a quantity from the seventh row to the sixth, so that the totals stay."""
+    orders(*((1, 1, 100.0 - n, f"State {n}") for n in range(7)))
+    path = "?format=json&rankings=states-by-turnover"
+    with subscribe(server, f"{path}&top=5") as few, subscribe(server, f"{path}&top=10") as many:
+        streams = [messages(few), messages(many)]
+        etags = [
+            next(message["etag"] for message in stream if len(message.get("rows", ())) == size)
+            for stream, size in zip(streams, (5, 7), strict=True)
+        ]
+        assert len(set(etags)) == 2
+        orders((1, 1, 0.5, "State 5"), (1, 1, -0.5, "State 6"))
+        update = next(message for message in streams[1] if message["type"] == "update")
+        assert [row["value"] for row in update["rows"][5:]] == [95.5, 93.5]
+        orders((1, 1, 1.0, "State 0"))
+        update = next(message for message in streams[0] if message["type"] == "update")
+    assert [row["value"] for row in update["rows"]] == [101.0, 99.0, 98.0, 97.0, 96.0]
+
+
+def test_a_subscriber_of_a_deleted_ranking_is_told_so_and_closed():
+    consumer, closed = RankingsConsumer(), []
+    consumer.transport = SimpleNamespace(close=lambda *arguments: closed.append(arguments))
+    consumer._release = lambda: None
+    consumer.on_deleted("states-by-turnover")
+    [(message, code, reason)] = closed
+    assert json.loads(message) == {"type": "error", "code": 4404, "reason": reason}
+    assert (code, reason) == (4404, "The ranking 'states-by-turnover' has been deleted.")
+
+
+@pytest.mark.parametrize("is_json", [True, False])
+def test_sparklines_are_sent_to_pages_only(is_json):
+    consumer, sent = RankingsConsumer(), []
+    consumer.json, consumer._pending, consumer._counts = is_json, {}, Counts()
+    consumer.transport = SimpleNamespace(write=lambda text: sent.append(text) or True)
+    lines = Sparklines("states-by-turnover", datetime.now(UTC), 60, {"a": [1]})
+    consumer.deliver(lines)
+    assert sent == ([] if is_json else [lines.message])
 
 
 def test_a_ping_carries_the_time_and_when_each_ranking_was_read(server, orders):
