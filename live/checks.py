@@ -11,7 +11,7 @@ from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 
-from live.conf import ORDERINGS, SETTINGS
+from live.conf import ORDERINGS, SETTINGS, live_settings
 from live.rankings import RANKINGS
 from live.setting_types import PREFIX
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 def check_rankings(**_: Any) -> list[CheckMessage]:
     """Check that there are rankings, and that all are in one database: the feed reads only one."""
+    if not RANKINGS and live_settings.USER_RANKINGS:
+        return []  # Users declare them.
     if not RANKINGS:
         return [
             CheckWarning(

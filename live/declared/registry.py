@@ -63,9 +63,12 @@ def _is_taken(slug: str) -> bool:
     return not isinstance(RANKINGS.get(slug, None), RelationRanking | None)
 
 
-def announce_change(slug: str) -> None:
-    """Tell all processes that a ranking has been declared, changed or deleted; once that is committed."""
-    announce(Channel.RANKINGS, slug)
+def on_declared(instance: DeclaredRanking, **_: object) -> None:
+    """Tell all processes that a ranking has been declared, changed or deleted, once that is committed.
+
+    Receives Django's post_save and post_delete.
+    """
+    announce(Channel.RANKINGS, instance.slug)
 
 
 class Registry:

@@ -16,7 +16,6 @@ from live.declared.choices import Columns, find_chosen
 from live.declared.declarations import Format, ranking_of
 from live.declared.forms import DeclarationForm
 from live.declared.previews import Preview, PreviewError, preview
-from live.declared.registry import announce_change
 from live.models import Crossing, DeclaredRanking, Record
 from live.users import database as users_database
 
@@ -117,7 +116,6 @@ def save(row: DeclaredRanking, owner_id: Any = None) -> None:
         elif not ranking_of(old).has_rows_of(ranking_of(row)):
             _forget(row.slug)
         row.save()
-        announce_change(row.slug)
 
 
 def _forget(slug: str) -> None:
@@ -158,7 +156,6 @@ def delete(_connection: DatabaseWrapper, row: DeclaredRanking) -> None:
     with transaction.atomic(using=users_database.alias()):
         DeclaredRanking.objects.filter(pk=row.pk).delete()
         _forget(row.slug)
-        announce_change(row.slug)
 
 
 def drop(connection: DatabaseWrapper, row: DeclaredRanking) -> str:

@@ -9,7 +9,7 @@ import pytest
 from django.db import connections
 
 from live.declared import registry
-from live.declared.registry import announce_change, get_registry, ready
+from live.declared.registry import get_registry, ready
 from live.models import DeclaredRanking
 from live.rankings import RANKINGS, RelationRanking
 from live.users.notices import get_notices
@@ -38,9 +38,9 @@ def declare(slug: str, title: str = "products") -> None:
     DeclaredRanking.objects.update_or_create(slug=slug, defaults={"title": title, **SALES})
 
 
-def declare_elsewhere(slug: str, title: str = "products") -> None:
-    declare(slug, title)
-    announce_change(slug)
+def declare_in_sql(slug: str) -> None:
+    """Declare a ranking, and announce it to nobody."""
+    DeclaredRanking.objects.bulk_create([DeclaredRanking(slug=slug, title="products", **SALES)])
 
 
 async def test_the_first_use_waits_for_the_declared_rankings(transactional_db):
@@ -57,18 +57,17 @@ async def test_a_process_hears_of_what_another_declares_changes_and_deletes(tran
         (set(deleted), [str(ranking.title) for ranking in changed])
     )
     await in_thread(wait_until_listening)()
-    await in_thread(declare_elsewhere)("top-sales")
+    await in_thread(declare)("top-sales")
     await wait_until(lambda: told == [(set(), ["products"])])
-    await in_thread(declare_elsewhere)("top-sales", "drinks")
+    await in_thread(declare)("top-sales", "drinks")
     await wait_until(lambda: told[1:] == [(set(), ["drinks"])])
-    await in_thread(delete_elsewhere)("top-sales")
+    await in_thread(delete)("top-sales")
     await wait_until(lambda: told[2:] == [({"top-sales"}, [])])
     assert "top-sales" not in RANKINGS
 
 
-def delete_elsewhere(slug: str) -> None:
-    DeclaredRanking.objects.get(slug=slug).delete()
-    announce_change(slug)
+def delete(slug: str) -> None:
+    DeclaredRanking.objects.filter(slug=slug).delete()
 
 
 def wait_until_listening() -> None:
@@ -83,7 +82,7 @@ def wait_until_listening() -> None:
 
 async def test_a_lost_notice_is_made_up_for_by_the_next_minute(transactional_db, monkeypatch):
     await ready()
-    await in_thread(declare)("top-sales")
+    await in_thread(declare_in_sql)("top-sales")
     get_registry().reload_if_due()
     assert "top-sales" not in RANKINGS
     monkeypatch.setattr(get_registry(), "_reload_at", 0.0)
@@ -110,7 +109,7 @@ async def test_a_process_that_nobody_uses_stops_listening_and_is_up_to_date_when
     await ready()
     get_registry().rest()
     assert get_notices()._listener is None
-    await in_thread(declare_elsewhere)("top-sales")
+    await in_thread(declare)("top-sales")
     await ready()
     assert "top-sales" in RANKINGS
 
