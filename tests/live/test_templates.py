@@ -94,7 +94,8 @@ async def test_a_project_without_rankings_gets_a_page_that_says_so(monkeypatch):
     page = await views.dashboard(AsyncRequestFactory().get("/"))
     assert isinstance(page, HttpResponse)
     assert page.status_code == 200
-    assert "There are no rankings yet." in page.text
+    assert "This board is still empty" in page.text
+    assert "declares rankings in the module <code>rankings</code> of an installed app" in page.text
 
 
 @pytest.mark.parametrize("template", sorted(TEMPLATES.rglob("*.html")), ids=lambda path: path.name)
