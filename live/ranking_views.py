@@ -31,7 +31,7 @@ from live.keys import PARAMETER, UnknownKeyError, parse_key
 from live.opened.chart import BOX, Span, default_span
 from live.opened.exports import BusyError, Export, csv_chunks
 from live.opened.origin import find_origin
-from live.opened.past import chart_html, last_milliseconds
+from live.opened.past import chart_html, key_chart_html, last_milliseconds
 from live.opened.places import find_details, find_places, of_one_kind
 from live.parameters import ParameterError
 from live.rankings import RelationRanking, select
@@ -143,7 +143,7 @@ async def export(request: HttpRequest, slug: str) -> HttpResponseBase:
 async def key(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Show one key: its place in each ranking of its kind, and what its app knows of it.
 
-    `?key=` is the key's JSON, `?window=` one of the rankings' windows.
+    `?key=` is the key's JSON, `?window=` one of the rankings' windows, `?span=` as in ranking().
     """
     window = parameters.window(request.GET)
     [opened] = select([slug], window)
@@ -153,6 +153,7 @@ async def key(request: HttpRequest, slug: str) -> HttpResponseBase:
         found = parse_key(request.GET.get(PARAMETER), cast("Any", field))
     except ValueError as error:
         raise ParameterError(str(error)) from None
+    span = _span(request, opened)
     rankings = of_one_kind(opened, window)
     board, context = await _controls(request, ",".join(ranking.slug for ranking in rankings))
     with translation.override(board.selection.language):
@@ -169,8 +170,11 @@ async def key(request: HttpRequest, slug: str) -> HttpResponseBase:
             is_lost = True
         if not is_ranked and details is None and not is_lost:
             raise UnknownKeyError(slug, str(opened.name(found)))
+        own = next(place for place in places if place.ranking.id == opened.id)
+        html = await key_chart_html(opened, found, own.value, span, board.selection.language)
         context |= {
             "ranking": opened,
+            "chart": mark_safe(html),  # noqa: S308
             "name": str(opened.name(found)),
             "source": reading.source,
             "places": places,

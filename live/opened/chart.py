@@ -32,6 +32,8 @@ BOX = 1_000
 MARKS_PER_LINE = 6
 #: Lines of the grid, at most.
 MAX_GRID = 6
+#: The part of the width within which a label's middle would be too close to the edge, on a phone.
+EDGE = 0.09
 
 
 class Span(StrEnum):
@@ -242,7 +244,7 @@ def _ticks(since: datetime, until: datetime, span: Span, x: Callable[[datetime],
     while (at := moment.replace(tzinfo=zone)) <= until:
         if at >= since:
             position = x(at)
-            anchor = "start" if position < 0.04 else "end" if position > 0.96 else "middle"
+            anchor = "start" if position < EDGE else "end" if position > 1 - EDGE else "middle"
             name = "TIME_FORMAT" if span.tick < _DAY else "MONTH_DAY_FORMAT"
             text = date_format(at.astimezone(zone), "H:i" if name == "TIME_FORMAT" else name)
             ticks.append(Label(_percent(position), text, at, anchor))

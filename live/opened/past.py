@@ -12,6 +12,7 @@ from django.utils import translation
 
 from live.conf import live_settings
 from live.history.reading import series
+from live.keys import key_query
 from live.loops import PerLoop
 from live.models import Record
 from live.opened.chart import LINES, Chart, Span, draw
@@ -55,6 +56,17 @@ async def chart_html(
         if len(_remembered) > MAX_REMEMBERED:
             del _remembered[next(iter(_remembered))]
     return html
+
+
+async def key_chart_html(ranking: Ranking, key: Any, value: float | None, span: Span, language: str) -> str:
+    """Return the chart of one key, which has this value now, or what there is in its place."""
+    with translation.override(language):
+        row = key, str(ranking.name(key)), value
+        try:
+            chart = await draw_past(ranking, [row], span, this_minute())
+        except Error:
+            return _render(ranking, span, language, is_lost=True, query=key_query(key))
+    return _render(ranking, span, language, chart=chart, query=key_query(key))
 
 
 def this_minute() -> datetime:

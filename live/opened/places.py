@@ -38,6 +38,7 @@ class Place:
     ranking: Ranking
     #: None if the ranking doesn't have the key.
     rank: int | None
+    value: float | None = None
     #: The number of keys; None if it isn't known.
     of: int | None = None
     movement: str = ""
@@ -84,10 +85,12 @@ async def find_places(
         of = snapshot.totals.keys if snapshot and snapshot.totals else None
         if row is not None:
             path = await _path(other, key, row.value)
-            places.append(Place(other, row.rank, of, _movement(row), row.display, _share(row), path))
+            places.append(
+                Place(other, row.rank, row.value, of, _movement(row), row.display, _share(row), path)
+            )
         elif place is not None:
             path = await _path(other, key, place[1])
-            places.append(Place(other, place[0], of, "", other.displayed(place[1]), "", path))
+            places.append(Place(other, *place, of, "", other.displayed(place[1]), "", path))
         else:
             places.append(Place(other, None))
     return places

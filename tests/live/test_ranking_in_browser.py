@@ -120,6 +120,9 @@ def test_a_row_leads_to_the_page_of_its_key_and_back(page, history_server, histo
     expect(page.get_by_role("heading", level=1)).to_have_text("Ohio")
     expect(page.locator(".places")).to_contain_text("$500")
     expect(page.locator(".past path")).to_have_count(1)
+    page.locator("#chart").get_by_role("link", name="15 min").click()
+    page.get_by_role("slider", name="Time").press("Home")
+    assert value(page, "Ohio").startswith("$48")
     page.get_by_role("link", name="States by turnover").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("States by turnover")
 

@@ -11,6 +11,7 @@
   const language = document.documentElement.lang || undefined;
   const shortTime = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
   const shortDate = new Intl.DateTimeFormat(language, { month: "short", day: "numeric" });
+  const exactTime = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
   const longTime = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
   const find = (id) => document.getElementById(id);
 
@@ -24,8 +25,11 @@
     axis.forEach((text, position) => {
       text.textContent = (isDays ? shortDate : shortTime).format(moments[position]);
     });
+    const today = new Date().toDateString();
     for (const time of document.querySelectorAll(".opened-card time")) {
-      time.textContent = longTime.format(new Date(time.dateTime));
+      const moment = new Date(time.dateTime);
+      const isToday = time.closest("td") && moment.toDateString() === today;
+      time.textContent = (isToday ? exactTime : longTime).format(moment);
     }
   }
 
