@@ -6,6 +6,8 @@ import ast
 import html
 import re
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,10 @@ from django.core.management import call_command
 from django.db import connections, models
 from django.db.migrations.state import ProjectState
 from django.test.utils import isolate_apps
+from django.utils import timezone
 
 from demo.shop.catalogue import product_name
+from demo.shop.models import Order
 from django_risingwave.models import MaterializedView
 from django_risingwave.streaming.detecting.state import StreamingModelState
 from django_risingwave.streaming.model_operations import CreateStreamingModel
@@ -23,6 +27,7 @@ from live import formats
 from live.feeding.sources import find_sources
 from live.rankings import Ranking
 from live.snapshots import Totals
+from live.windows import Window
 from tests.conftest import BOTH
 from tests.environments import Project, environ, read
 from tests.processes import ROOT
@@ -58,7 +63,7 @@ def test_the_iframe_of_the_page_is_one_that_the_dashboard_offers(page: str, serv
 
 # docs/rankings.md ----------------------------------------------------------------------------------------
 
-MODEL, LEADING, ENTRY = blocks("docs/rankings.md", "python")
+MODEL, LEADING, ENTRY, WINDOWS, WINDOWS_LEADING, *_ = blocks("docs/rankings.md", "python")
 
 
 @pytest.fixture
@@ -71,14 +76,20 @@ def item_lines(transactional_db: None) -> Iterator[dict[str, Any]]:
     }
     with isolate_apps("demo.shop"):
         exec(MODEL, names)
-    model_state = StreamingModelState.from_model(names["ItemLines"])
-    assert model_state.definition
-    create = CreateStreamingModel(
-        "ItemLines", list(model_state.fields.items()), model_state.options, definition=model_state.definition
-    )
-    operations: list[Operation] = [create, last_value(LEADING, {})]
+        exec(WINDOWS, names)
+        exec(WINDOWS_LEADING, names)
+    operations: list[Operation] = [last_value(LEADING, {})]
+    # One window shows what the others do.
+    operations += [operation for operation in names["operations"] if operation.slug.endswith("--1h")]
     before, after = ProjectState(), ProjectState()
-    create.state_forwards("demo_shop", after)
+    for model in (names["ItemLines"], names["ITEM_LINES_WINDOWS"][Window.HOUR]):
+        state = StreamingModelState.from_model(model)
+        assert state.definition
+        create = CreateStreamingModel(
+            model.__name__, list(state.fields.items()), state.options, definition=state.definition
+        )
+        create.state_forwards("demo_shop", after)
+        operations.insert(0, create)
     for operation in operations:
         with connections["risingwave"].schema_editor() as editor:
             operation.database_forwards("demo_shop", editor, before, after)
@@ -101,6 +112,23 @@ def test_the_ranking_of_the_page_shows_the_products_in_the_most_order_lines(
     assert source.relation == "products_by_lines_leading"
     assert source.rows() == ((1, 2.0), (2, 1.0))
     assert source.totals() == Totals(keys=2, sum=3.0)
+
+
+@BOTH
+def test_the_ranking_of_the_page_has_the_last_hour_too(
+    item_lines: dict[str, Any], orders: Callable[..., None]
+) -> None:
+    names = item_lines
+    names |= {"Ranking": Ranking, "product_name": product_name, "formats": formats}
+    ranking: Ranking = last_value(ENTRY, names | {"register": lambda ranking: ranking})
+    hour = replace(ranking, windows=names["ITEM_LINES_WINDOWS"]).within(Window.HOUR)
+    orders((1, 2, 3.0, "Ohio"))
+    placed_at = timezone.now() - timedelta(hours=2)
+    Order.objects.create(orderid=2, itemid=2, qty=1, price=1.0, placed_at=placed_at)
+    source = find_sources("risingwave", [hour])[hour.id]
+    assert source.relation == "products_by_lines__1h_leading"
+    assert source.rows() == ((1, 1.0),)
+    assert source.totals() == Totals(keys=1, sum=1.0)
 
 
 # docs/backend/README.md ----------------------------------------------------------------------------------
