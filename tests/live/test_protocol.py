@@ -317,7 +317,7 @@ def malformed(message: Any) -> Iterator[Any]:
     if isinstance(message, list) and message:
         yield from ([part, *message[1:]] for part in malformed(message[0]))
     if isinstance(message, dict):
-        yield message | {"unexpected": 1}
+        yield message | {"unexpected": None}
         for key, value in message.items():
             # A message may have other rankings, or other rows.
             if key not in RANKINGS and key != row_id("Ohio"):
