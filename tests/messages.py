@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from gettext import GNUTranslations
 from io import BytesIO
 from pathlib import Path
 
@@ -109,6 +110,13 @@ def as_mo(catalog: Catalog) -> bytes:
     return output.getvalue()
 
 
+def texts_in(mo: bytes) -> dict[object, str]:
+    """Return what a compiled catalog says, without its header, which has times and versions."""
+    known = dict(GNUTranslations(BytesIO(mo))._catalog)  # type: ignore[attr-defined]
+    known.pop("", None)
+    return known
+
+
 def untranslated(catalog: Catalog) -> list[Message]:
     """Return the texts without a translation, or without one for each number."""
     return [message for message in catalog if message.id and not all(_strings(message))]
@@ -127,7 +135,9 @@ def main() -> None:
             path = path_of(folder, language)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(as_po(catalog))
-            path.with_suffix(".mo").write_bytes(as_mo(translations(folder, language)))
+            compiled, mo = path.with_suffix(".mo"), as_mo(translations(folder, language))
+            if not compiled.exists() or texts_in(compiled.read_bytes()) != texts_in(mo):
+                compiled.write_bytes(mo)
             for message in untranslated(catalog):
                 sys.stdout.write(f"{path.relative_to(ROOT)}: {message.id!r} has no translation\n")
 
