@@ -16,6 +16,7 @@ from live.cards import Card
 from live.faults import Fault
 from live.rankings import RANKINGS
 from live.snapshots import NEW, Bar, Comparison, Snapshot, Totals, combined_etag, key_text
+from live.windows import Window
 from tests.live.schemas import faults
 
 RANKING = RANKINGS["states-by-turnover"]
@@ -57,6 +58,14 @@ def test_a_card_says_how_much_of_the_whole_it_shows(totals, scope, part, total):
     ranking = replace(RANKING, keys="states")
     card = Card(ranking, replace(snapshot(("Ohio", 2.0), ("Utah", None), totals=totals), ranking=ranking))
     assert (card.scope, card.part, card.total) == (scope, part, total)
+
+
+def test_a_card_names_its_window():
+    hour = RANKING.within(Window.HOUR)
+    assert '<span class="window">1 h</span> · top 5 states' in rendering.card(
+        replace(snapshot(("Ohio", 2.0)), ranking=hour)
+    )
+    assert '<span class="ever">All time · </span>top 5 states' in rendering.card(snapshot(("Ohio", 2.0)))
 
 
 def test_a_row_says_how_many_places_it_has_moved_since_when():
