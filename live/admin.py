@@ -21,10 +21,7 @@ class DeclaredRankingAdmin(admin.ModelAdmin):
     list_select_related = ("owner",)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return any(
-            request.user.has_perm(f"live.{action}_ranking")
-            for action in ("add", "change", "delete")
-        )
+        return any(request.user.has_perm(f"live.{action}_ranking") for action in ("add", "change", "delete"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -22,6 +22,7 @@ from live.conf import MAX_EXPORTS, live_settings
 from live.feeding.sources import ROWS_PER_FETCH, find_sources
 from live.hub_state import NoDataError
 from live.opened.sessions import report, using
+from live.users import deadlines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
@@ -115,11 +116,16 @@ class Export:
 
     def _put_all(self) -> None:
         try:
-            with using(open_session(self._alias)), translation.override(self._language):
+            session = open_session(self._alias)
+            with using(session), translation.override(self._language):
                 source = find_sources(self._alias, [self._ranking])[self._ranking.id]
-                for chunk in csv_chunks(self._ranking, source.every(live_settings.EXPORT_ROWS)):
-                    if self._is_closed:
-                        return
+                chunks = csv_chunks(self._ranking, source.every(live_settings.EXPORT_ROWS))
+                while not self._is_closed:
+                    # A server that hangs enforces no limit.
+                    with deadlines.within(session, live_settings.REQUEST_WAIT_SECONDS):
+                        chunk = next(chunks, None)
+                    if chunk is None:
+                        break
                     self._chunks.put(chunk, timeout=live_settings.STALLED_SECONDS)
         except queue.Full:
             raise

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from django.db import Error, connections
 
-from django_risingwave.streaming.sessions import cut, open_session
+from django_risingwave.streaming.sessions import open_session
 from live.conf import MAX_REQUEST_SESSIONS, live_settings
 from live.hub_state import NoDataError
 from live.logs.repeated_lines import RepeatedLines
+from live.users import deadlines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,18 +36,17 @@ async def ask(alias: str, question: Callable[[], Answer]) -> Answer:
 
     Raises NoDataError if it isn't there within REQUEST_WAIT_SECONDS, or if the database can't be read.
     """
-    session = open_session(alias)
 
     def answer() -> Answer:
-        with using(session):
+        session = open_session(alias)
+        # A server that hangs enforces no limit.
+        with using(session), deadlines.within(session, live_settings.REQUEST_WAIT_SECONDS):
             return question()
 
     running = asyncio.get_running_loop().run_in_executor(_threads, answer)
     try:
         return await asyncio.wait_for(running, live_settings.REQUEST_WAIT_SECONDS)
     except TimeoutError:
-        # A server that hangs enforces no limit.
-        cut(session)
         report(f"no answer within {live_settings.REQUEST_WAIT_SECONDS:g} s")
         raise NoDataError from None
     except Error as error:
@@ -56,7 +56,7 @@ async def ask(alias: str, question: Callable[[], Answer]) -> Answer:
 
 @contextmanager
 def using(session: DatabaseWrapper) -> Iterator[None]:
-    """Make a session the one of this thread, connected and with a limit for its queries; close it."""
+    """Make a session the one of this thread, with a limit for its queries; close it."""
     connections[session.alias] = session
     try:
         session.limit_queries(live_settings.REQUEST_WAIT_SECONDS)

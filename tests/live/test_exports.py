@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.test import AsyncClient
 
+from live.conf import MAX_EXPORTS
 from live.hub_state import NoDataError
 from live.opened import exports
 from live.opened.exports import BusyError, Export, csv_chunks
@@ -32,7 +33,7 @@ def none_is_left() -> Iterator[None]:
         if thread.name.startswith("export-"):
             thread.join(60)
             assert not thread.is_alive()
-    assert exports._slots._value == exports.MAX_EXPORTS  # type: ignore[attr-defined]
+    assert exports._slots._value == MAX_EXPORTS
 
 
 async def test_an_export_comes_in_chunks_of_rows(insert, monkeypatch):
@@ -71,7 +72,7 @@ async def test_an_export_whose_client_takes_nothing_ends_by_itself(insert, monke
 
 async def test_more_exports_than_may_run_are_told_to_come_again(insert, site_environment):
     await insert((1, 1, 1.0, "Ohio"))
-    taken = [exports._slots.acquire(blocking=False) for _ in range(exports.MAX_EXPORTS)]
+    taken = [exports._slots.acquire(blocking=False) for _ in range(MAX_EXPORTS)]
     try:
         with pytest.raises(BusyError):
             Export(RANKING, "en")
@@ -82,7 +83,7 @@ async def test_more_exports_than_may_run_are_told_to_come_again(insert, site_env
         exports._slots.release(len(taken))
     answer = await AsyncClient().get(PATH)
     assert answer.status_code == 200
-    assert b"Ohio" in b"".join([chunk async for chunk in answer.streaming_content])
+    assert b"Ohio" in b"".join([chunk async for chunk in answer.streaming_content])  # type: ignore[attr-defined]
 
 
 async def test_an_export_that_fails_is_answered_before_its_first_row(orders, site_environment, monkeypatch):
