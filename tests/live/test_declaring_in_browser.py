@@ -90,4 +90,7 @@ def test_a_declared_ranking_is_previewed_saved_pushed_and_deleted(
     page.get_by_role("link", name="Delete").click()
     page.get_by_role("button", name="Delete").click()
     expect(page.locator("#ranking-drinks-by-sales")).to_have_count(0)
+    # The viewer's board goes on without it.
+    expect(card).to_have_count(0)
+    expect(viewer.locator("#badge")).to_have_attribute("data-state", "live")
     viewer.context.close()

@@ -11,6 +11,8 @@
 
   const LOGIN_CHECK_MS = 2000;
   const MAX_LOGIN_CHECKS = 300;
+  // A page that is out of date after it has reloaded waits for its viewer.
+  const MIN_RELOAD_MS = 60_000;
 
   // The address of the cards, or of a widget without them, answers 200 as soon as the viewer is logged in.
   async function reloadIfLoggedIn() {
@@ -60,6 +62,20 @@
       }
     }
     close(page.text("you were logged out"), login);
+  }
+
+  // A ranking of the board has been deleted: the board without it is another page, and a wall has nobody to reload it.
+  function reloadOnce() {
+    if (page.isPaused() || !document.getElementById("cards")) return false;
+    const now = Date.now();
+    try {
+      if (now - Number(sessionStorage.getItem("live-reloaded-at")) < MIN_RELOAD_MS) return false;
+      sessionStorage.setItem("live-reloaded-at", now);
+    } catch {
+      return false; // No storage: it would reload again and again.
+    }
+    location.reload();
+    return true;
   }
 
   function close(reason, remedy) {
@@ -212,6 +228,7 @@
     if (status === 401) askForLogin();
     // Not another server's answer, such as a proxy's during a deployment.
     else if ([400, 403, 404].includes(status) && isJson) {
+      if (status === 404 && reloadOnce()) return;
       const reason = page.text(status === 403 ? "you are no longer allowed" : "this page went out of date");
       close(reason, link(page.text("reload"), location.href));
     }
