@@ -21,6 +21,7 @@ def daphne(arguments: list[str]) -> None:
     from django.core.asgi import get_asgi_application  # noqa: PLC0415
 
     get_asgi_application()
+    import config.urls  # noqa: F401, PLC0415
     import live.routing  # noqa: F401, PLC0415
 
     wait_for_supervisor()
