@@ -10,6 +10,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 
 from live import formats
+from live.conf import live_settings
 from live.windows import Window
 
 if TYPE_CHECKING:
@@ -100,6 +101,11 @@ class Card:
     @property
     def comparison(self) -> Comparison | None:
         return None if self.snapshot is None else self.snapshot.comparison
+
+    @property
+    def awaits_comparison(self) -> bool:
+        """Whether the history is too young to tell movement from."""
+        return live_settings.HISTORY and self.snapshot is not None and self.comparison is None
 
     @property
     def _totals(self) -> Totals | None:

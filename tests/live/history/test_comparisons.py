@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from live import rendering
 from live.history.comparisons import compared_moment, find_comparisons
 from live.history.lookups import ends
 from live.snapshots import NEW, Comparison, Snapshot
@@ -142,3 +143,15 @@ def test_a_minute_of_long_ago_is_compared_with_a_record_that_is_still_kept():
     assert compared_moment(Window.ALL, minute + timedelta(minutes=7), NOW, LONG_AGO) == minute - timedelta(
         hours=1
     )
+
+
+def test_a_card_says_why_it_has_no_movement(settings):
+    def foot(comparison: Comparison | None) -> str:
+        return rendering.card(Snapshot(STATES, (("Ohio", 1.0),), NOW, "", comparison=comparison))
+
+    settings.LIVE_HISTORY = True
+    assert "no movement yet" in foot(None)
+    assert "no record of" in foot(Comparison(NOW, None))
+    assert "no record of" not in foot(Comparison(NOW, {}))
+    settings.LIVE_HISTORY = False
+    assert "no movement yet" not in foot(None)
