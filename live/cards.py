@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from live.rankings import Ranking
     from live.snapshots import Comparison, Row, ShownAlert, Snapshot, Totals
 
+#: Thresholds that a card writes out. More would make it longer; the rows are marked all the same.
+WRITTEN_ALERTS = 2
+
 
 @dataclass(frozen=True)
 class Card:
@@ -48,12 +51,24 @@ class Card:
         return () if self.snapshot is None else self.snapshot.rows(self.size)
 
     @property
+    def total_alerts(self) -> tuple[ShownAlert, ...]:
+        """The thresholds that the total has crossed, the newest first."""
+        return () if self.snapshot is None else self.snapshot.total_alerts()
+
+    @property
     def alerts(self) -> list[ShownAlert]:
-        """The thresholds that the total and the rows have crossed."""
-        if self.snapshot is None:
-            return []
-        rows = [alert for row in self.rows for alert in row.alerts]
-        return [*self.snapshot.total_alerts(), *rows]
+        """The thresholds that the total and the rows have crossed, each in the order of the rows."""
+        return [*self.total_alerts, *(alert for row in self.rows for alert in row.alerts)]
+
+    @property
+    def written_alerts(self) -> list[ShownAlert]:
+        """Those of them that the card writes out."""
+        return self.alerts[:WRITTEN_ALERTS]
+
+    @property
+    def more_alerts(self) -> int:
+        """How many it doesn't."""
+        return max(0, len(self.alerts) - WRITTEN_ALERTS)
 
     @property
     def title(self) -> str:

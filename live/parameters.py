@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: The values of `?top=`. The last is how many rows are kept of each ranking.
 SIZES = (5, 10, 20, 50)
+#: The values of `?theme=`. The first is the viewer's own.
+THEMES = ("auto", "light", "dark")
 #: The parameters that a selection consists of.
 SELECTION = ("rankings", "window", "top", "language")
 
@@ -99,6 +101,11 @@ def moment(query: QueryDict) -> datetime | None:
         "at must be a moment with a time zone or an offset, such as 2026-11-26T14:00+01:00 or"
         f" 2026-11-26T14:00[Europe/Berlin], not {quoted(value)}."
     )
+
+
+def theme(query: QueryDict) -> str:
+    """Return the theme that a query string asks for, the viewer's own if it is missing or unknown."""
+    return value if (value := query.get("theme")) in THEMES else THEMES[0]
 
 
 def etags(query: QueryDict, name: str, max_count: int) -> frozenset[str]:

@@ -13,7 +13,7 @@ from django.http import HttpResponseServerError, JsonResponse
 from django.shortcuts import render, resolve_url
 from django.views import defaults
 
-from live import boards
+from live import boards, parameters
 from live.conf import RETRY_AFTER_SECONDS
 from live.declared.registry import ready
 from live.embedding import allow_embedding, gets_cookies
@@ -125,5 +125,6 @@ def widget_refusal(request: HttpRequest, status: int, message: str) -> HttpRespo
         "retry_after": RETRY_AFTER_SECONDS,
         "login_url": resolve_url(settings.LOGIN_URL),
         "gets_cookies": gets_cookies(request),
+        "theme": parameters.theme(request.GET),
     }
     return allow_embedding(render(request, "live/widget_refusal.html", context, status=status))

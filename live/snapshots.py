@@ -69,7 +69,7 @@ class ShownAlert:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.name}{self.name and ' '}{self.text}"
+        return f"{self.name}: {self.text}" if self.name else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,14 +213,14 @@ class Snapshot:
         )
 
     def total_alerts(self) -> tuple[ShownAlert, ...]:
-        """Return the thresholds that the total has crossed, in the active language."""
+        """Return the thresholds that the total has crossed, the newest first, in the active language."""
         return self._alerts_of("")
 
     def _alerts_of(self, text: str, key: Any = None) -> tuple[ShownAlert, ...]:
         displayed = self.ranking.displayed
         return tuple(
             ShownAlert(alert, str(self.ranking.name(key)) if text else "", alert.threshold.text(displayed))
-            for alert in self.alerts
+            for alert in reversed(self.alerts)
             if alert.key == text
         )
 

@@ -13,6 +13,7 @@ TEXTS = (
     _("paused"),
     _("stale"),
     _("reconnecting"),
+    _("refreshing"),
     _("closed"),
     _("can’t be read"),
     _("{state} since {time}"),

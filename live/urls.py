@@ -10,6 +10,7 @@ urlpatterns = [
     path("api/rankings/", views.api_rankings, name="api-rankings"),
     path("api/rankings/<str:slug>/", views.api_ranking, name="api-ranking"),
     path("embed/<str:slug>/", views.embed, name="embed"),
+    path("embed.js", views.embed_script, name="embed-script"),
     path("rankings/new/", declaring.add_ranking, name="add-ranking"),
     path("rankings/<str:slug>/", ranking_views.ranking, name="ranking"),
     path("rankings/<str:slug>/chart/", ranking_views.chart, name="chart"),

@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseNotModified, JsonResponse, QueryDict
+from django.http import (
+    HttpResponse,
+    HttpResponseNotModified,
+    HttpResponseRedirect,
+    JsonResponse,
+    QueryDict,
+)
 from django.shortcuts import render, resolve_url
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import translation
 from django.utils.cache import get_conditional_response, patch_cache_control
@@ -35,6 +42,9 @@ if TYPE_CHECKING:
     from live.cards import Card
     from live.parameters import Selection
 
+#: How long browsers and proxies may keep the address of the script for pages that embed widgets.
+SCRIPT_ADDRESS_SECONDS = 3600
+
 
 @require_safe
 @gzip_page
@@ -55,6 +65,7 @@ async def dashboard(request: HttpRequest) -> HttpResponseBase:
     context |= {"user": user, "may_log_out": user is None or user.is_authenticated}
     context |= controls.context(request, board, kept, user)
     context["may_add"] = await is_invited(request)
+    context["embed_script"] = request.build_absolute_uri(reverse("live:embed-script"))
     context["snippets"] = [
         (ranking, request.build_absolute_uri(reverse("live:embed", args=[ranking.slug])))
         for ranking in board.selection.rankings
@@ -134,10 +145,21 @@ async def embed(request: HttpRequest, slug: str) -> HttpResponseBase:
 
     Other parameters are ignored.
     """
-    theme = parameters.one_of(request.GET, "theme", ("auto", "light", "dark"))
+    theme = parameters.one_of(request.GET, "theme", parameters.THEMES)
     login_url = resolve_url(settings.LOGIN_URL) if gets_cookies(request) else None
-    context = await page_context(request, one(request, slug), login_url)
-    return allow_embedding(revalidated(render(request, "live/embed.html", {**context, "theme": theme})))
+    selection = one(request, slug)
+    context = await page_context(request, selection, login_url)
+    with translation.override(selection.language):
+        page = render(request, "live/embed.html", {**context, "theme": theme})
+    return allow_embedding(revalidated(page))
+
+
+@require_safe
+async def embed_script(request: HttpRequest) -> HttpResponseBase:
+    """Redirect to the script for pages that embed widgets, whose own address changes with its contents."""
+    response = HttpResponseRedirect(static("live/embed.js"))
+    patch_cache_control(response, public=True, max_age=SCRIPT_ADDRESS_SECONDS)
+    return response
 
 
 @require_safe

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import html
 import re
 import sys
@@ -23,9 +24,9 @@ from demo.shop.models import Order
 from django_risingwave.models import MaterializedView
 from django_risingwave.streaming.detecting.state import StreamingModelState
 from django_risingwave.streaming.model_operations import CreateStreamingModel
-from live import formats
+from live import checks, formats
 from live.feeding.sources import find_sources
-from live.rankings import Ranking
+from live.rankings import RANKINGS, Ranking
 from live.snapshots import Totals
 from live.windows import Window
 from tests.conftest import BOTH
@@ -63,7 +64,15 @@ def test_the_iframe_of_the_page_is_one_that_the_dashboard_offers(page: str, serv
 
 # docs/rankings.md ----------------------------------------------------------------------------------------
 
-MODEL, LEADING, ENTRY, WINDOWS, WINDOWS_LEADING, *_ = blocks("docs/rankings.md", "python")
+MODEL, LEADING, ENTRY, WINDOWS, WINDOWS_LEADING, *EXAMPLES = blocks("docs/rankings.md", "python")
+
+
+def test_the_thresholds_of_the_page_are_some_that_a_ranking_can_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    [example] = [code for code in EXAMPLES if "Threshold" in code]
+    thresholds = last_value(f"{example}\nthresholds", {})
+    ranking = dataclasses.replace(RANKINGS["states-by-turnover"], thresholds=thresholds)
+    monkeypatch.setattr(checks, "RANKINGS", {ranking.slug: ranking})
+    assert checks.check_thresholds() == []
 
 
 @pytest.fixture

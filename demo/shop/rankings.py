@@ -17,6 +17,8 @@ from demo.shop.models import (
 )
 from live import formats
 from live.rankings import Ranking, register
+from live.thresholds import Threshold
+from live.windows import Window
 
 #: What inserts orders, where no demo does.
 GENERATE = "python manage.py generate_orders --rate 20"
@@ -42,6 +44,11 @@ register(
         filled_by=GENERATE,
         currency="USD",
         windows=STATE_TURNOVER_WINDOWS,
+        # With 20 order lines a second, both are crossed within the demo's first hour.
+        thresholds=(
+            Threshold(above=10_000_000, of="total"),
+            Threshold(above=90_000, window=Window.QUARTER_HOUR),
+        ),
     ),
     Ranking(
         slug="products-by-average-quantity",

@@ -100,6 +100,6 @@ def test_a_widget_knows_whether_it_gets_the_session(settings, site, destination,
     assert gets_cookies(request) is expected
 
 
-@pytest.mark.parametrize("document", ["docs/embedding.md", "live/templates/live/dashboard.html"])
+@pytest.mark.parametrize("document", ["docs/embedding.md", "live/templates/live/page.html"])
 def test_the_snippets_have_the_sandbox_that_the_login_needs(document):
     assert f'sandbox="{SANDBOX}"' in (processes.ROOT / document).read_text()

@@ -293,7 +293,10 @@
   };
 
   document.addEventListener("htmx:after:swap", () => page.show());
-  document.addEventListener("visibilitychange", () => page.show());
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) page.comeBack();
+    page.show();
+  });
   (function keepTrue() {
     reconnectIfSilent();
     page.show();

@@ -59,6 +59,7 @@ window.livePage = (() => {
   let intervals = {};
 
   function hearPing(ping) {
+    returnedAt = null;
     serverTime = Date.parse(ping.now);
     serverTimeAt = mark();
     for (const [slug, moment] of Object.entries(ping.checked_at)) {
@@ -113,7 +114,13 @@ window.livePage = (() => {
 
   const isSilent = () => since(heardAt) >= silentAfter;
 
+  // Back in view, the page asks again. Until it gets an answer, it tells nothing that the answer may refute.
+  const RETURN_MS = 2000;
+  let returnedAt = null;
+  const isReturning = () => returnedAt !== null && since(returnedAt) < RETURN_MS;
+
   function unpausedState() {
+    if (isReturning()) return "refreshing";
     if (isSilent() || (hasPollFailed && !isSocketOpen)) return "reconnecting";
     const all = cards();
     if (all.length && all.every(hasFault)) return "fault";
@@ -204,10 +211,10 @@ window.livePage = (() => {
   // ---- the cards, which speak only where they differ from the page
 
   function showCard(card, current) {
-    const held = current === "live" || current === "polling" ? "" : current;
+    const held = ["live", "polling", "refreshing"].includes(current) ? "" : current;
     let own = "";
     if (hasFault(card)) own = "fault";
-    else if (!held && isStale(card)) own = "stale";
+    else if (!held && current !== "refreshing" && isStale(card)) own = "stale";
     if (own || held) card.dataset.state = own || held;
     else delete card.dataset.state;
     showTime(card, own || held);
@@ -278,6 +285,7 @@ window.livePage = (() => {
     // Something current has come from the server.
     hear: () => { heardAt = mark(); },
     isSocketOpen: () => isSocketOpen,
+    comeBack: () => { returnedAt = heardAt = mark(); },
     setSocketOpen: (isOpen) => { isSocketOpen = isOpen; },
     hasPollFailed: () => hasPollFailed,
     setPollFailed: (hasFailed) => { hasPollFailed = hasFailed; },

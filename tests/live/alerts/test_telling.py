@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -140,3 +141,25 @@ def test_the_clock_judges_what_it_records_and_tells_it(orders, settings):
     assert told[-1][STATES.id] == (alert,)
     clock.HistoryClock().keep(minute + timedelta(minutes=1))
     assert Crossing.objects.count() == 1
+
+
+def test_a_card_says_what_is_crossed_in_words_and_marks_the_row():
+    html = rendering.card(snapshot(*ALERTS))
+    assert re.search(r'<article[^>]* data-alert="8" data-alert-text="States by turnover: a good day"', html)
+    (row,) = re.findall(r"<li[^>]*data-alert[^>]*>", html)
+    assert (
+        'data-alert="7" data-alert-text="States by turnover: Ohio: above $500" title="Ohio: above $500"'
+        in row
+    )
+    words = " ".join(re.sub(r"<[^>]+>", "", html).split())
+    assert "Total: a good day since 12:00" in words
+    assert "Ohio: above $500 since 12:00" in words
+    assert "data-alert" not in rendering.card(snapshot())
+
+
+def test_a_card_writes_out_two_of_many_crossings_and_how_many_more_there_are():
+    each = Threshold(above=1)
+    alerts = [Alert(number, each, key, SINCE, 2.0) for number, key in enumerate(('"Utah"', '"Ohio"'))]
+    words = " ".join(re.sub(r"<[^>]+>", "", rendering.card(snapshot(*ALERTS, *alerts))).split())
+    assert words.count(" since 12:00") == 2
+    assert "2 more" in words
