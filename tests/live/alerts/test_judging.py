@@ -56,7 +56,7 @@ def judge() -> Callable[..., list[str]]:
 def record(minute: int, rows: Rows) -> Record:
     total = sum(value or 0 for value in rows.values())
     at = NOON + timedelta(minutes=minute)
-    return Record(ranking=STATES.id, at=at, rows=[list(row) for row in rows.items()], total=total)
+    return Record(ranking=STATES.id, at=at, rows=[part for row in rows.items() for part in row], total=total)
 
 
 ABOVE = Threshold(above=500)
