@@ -127,7 +127,7 @@ def _value_of(key: str, ranking: Ranking, threshold: Threshold, record: Record) 
     values = dict(_values(threshold, record))
     if key in values or threshold.of == "total":
         return values.get(key)
-    rows = record.rows or []
+    rows = record.pairs
     if len(rows) < LEADING_ROWS or any(key == key_text(known) for known, _ in rows):
         # All rows are known, and the key has none; or its row has no value.
         return threshold.cleared_at
