@@ -97,12 +97,10 @@ def find_columns(connection: DatabaseWrapper, relation: Relation) -> list[Column
 def may_create_in_current_schema(connection: DatabaseWrapper) -> bool:
     """Return whether the session may create relations where it looks for them first."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_user, current_schema()", [])
-        user, schema = cursor.fetchone()
-        if schema is None:
-            return False
-        cursor.execute("SELECT has_schema_privilege(%s, %s, 'CREATE')", [user, schema])
-        return bool(cursor.fetchone()[0])
+        # NULL if there is no such schema.
+        cursor.execute("SELECT has_schema_privilege(current_user, current_schema(), 'CREATE')", [])
+        ((may,),) = cursor.fetchall()
+        return bool(may)
 
 
 def _readable(connection: DatabaseWrapper, cursor: Any, relations: Iterable[Relation]) -> Iterator[Relation]:

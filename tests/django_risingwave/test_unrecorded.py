@@ -14,6 +14,12 @@ from django.core.management import call_command
 
 from demo.shop.generator.orders import generate, insert_statement
 from demo.shop.models import Order
+from django_risingwave.readable import (
+    Relation,
+    find_columns,
+    find_relations,
+    may_create_in_current_schema,
+)
 from django_risingwave.streaming.changes import ChangeListener
 from django_risingwave.streaming.declaring.declarations import declared
 from django_risingwave.streaming.migration_operations import create_missing, drop_existing
@@ -69,6 +75,17 @@ def test_the_statements_of_introspection_are_known(migrated: Double, connection:
         connection.introspection.get_dependents(cursor, "orders")
         connection.introspection.get_index_definitions(cursor, "orders")
     assert_known(migrated)
+
+
+def test_the_statements_of_readable_relations_are_known(
+    double: Double, connection: DatabaseWrapper
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE sales (product varchar, amount numeric)")
+    assert list(find_relations(connection)) == [Relation("public", "sales")]
+    assert len(find_columns(connection, Relation("public", "sales"))) == 2
+    assert may_create_in_current_schema(connection)
+    assert_known(double)
 
 
 @pytest.mark.parametrize("migrated", ["routed"], indirect=True)

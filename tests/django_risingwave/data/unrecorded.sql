@@ -71,3 +71,7 @@ SELECT * FROM ( SELECT itemid, sum((qty * price)::numeric) AS turnover FROM orde
 CREATE MATERIALIZED VIEW "item_turnover__7d" AS SELECT itemid, sum((qty * price)::numeric) AS turnover FROM orders WHERE placed_at > now() - INTERVAL '7 days' GROUP BY itemid;
 SELECT * FROM ( SELECT itemid, sum((qty * price)::numeric) AS turnover FROM orders WHERE date_trunc('day', placed_at, 'UTC') + INTERVAL '1 day' > now() GROUP BY itemid ) AS q LIMIT 0;
 CREATE MATERIALIZED VIEW "item_turnover__today" AS SELECT itemid, sum((qty * price)::numeric) AS turnover FROM orders WHERE date_trunc('day', placed_at, 'UTC') + INTERVAL '1 day' > now() GROUP BY itemid;
+CREATE TABLE sales (product varchar, amount numeric);
+SELECT schema.name, relation.name, relation.relation_type FROM rw_catalog.rw_relations AS relation JOIN rw_catalog.rw_schemas AS schema ON schema.id = relation.schema_id WHERE schema.name NOT IN ('information_schema', 'pg_catalog', 'rw_catalog') AND relation.relation_type IN ('materialized view', 'table', 'view') ORDER BY schema.name, relation.name;
+SELECT col.name, col.type_oid FROM rw_catalog.rw_columns AS col JOIN rw_catalog.rw_relations AS relation ON relation.id = col.relation_id JOIN rw_catalog.rw_schemas AS schema ON schema.id = relation.schema_id WHERE schema.name = 'public' AND relation.name = 'sales' AND NOT col.is_hidden AND relation.relation_type IN ('materialized view', 'table', 'view') ORDER BY col.position;
+SELECT has_schema_privilege(current_user, current_schema(), 'CREATE');
