@@ -118,6 +118,8 @@ async def draw_past(
 
 async def last_milliseconds(ranking: Ranking) -> float | None:
     """Return how long the last read took that history knows of; None if it isn't known."""
+    if not live_settings.HISTORY:
+        return None
     records = Record.objects.filter(ranking=ranking.id, milliseconds__isnull=False).order_by("-at")
     try:
         found: float | None = await users_database.ask(records.values_list("milliseconds", flat=True).afirst)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django_risingwave.streaming.inspecting import created_sql
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from django_risingwave.base import DatabaseWrapper
 
 #: The kinds whose SQL has no passwords. Those of sources, sinks and tables with a connector may have some.
@@ -33,16 +35,24 @@ def view_sql(connection: DatabaseWrapper, name: str, schema: str | None = None) 
     The schema is the current one by default. On the stand-in, the SQL of a view that it created is that of
     RisingWave, which it recorded. Raises django.db.Error.
     """
-    names = [] if schema is None else [schema]
-    query = _RISINGWAVE if connection.standin is None else _POSTGRESQL
-    query = query.format(schema="current_schema()" if schema is None else "%s")
+    names = [name] if schema is None else [name, schema]
+    place = "current_schema()" if schema is None else "%s"
     with connection.cursor() as cursor:
-        if connection.standin is None:
-            cursor.execute(query, [name, *names])
+        standin = connection.standin
+        if standin is None:
+            cursor.execute(_RISINGWAVE.format(schema=place), names)
+        elif recorded := _recorded(standin.get_definitions(cursor), cursor, name, schema):
+            return recorded
         else:
-            recorded = connection.standin.get_definitions(cursor).get(name, "") if schema is None else ""
-            if created_sql.kind(recorded) in _KINDS:
-                return recorded
-            cursor.execute(query, [name, *names, name, *names])
+            cursor.execute(_POSTGRESQL.format(schema=place), names * 2)
         row = cursor.fetchone()
     return row[0] if row else None
+
+
+def _recorded(recorded: Mapping[str, str], cursor: Any, name: str, schema: str | None) -> str | None:
+    """Return the statement of a view that the stand-in has created: it does so in the current schema."""
+    cursor.execute("SELECT current_schema()", [])
+    if schema is not None and cursor.fetchone() != (schema,):
+        return None
+    statement = recorded.get(name, "")
+    return statement if created_sql.kind(statement) in _KINDS else None
