@@ -77,3 +77,5 @@ SELECT col.name, col.type_oid FROM rw_catalog.rw_columns AS col JOIN rw_catalog.
 SELECT has_schema_privilege(current_user, current_schema(), 'CREATE');
 CREATE TABLE "live_preferences" ("user_id" bigint NOT NULL PRIMARY KEY, "values" jsonb NOT NULL);
 CREATE TABLE "live_crossing" ("id" bigint NOT NULL PRIMARY KEY, "ranking" varchar NOT NULL, "threshold" varchar NOT NULL, "key" text NOT NULL, "value" double precision NOT NULL, "began_at" timestamp with time zone NOT NULL, "ended_at" timestamp with time zone NULL);
+SELECT relation.definition FROM rw_catalog.rw_relations AS relation JOIN rw_catalog.rw_schemas AS schema ON schema.id = relation.schema_id WHERE relation.name = 'state_turnover' AND relation.relation_type IN ('materialized view', 'view') AND schema.name = current_schema();
+SELECT relation.definition FROM rw_catalog.rw_relations AS relation JOIN rw_catalog.rw_schemas AS schema ON schema.id = relation.schema_id WHERE relation.name = 'state_turnover' AND relation.relation_type IN ('materialized view', 'view') AND schema.name = 'public';

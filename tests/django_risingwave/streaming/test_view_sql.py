@@ -54,3 +54,18 @@ def test_only_views_have_sql(both_servers: Disguise | None, standin: DatabaseWra
     assert "SELECT" in sql
     assert "s3cret" not in sql
     assert view_sql(standin, "seen", schema="elsewhere") is None
+
+
+@pytest.mark.risingwave
+def test_risingwave_has_the_sql_of_its_views_and_of_no_source(risingwave: DatabaseWrapper) -> None:
+    with risingwave.cursor() as cursor:
+        cursor.execute("CREATE TABLE events (kind varchar)")
+        cursor.execute("CREATE MATERIALIZED VIEW kinds AS SELECT kind, count(*) FROM events GROUP BY kind")
+        cursor.execute("CREATE SOURCE ticks (at int) WITH (connector = 'datagen') FORMAT PLAIN ENCODE JSON")
+    sql = view_sql(risingwave, "kinds")
+    assert sql is not None
+    assert sql.startswith("CREATE MATERIALIZED VIEW")
+    assert "GROUP BY kind" in sql
+    assert view_sql(risingwave, "kinds", schema="public") == sql
+    assert view_sql(risingwave, "events") is None
+    assert view_sql(risingwave, "ticks") is None
