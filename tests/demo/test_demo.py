@@ -7,6 +7,7 @@ import os
 import signal
 import stat
 import urllib.error
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -18,9 +19,15 @@ from tests.processes import wait_until
 def test_the_demo_starts_from_nothing_and_serves_rankings_of_100_000_order_lines_that_keep_changing(
     tmp_path, start
 ):
-    demo = start(tmp_path / ".demo").wait_until_up()
+    demo = start(tmp_path / ".demo", LIVE_HISTORY="true").wait_until_up()
     first = demo.get("/api/rankings/")
     assert [len(ranking["rows"]) for ranking in json.loads(first)["rankings"]] == [5, 5, 5, 5]
+    # The history of the ten days before is there with the first page.
+    last_week = (datetime.now(UTC) - timedelta(days=6)).strftime("%Y-%m-%dT%H:%MZ")
+    for path in ("/api/rankings/", "/api/rankings/?window=7d", f"/api/rankings/?at={last_week}"):
+        for ranking in json.loads(demo.get(path))["rankings"]:
+            assert ranking["compared_with"], path
+            assert all(isinstance(row["movement"], int | str) for row in ranking["rows"]), path
     assert demo.count_orders() >= 100_000
     wait_until(lambda: demo.get("/api/rankings/") != first)
     for step in (
@@ -28,6 +35,7 @@ def test_the_demo_starts_from_nothing_and_serves_rankings_of_100_000_order_lines
         "Collecting static files",
         "Migrating",
         "Inserting 100,000 order lines",
+        "Writing the history of the rankings",
     ):
         assert step in demo.output()
 
