@@ -13,7 +13,7 @@ from live.conf import live_settings
 from live.leading import advised_index, leading_name
 from live.migration_operations import CreateLeadingRows, DropLeadingRows
 from live.models import Record
-from live.rankings import RANKINGS
+from live.rankings import variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,14 +27,14 @@ def check_leading_rows(**_: Any) -> list[CheckMessage]:
     operations = _operations()
     return [
         Error(
-            f"CreateLeadingRows({slug!r}, ...) in a migration differs from the ranking: {difference}.",
+            f"CreateLeadingRows({ranking.id!r}, ...) in a migration differs from the ranking: {difference}.",
             hint="Add two migrations: one with DropLeadingRows and the old arguments, and one with "
             "CreateLeadingRows and the new ones.",
             id="live.E005",
         )
-        for slug, ranking in RANKINGS.items()
-        if slug in operations
-        for difference in _differences(operations[slug], ranking)
+        for ranking in variants()
+        if ranking.id in operations
+        for difference in _differences(operations[ranking.id], ranking)
     ]
 
 
@@ -101,19 +101,19 @@ def _check_alias(alias: str) -> Iterator[CheckMessage]:
     with connection.cursor() as cursor:
         relations = connection.introspection.get_relation_kinds(cursor)
     operations = _operations()
-    for slug, ranking in RANKINGS.items():
-        view = ranking.model._meta.db_table
+    for ranking in variants():
+        name, view = ranking.id, ranking.model._meta.db_table
         if (
             router.db_for_read(ranking.model) == alias
             and view in relations
-            and leading_name(slug) not in relations
-            and slug not in operations
+            and leading_name(name) not in relations
+            and name not in operations
             and not _has_index(ranking, connection)
         ):
             keys = ranking.model._default_manager.using(alias).count()
             yield CheckWarning(
-                f"Each read of ranking {slug} scans all {keys:,} rows of {view}, because "
-                f"{leading_name(slug)} doesn't exist.",
+                f"Each read of ranking {name} scans all {keys:,} rows of {view}, because "
+                f"{leading_name(name)} doesn't exist.",
                 hint=_hint(ranking, connection),
                 id="live.W003",
             )
@@ -130,7 +130,7 @@ def _has_index(ranking: Ranking, connection: DatabaseWrapper) -> bool:
 
 
 def _hint(ranking: Ranking, connection: DatabaseWrapper) -> str:
-    hint = f"Add CreateLeadingRows({ranking.slug!r}, ...) of live.migration_operations to a migration."
+    hint = f"Add CreateLeadingRows({ranking.id!r}, ...) of live.migration_operations to a migration."
     if connection.is_risingwave:
         index = advised_index(ranking, connection.ops.quote_name)
         hint += f" Or, without the right to create views, create an index: {index}"

@@ -75,6 +75,7 @@ def test_a_site_that_works_has_no_problems(orders, site_environment):
         "database risingwave: all migrations are applied",
         "database default: table django_session: this user may SELECT, INSERT, UPDATE, DELETE",
         "ranking states-by-turnover: 1 rows, read from states_by_turnover_leading in",
+        "ranking states-by-turnover--1h: 1 rows, read from states_by_turnover__1h_leading in",
         "descriptors: a process may open",
         "static files: are collected",
         "origins: the site's own",

@@ -18,9 +18,10 @@ from live import database_checks
 from live.database_checks import _operations, check_leading_rows, check_reads
 from live.feeding import sources
 from live.feeding.sources import find_sources
-from live.leading import advised_index, leading_model, totals_model
+from live.leading import advised_index, leading_model, leading_name, totals_model
 from live.rankings import RANKINGS
 from live.snapshots import Totals
+from live.windows import Window
 from tests.conftest import BOTH
 
 if TYPE_CHECKING:
@@ -200,9 +201,16 @@ def test_on_risingwave_the_check_advises_an_index_until_there_is_one(disguise, m
     ("change", "text"),
     [
         ({"measure": "state", "key": "turnover"}, "key is 'state' there and 'turnover' in the ranking"),
-        ({"model": ItemTurnover, "key": "itemid"}, "view is 'state_turnover' there and 'item_turnover' in"),
+        (
+            {"model": ItemTurnover, "key": "itemid", "windows": {}},
+            "view is 'state_turnover' there and 'item_turnover' in",
+        ),
         ({"summed": False}, "summed is True there and False in the ranking"),
         ({"size": 51}, "rows is 50, and the ranking shows 51"),
+        (
+            {"windows": {Window.HOUR: RANKING.windows[Window.TODAY]}},
+            "view is 'state_turnover__1h' there and 'state_turnover__today' in the ranking",
+        ),
     ],
 )
 def test_leading_rows_that_differ_from_their_ranking_are_an_error(monkeypatch, change, text):
@@ -211,6 +219,16 @@ def test_leading_rows_that_differ_from_their_ranking_are_an_error(monkeypatch, c
     found = check_leading_rows()
     assert {message.id for message in found} == {"live.E005"}
     assert any(text in message.msg for message in found)
+
+
+def test_each_window_that_is_read_by_a_scan_is_told(orders, monkeypatch):
+    monkeypatch.setattr(database_checks, "_operations", dict)
+    monkeypatch.setattr(database_checks, "leading_name", lambda name: f"no_{leading_name(name)}")
+    texts = [message.msg for message in messages(["risingwave"])]
+    names = {"states-by-turnover": "state_turnover", "states-by-turnover--1h": "state_turnover__1h"}
+    for name, view in names.items():
+        start = f"Each read of ranking {name} scans all 0 rows of {view}, because"
+        assert any(text.startswith(start) for text in texts), texts
 
 
 @pytest.mark.parametrize("ranking", RANKINGS.values(), ids=RANKINGS)

@@ -11,7 +11,7 @@ from live.faults import reason_for
 from live.feeding.sources import find_sources
 from live.leading import leading_name, totals_name
 from live.operators.doctor.findings import advice, examine, first_line, ok, problem
-from live.rankings import RANKINGS
+from live.rankings import variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,15 +25,16 @@ if TYPE_CHECKING:
 def check_rankings(alias: str) -> Iterator[Finding]:
     """Examine each ranking: what it is read from, and a read of it. Raises django.db.Error."""
     connection = cast("DatabaseWrapper", connections[alias])
-    names = {name for ranking in RANKINGS.values() for name in _relations(ranking)}
+    rankings = variants()
+    names = {name for ranking in rankings for name in _relations(ranking)}
     with connection.cursor() as cursor:
         existing = connection.introspection.get_relation_kinds(cursor).keys()
         readable = connection.introspection.get_readable(cursor, sorted(existing & names))
-    sources = find_sources(alias, RANKINGS.values())
+    sources = find_sources(alias, rankings)
     yield from examine(f"database {alias}, subscriptions", _check_subscriptions(connection, sources))
-    for slug, ranking in RANKINGS.items():
+    for ranking in rankings:
         yield from _check_relations(ranking, connection, existing, readable)
-        yield _read(sources[slug])
+        yield _read(sources[ranking.id])
 
 
 def _check_subscriptions(connection: DatabaseWrapper, sources: dict[str, Source]) -> Iterator[Finding]:
@@ -49,13 +50,13 @@ def _check_subscriptions(connection: DatabaseWrapper, sources: dict[str, Source]
 
 
 def _relations(ranking: Ranking) -> tuple[str, str, str]:
-    return ranking.model._meta.db_table, leading_name(ranking.slug), totals_name(ranking.slug)
+    return ranking.model._meta.db_table, leading_name(ranking.id), totals_name(ranking.id)
 
 
 def _check_relations(
     ranking: Ranking, connection: DatabaseWrapper, existing: object, readable: set[str]
 ) -> Iterator[Finding]:
-    subject = f"ranking {ranking.slug}"
+    subject = f"ranking {ranking.id}"
     view, *kept = _relations(ranking)
     existing = cast("set[str]", existing)
     for name in (view, *kept):
@@ -85,7 +86,7 @@ def _check_relations(
 
 
 def _read(source: Source) -> Finding:
-    subject = f"ranking {source.ranking.slug}"
+    subject = f"ranking {source.ranking.id}"
     began_at = time.monotonic()
     try:
         rows = source.rows()
