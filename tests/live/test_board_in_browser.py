@@ -12,7 +12,7 @@ from tests.browser import STATES_CARD, badge, shows
 from tests.conftest import BOTH
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 pytestmark = [BOTH, pytest.mark.browser]
 
@@ -237,3 +237,57 @@ def test_a_kiosk_says_where_the_screen_may_fall_asleep(page, server):
     page.add_init_script("Object.defineProperty(window, 'isSecureContext', {value: false})")
     page.goto(f"{server.url}?kiosk")
     expect(page.locator("#board-note")).to_contain_text("The screen may fall asleep")
+
+
+def test_a_kiosk_loads_a_new_version_after_a_day_and_stays_as_it_is_without_one(page, server):
+    page.clock.install()
+    page.goto(f"{server.url}?kiosk")
+    badge(page, "live")
+    page.evaluate("window.mark = 'not reloaded'")
+    is_check = lambda request: request.resource_type == "fetch" and request.url == page.url  # noqa: E731
+    with page.expect_event("requestfinished", is_check):
+        page.clock.fast_forward("25:00:00")
+    page.evaluate("() => fetch('/healthz/').then(answer => answer.text())")
+    assert page.evaluate("window.mark") == "not reloaded"
+
+    def new_version(route: Route) -> None:
+        if not is_check(route.request):
+            return route.fallback()
+        answer = route.fetch()
+        return route.fulfill(response=answer, body=answer.text().replace("live/live.", "live/newer."))
+
+    page.route("**/?kiosk", new_version)
+    with page.expect_navigation():
+        page.clock.fast_forward("01:00:00")
+    assert page.evaluate("window.mark") is None
+    badge(page, "live")
+
+
+def test_a_limit_that_is_passed_while_the_page_is_open_is_notified_once(page, server):
+    page.add_init_script(
+        """
+        localStorage.setItem('live-notify', 'true');
+        window.told = [];
+        window.Notification = class {
+          static permission = 'granted';
+          constructor(title, { body }) { told.push(body); }
+        };
+        """
+    )
+    open_board(page, server.url)
+    pass_limit = """crossing => {
+      const row = document.querySelector('.live-row');
+      Object.assign(row.dataset, { alert: crossing, alertText: `limit ${crossing}` });
+      document.dispatchEvent(new CustomEvent('htmx:after:swap'));
+      return told.length;
+    }"""
+    # The script arrives after the page; what it finds isn't news.
+    page.wait_for_function(f"() => ({pass_limit})(String(performance.now()))")
+    page.evaluate("told.length = 0")
+    page.evaluate(pass_limit, "a")
+    page.evaluate(pass_limit, "a")
+    page.evaluate(pass_limit, "b")
+    assert page.evaluate("told") == ["limit a", "limit b"]
+    page.evaluate("localStorage.setItem('live-notify', 'false')")
+    page.evaluate(pass_limit, "c")
+    assert page.evaluate("told") == ["limit a", "limit b"]

@@ -14,6 +14,8 @@ from django.db import ProgrammingError
 
 from live import preferences
 from live.models import Preferences
+from live.users import database as users_database
+from live.users.database import UsersUnavailableError
 from tests.conftest import BOTH
 from tests.live.test_views import get
 
@@ -140,3 +142,11 @@ def test_the_page_speaks_the_language_that_is_chosen(browser_of_ann):
     client.choose(language="de")
     assert '<html lang="de"' in client.page()
     assert '<html lang="en"' in client.page("language=en")
+
+
+async def test_a_page_has_the_defaults_while_the_users_are_lost(monkeypatch, ann):
+    def lost() -> None:
+        raise UsersUnavailableError("gone")
+
+    monkeypatch.setattr(users_database, "check_available", lost)
+    assert await preferences.kept_by(ann) == {}

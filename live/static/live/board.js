@@ -112,9 +112,7 @@
   function note(name, words, forMs) {
     notes.delete(name);
     if (words) notes.set(name, words);
-    const line = byId("board-note");
-    line.textContent = [...notes.values()].join(" · ");
-    line.hidden = !notes.size;
+    byId("board-note").textContent = [...notes.values()].join(" · ");
     if (words && forMs) setTimeout(() => notes.get(name) === words && note(name, ""), forMs);
   }
 
