@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SIZES = (5, 10, 20)
 #: Characters of a slug. PostgreSQL's names have 63 bytes, and those of what is kept add 23.
 MAX_SLUG_LENGTH = 40
+#: Declared rankings of a site. Each is read once a minute, watched or not, for its history.
+MAX_DECLARED = 200
 #: Slugs that are parts of addresses.
 RESERVED_SLUGS = frozenset({"new"})
 
@@ -121,8 +123,10 @@ class DeclarationForm(forms.ModelForm):
         return slug in RANKINGS or DeclaredRanking.objects.filter(slug=slug).exists()
 
     def clean(self) -> dict[str, Any]:
-        """Check that the key isn't the measure, and that money has a currency."""
+        """Check that the key isn't the measure, that money has a currency, and that there aren't too many."""
         cleaned = super().clean() or {}
+        if self.instance.pk is None and DeclaredRanking.objects.count() >= MAX_DECLARED:
+            self.add_error(None, gettext("There are as many rankings as there may be. Delete one first."))
         key, measure = cleaned.get("key"), cleaned.get("measure")
         if key and key == measure:
             self.add_error("measure", gettext("Choose another column than the key."))

@@ -13,12 +13,14 @@ from django.db import connections
 from django.test import AsyncClient
 
 from django_risingwave.readable import Relation
-from live.declared import keeping
+from live import rendering
+from live.declared import choices, forms, keeping
 from live.declared.declarations import ranking_of
 from live.hub import get_hub
 from live.models import DeclaredRanking, Record
 from live.rankings import RANKINGS, RelationRanking
 from live.rendering import state_and_note
+from live.snapshots import Snapshot
 from tests.conftest import BOTH
 from tests.live.hubs import in_thread
 
@@ -147,6 +149,33 @@ async def test_what_cannot_be_ranked_is_refused_by_name(declarer, sales):
         response = await declarer.post(NEW, SALES | wrong)
         assert (response.status_code, message in text(response)) == (status, True), wrong
     assert not await DeclaredRanking.objects.aexists()
+
+
+async def test_a_site_has_no_more_declared_rankings_than_it_can_read(declarer, sales, monkeypatch):
+    await declare(declarer)
+    monkeypatch.setattr(forms, "MAX_DECLARED", 1)
+    response = await declarer.post(NEW, SALES)
+    assert (response.status_code, "Delete one first" in text(response)) == (400, True)
+
+
+def test_thousands_of_relations_are_paged_with_materialized_views_first(monkeypatch):
+    kinds = {Relation("public", f"t{number:04}"): "table" for number in range(3_000)}
+    kinds |= {Relation("shop", "by_state"): "materialized view", Relation("shop", "v"): "view"}
+    monkeypatch.setattr(choices, "find_relations", lambda _: kinds)
+    nowhere: Any = None
+    first = choices.find_page(nowhere, "", 1)
+    assert [str(relation) for relation, _ in first.relations[:2]] == ["shop.by_state", "public.t0000"]
+    assert (len(first.relations), first.count, first.materialized_views) == (50, 3_001, 1)
+    assert (first.previous, first.next) == (None, 2)
+    last = choices.find_page(nowhere, "", 61)
+    assert (len(last.relations), last.previous, last.next) == (1, 60, None)
+    assert choices.find_page(nowhere, "", 99).relations == []
+
+
+def test_the_card_of_an_empty_ranking_says_which_command_fills_it():
+    ranking = RANKINGS["states-by-turnover"]
+    snapshot = Snapshot(ranking, (), datetime.now(UTC), "PostgreSQL")
+    assert "<code>python manage.py generate_orders --rate 20</code>" in rendering.card(snapshot)
 
 
 async def test_rows_that_share_a_key_are_refused(declarer, sales):
