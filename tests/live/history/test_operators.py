@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -109,6 +111,23 @@ def test_a_lost_database_of_users_is_an_outage_and_no_flood(settings, caplog, mo
         "history: can't be kept",
         "history: can be kept again",
     ]
+
+
+def test_a_database_of_users_that_hangs_ends_no_thread_and_is_tried_again(settings, caplog):
+    settings.LIVE_QUERY_TIMEOUT_SECONDS = 0.2
+    the_clock = clock.HistoryClock()
+    with closing(connections["default"].copy()) as other:
+        other.set_autocommit(False)
+        with other.cursor() as cursor:
+            cursor.execute("LOCK TABLE live_record IN ACCESS EXCLUSIVE MODE")
+        the_clock_thread = threading.Thread(target=the_clock._attempt, args=[datetime.now(UTC)])
+        the_clock_thread.start()
+        the_clock_thread.join(DEADLINE_SECONDS)
+        assert not the_clock_thread.is_alive()
+        assert [outage.name for outage in outages.current()] == ["history"]
+        other.rollback()
+    the_clock._attempt(datetime.now(UTC))
+    assert outages.current() == []
 
 
 def test_no_migration_is_missing():
