@@ -43,10 +43,14 @@ in_target = in_line.map(lambda value: value.replace(b" ", b"%20"))
 
 slugs = st.sampled_from([*RANKINGS, "unknown"]).map(str.encode) | in_target
 names = st.sampled_from(
-    [*(b"rankings", b"format", b"seen", b"theme", b"next", b"utm_source", b"page", b"o", b"q", b"e")]
+    [
+        *(b"rankings", b"format", b"seen", b"theme", b"next", b"utm_source", b"page", b"o", b"q", b"e"),
+        *(b"window", b"span", b"top", b"language", b"at", b"key"),
+    ]
 )
 values = (
     st.sampled_from([b"html", b"json", b"dark", b"0123456789abcdef", *(slug.encode() for slug in RANKINGS)])
+    | st.sampled_from([b"1h", b"30d", b"50", b"2026-11-26T14:00Z", b"%22Ohio%22", b"null", b"1e999", b"[[]]"])
     | in_target
 )
 parameters = st.lists(st.tuples(names | in_target, values).map(b"=".join) | in_target, max_size=4) | st.just(
@@ -78,6 +82,7 @@ paths = st.one_of(
     ),
     slugs.map(lambda slug: b"/api/rankings/" + slug + b"/"),
     slugs.map(lambda slug: b"/embed/" + slug + b"/"),
+    st.tuples(slugs, st.sampled_from([b"", b"chart/", b"csv/", b"key/"])).map(b"/rankings/%b/%b".__mod__),
     in_target.map(lambda path: b"/static/" + path),
     in_target.map(lambda path: b"/admin/" + path),
     in_target.map(lambda path: b"/" + path),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.test import AsyncClient
+from django.test import AsyncClient, Client
 
 from live.conf import MAX_EXPORTS
 from live.hub_state import NoDataError
@@ -52,6 +52,14 @@ async def test_an_export_has_no_more_rows_than_the_setting_allows(insert, settin
     lines = (await export.first()).decode("utf-8-sig").splitlines()
     assert lines[1:] == ["1,State 8,State 8,8", "2,State 7,State 7,7", "3,State 6,State 6,6"]
     assert await asyncio.to_thread(export.take) is None
+
+
+def test_an_export_is_streamed_under_wsgi_too(orders, site_environment, monkeypatch):
+    monkeypatch.setattr(exports, "ROWS_PER_FETCH", 10)
+    orders(*((1, number, 1.0, f"State {number}") for number in range(1, 36)))
+    answer: Any = Client().get(PATH)
+    assert not answer.is_async
+    assert len(list(answer.streaming_content)) == 4
 
 
 async def test_an_export_that_nobody_reads_any_more_ends(insert, monkeypatch):

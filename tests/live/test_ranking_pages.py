@@ -54,6 +54,13 @@ def test_a_window_that_does_not_exist_is_refused_by_name(server: Server, orders,
     assert "window must be one of" in answer.body
 
 
+@pytest.mark.parametrize("path", PATHS)
+def test_they_only_answer(server: Server, orders, path: str):
+    token = "a" * 32
+    answer = get(server, path, method="POST", Cookie=f"csrftoken={token}", X_CSRFToken=token)
+    assert answer.status == 405
+
+
 # ---- the page of a ranking
 
 
