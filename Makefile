@@ -70,6 +70,7 @@ bench: $(VENV)/dev
 	$(VENV)/bin/python -m benchmarks.cost
 	$(VENV)/bin/python -m benchmarks.ranked_reads
 	$(VENV)/bin/python -m benchmarks.latency
+	$(VENV)/bin/python -m benchmarks.page
 	$(VENV)/bin/python -m benchmarks.hearing
 	$(VENV)/bin/python -m benchmarks.fanout
 	$(VENV)/bin/python -m benchmarks.frames
