@@ -169,6 +169,7 @@ def test_each_name_can_be_read_in_full(page):
     height = page.locator(".live-card").bounding_box()["height"]
     name.focus()
     assert LONG in name.evaluate("name => getComputedStyle(name, '::after').content")
+    assert page.locator(".live-rows").evaluate("rows => getComputedStyle(rows).overflow") == "visible"
     assert page.locator(".live-card").bounding_box()["height"] == height
     # A swap doesn't take the focus away.
     swap(page, snapshot(LONG, "Ohio"))
