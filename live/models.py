@@ -25,7 +25,9 @@ class Record(models.Model):
     milliseconds = models.FloatField(null=True)
 
     class Meta:
-        default_permissions = ()
+        verbose_name = _("record of a ranking")
+        verbose_name_plural = _("records of rankings")
+        default_permissions = ("view",)
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["ranking", "at"], name="live_record_of_a_minute"),
         ]
@@ -88,7 +90,7 @@ class DeclaredRanking(models.Model):
 
 
 class Crossing(models.Model):
-    """A value that has passed a threshold. live/thresholds.py writes them."""
+    """A value that has passed a threshold. live/alerts/ writes them."""
 
     #: Ranking.id
     ranking = models.CharField(max_length=250)
@@ -101,7 +103,9 @@ class Crossing(models.Model):
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
-        default_permissions = ()
+        verbose_name = _("crossed threshold")
+        verbose_name_plural = _("crossed thresholds")
+        default_permissions = ("view",)
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["ranking", "threshold", "key"],

@@ -50,7 +50,9 @@ class Migration(migrations.Migration):
                 ("ended_at", models.DateTimeField(null=True)),
             ],
             options={
-                "default_permissions": (),
+                "verbose_name": "crossed threshold",
+                "verbose_name_plural": "crossed thresholds",
+                "default_permissions": ("view",),
                 "constraints": [
                     models.UniqueConstraint(
                         condition=models.Q(("ended_at", None)),
@@ -118,7 +120,9 @@ class Migration(migrations.Migration):
                 ("milliseconds", models.FloatField(null=True)),
             ],
             options={
-                "default_permissions": (),
+                "verbose_name": "record of a ranking",
+                "verbose_name_plural": "records of rankings",
+                "default_permissions": ("view",),
                 "constraints": [
                     models.UniqueConstraint(fields=("ranking", "at"), name="live_record_of_a_minute")
                 ],

@@ -51,6 +51,15 @@ def test_each_colour_is_defined_once():
         assert not re.search(r"#[0-9a-f]{3,8}\b|rgb", elsewhere), name
 
 
+@pytest.mark.parametrize("base", ["live/templates/live/base.html", "templates/base.html"])
+def test_browsers_get_the_colour_of_the_paper(base):
+    """In the bar of a phone's browser, which knows no style sheet."""
+    paper = re.search(r"--paper: light-dark\((#\w+), (#\w+)\)", SHEETS[0].read_text())
+    told = re.findall(r'<meta name="theme-color" content="(#\w+)"', (ROOT / base).read_text())
+    assert paper
+    assert tuple(told) == paper.groups()
+
+
 @pytest.mark.parametrize("name", ["--good", "--poll", "--busy", "--bad", "--muted", "--up", "--down"])
 @pytest.mark.parametrize("theme", [0, 1])
 def test_the_colours_of_the_states_can_be_read(name, theme):
