@@ -69,6 +69,7 @@ bench: $(VENV)/dev
 	$(VENV)/bin/python -m benchmarks.load
 	$(VENV)/bin/python -m benchmarks.cost
 	$(VENV)/bin/python -m benchmarks.ranked_reads
+	$(VENV)/bin/python -m benchmarks.windows
 	$(VENV)/bin/python -m benchmarks.latency
 	$(VENV)/bin/python -m benchmarks.page
 	$(VENV)/bin/python -m benchmarks.hearing
