@@ -14,8 +14,10 @@ from django.test import AsyncClient
 
 from django_risingwave.readable import Relation
 from live import rendering
-from live.declared import choices, forms, keeping
+from live.declared import choices, forms, keeping, previews
 from live.declared.declarations import ranking_of
+from live.history import records
+from live.history.clock import HistoryClock
 from live.hub import get_hub
 from live.models import DeclaredRanking, Record
 from live.rankings import RANKINGS, RelationRanking
@@ -281,3 +283,37 @@ def test_leading_rows_are_offered_only_where_they_would_be_right_and_may_be_made
         assert not offered()
         cursor.execute("RESET ROLE")
         cursor.execute("DROP ROLE watcher")
+
+
+def test_the_history_has_the_declared_rankings_that_nobody_watches_too(sales, settings):
+    settings.LIVE_HISTORY = True
+    fields = {name: SALES[name] for name in ("schema", "relation", "key", "measure", "title")}
+    DeclaredRanking.objects.create(slug="top-sales", **fields)
+    clock, minute = HistoryClock(), records.floor(datetime.now(UTC))
+    clock.keep(minute)
+    clock.stop()
+    record = Record.objects.get(ranking="top-sales", at=minute)
+    assert (record.keys, record.total) == (3, 1254.9)
+
+
+def test_on_risingwave_a_ranking_is_read_at_intervals_until_its_leading_rows_are_made(
+    each_server, transactional_db
+):
+    with each_server.cursor() as cursor:
+        cursor.execute("CREATE TABLE sales (product varchar, amount numeric)")
+        cursor.execute("INSERT INTO sales VALUES ('Tea', 20.5), ('Coffee', 1234.4)")
+    each_server.flush()
+    fields = {name: SALES[name] for name in ("schema", "relation", "key", "measure", "title")}
+    ranking = ranking_of(DeclaredRanking(slug="top-sales", **fields))
+    assert [str(relation) for relation, _ in choices.find_page(each_server, "", 1).relations] == [
+        "public.sales"
+    ]
+    before = previews.preview(each_server, ranking)
+    assert (before.keys, before.refresh_seconds) == (2, 5)
+    assert keeping.may_keep(each_server, ranking)
+    keeping.keep(each_server, ranking)
+    after = previews.preview(each_server, ranking)
+    assert (after.keys, after.refresh_seconds, after.has_leading_rows) == (2, None, True)
+    assert after.snapshot.values == before.snapshot.values
+    keeping.drop(each_server, ranking)
+    assert not keeping.is_kept(each_server, ranking)
