@@ -133,3 +133,14 @@ def test_no_page_scrolls_sideways(page, history_server, history, width):
     for path in (PAGE, "/rankings/states-by-turnover/key/?key=%22Ohio%22"):
         page.goto(history_server.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_on_paper_the_rows_are_below_the_chart_and_nothing_waits_for_a_click(page, history_server, history):
+    page.set_viewport_size({"width": 1000, "height": 800})
+    page.goto(history_server.url + PAGE)
+    page.emulate_media(media="print")
+    chart, card = (page.locator(name).bounding_box() for name in ("#chart", ".live-card"))
+    assert chart["width"] == card["width"] > 900
+    assert card["y"] > chart["y"] + chart["height"]
+    for name in ("#chart nav", ".exports", "#chart summary", "#controls"):
+        expect(page.locator(name)).to_be_hidden()
