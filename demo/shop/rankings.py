@@ -47,7 +47,7 @@ register(
         # With 20 order lines a second, both are crossed within the demo's first hour.
         thresholds=(
             Threshold(above=10_000_000, of="total"),
-            Threshold(above=90_000, window=Window.QUARTER_HOUR),
+            Threshold(above=100_000, window=Window.QUARTER_HOUR),
         ),
     ),
     Ranking(

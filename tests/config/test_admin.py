@@ -132,9 +132,9 @@ def test_a_refusal_for_lack_of_permission_has_no_traceback(
     client.force_login(user)
     for _ in range(3):
         assert get(client, USERS) == 403
-    (line,) = logged
-    assert line.exc_info is None
-    assert USERS in line.getMessage()
+    assert [line for line in logged if line.exc_info or USERS not in line.getMessage()] == []
+    # One of this filter, and one of the console's own unless it has logged such a line lately.
+    assert len(logged) in (1, 2)
 
 
 @pytest.mark.parametrize("date", ["10000-01-01", "0044-03-15 BC", "infinity"])
