@@ -22,7 +22,7 @@ class LiveConfig(AppConfig):
         autodiscover_modules("rankings")
         from live.checks import check_rankings, check_settings, check_thresholds  # noqa: PLC0415 - as below
         from live.database_checks import check_history, check_leading_rows, check_reads  # noqa: PLC0415 - as above
-        from live.declared.registry import on_declared  # noqa: PLC0415 - imports models
+        from live.declared.registry import on_declared, on_deleted  # noqa: PLC0415 - imports models
         from live.operators import collector  # noqa: PLC0415 - needs the apps to be loaded
         from live.users import login_log, logins  # noqa: PLC0415 - needs the apps to be loaded
 
@@ -39,5 +39,5 @@ class LiveConfig(AppConfig):
         user_logged_in.connect(logins.on_logged_in)
         user_logged_out.connect(logins.on_logged_out)
         user_login_failed.connect(login_log.on_login_failed)
-        for signal in (post_save, post_delete):
-            signal.connect(on_declared, sender=self.get_model("DeclaredRanking"))
+        post_save.connect(on_declared, sender=self.get_model("DeclaredRanking"))
+        post_delete.connect(on_deleted, sender=self.get_model("DeclaredRanking"))

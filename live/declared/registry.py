@@ -18,7 +18,7 @@ from django.db import ProgrammingError, connections
 from live.conf import MAX_LISTENER_RETRY_SECONDS, live_settings
 from live.declared.declarations import ranking_of
 from live.loops import PerLoop
-from live.models import DeclaredRanking
+from live.models import Crossing, DeclaredRanking, Record
 from live.outages import Outage
 from live.rankings import RANKINGS, RelationRanking
 from live.users import database as users_database
@@ -64,11 +64,23 @@ def _is_taken(slug: str) -> bool:
 
 
 def on_declared(instance: DeclaredRanking, **_: object) -> None:
-    """Tell all processes that a ranking has been declared, changed or deleted, once that is committed.
+    """Tell all processes that a ranking has been declared or changed, once that is committed.
 
-    Receives Django's post_save and post_delete.
+    Receives Django's post_save.
     """
     announce(Channel.RANKINGS, instance.slug)
+
+
+def on_deleted(instance: DeclaredRanking, **_: object) -> None:
+    """Forget a ranking that has been deleted, and tell all processes. Receives Django's post_delete."""
+    forget(instance.slug)
+    announce(Channel.RANKINGS, instance.slug)
+
+
+def forget(slug: str) -> None:
+    """Delete what is remembered of a ranking: another one may get its slug."""
+    for model in (Record, Crossing):
+        model._default_manager.filter(ranking=slug).delete()
 
 
 class Registry:

@@ -16,7 +16,8 @@ from live.declared.choices import Columns, find_chosen
 from live.declared.declarations import Format, ranking_of
 from live.declared.forms import DeclarationForm
 from live.declared.previews import Preview, PreviewError, preview
-from live.models import Crossing, DeclaredRanking, Record
+from live.declared.registry import forget
+from live.models import DeclaredRanking
 from live.users import database as users_database
 
 if TYPE_CHECKING:
@@ -114,14 +115,8 @@ def save(row: DeclaredRanking, owner_id: Any = None) -> None:
         if old is None:
             row.owner_id = owner_id
         elif not ranking_of(old).has_rows_of(ranking_of(row)):
-            _forget(row.slug)
+            forget(row.slug)
         row.save()
-
-
-def _forget(slug: str) -> None:
-    """Delete what is remembered of a ranking: it was another one."""
-    for model in (Record, Crossing):
-        model._default_manager.filter(ranking=slug).delete()
 
 
 def save_for(_connection: DatabaseWrapper, row: DeclaredRanking, owner_id: Any) -> None:
@@ -155,7 +150,6 @@ def delete(_connection: DatabaseWrapper, row: DeclaredRanking) -> None:
     """Delete a declared ranking. Raises django.db.Error."""
     with transaction.atomic(using=users_database.alias()):
         DeclaredRanking.objects.filter(pk=row.pk).delete()
-        _forget(row.slug)
 
 
 def drop(connection: DatabaseWrapper, row: DeclaredRanking) -> str:

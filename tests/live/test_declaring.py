@@ -239,7 +239,9 @@ async def test_only_its_owner_and_those_with_the_permission_change_and_delete_a_
     assert await Record.objects.aexists()
     response = await editor.post(f"/rankings/{row.slug}/edit/", SALES | {"ascending": "True"})
     assert not await Record.objects.aexists(), "another order is another history"
+    await Record.objects.acreate(ranking=row.slug, at="2026-11-26T14:00Z")
     assert (await declarer.post(f"/rankings/{row.slug}/delete/")).status_code == 302
+    assert not await Record.objects.aexists()
     assert row.slug not in RANKINGS
     assert (await declarer.get(f"/api/rankings/{row.slug}/")).status_code == 404
 
