@@ -26,7 +26,7 @@ MAX_REMEMBERED = 200
 #: Characters of SQL that are broken into lines. sqlparse takes 0.1 s for as many.
 MAX_FORMATTED = 5_000
 
-_remembered: dict[str, tuple[float, Origin]] = {}
+_remembered: dict[Ranking, tuple[float, Origin]] = {}
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Origin:
 
 async def find_origin(ranking: Ranking) -> Origin | None:
     """Return where a ranking comes from; None if the database can't tell now."""
-    known = _remembered.get(ranking.id)
+    known = _remembered.get(ranking)
     if known is not None and time.monotonic() - known[0] < REMEMBERED_SECONDS:
         return known[1]
     alias = router.db_for_read(ranking.model)
@@ -51,8 +51,8 @@ async def find_origin(ranking: Ranking) -> Origin | None:
         origin = await ask(alias, lambda: _read(alias, ranking))
     except NoDataError:
         return None
-    _remembered.pop(ranking.id, None)
-    _remembered[ranking.id] = time.monotonic(), origin
+    _remembered.pop(ranking, None)
+    _remembered[ranking] = time.monotonic(), origin
     if len(_remembered) > MAX_REMEMBERED:
         del _remembered[next(iter(_remembered))]
     return origin

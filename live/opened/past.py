@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MAX_REMEMBERED = 200
 
 #: By what they show: the minute they were drawn in, and their HTML.
-_remembered: dict[tuple[str, Span, str], tuple[datetime, str]] = {}
+_remembered: dict[tuple[Ranking, Span, str], tuple[datetime, str]] = {}
 # Thousands of pages ask for the chart of a new minute at once, and one of them draws it.
 _drawing = PerLoop(asyncio.Lock)
 
@@ -42,7 +42,8 @@ async def chart_html(
     if at is not None:
         chart = await _draw(ranking, snapshot, span, language, at)
         return _render(ranking, span, language, chart=chart, at=at)
-    name = ranking.id, span, language
+    # A ranking that its user has changed is another one.
+    name = ranking, span, language
     minute = this_minute()
     async with _drawing():
         drawn_at, html = _remembered.pop(name, (None, ""))

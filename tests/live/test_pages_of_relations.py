@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from django.test import AsyncClient
 
 from django_risingwave.models import MaterializedView
 from django_risingwave.readable import Relation
+from live.opened.origin import find_origin
 from live.rankings import RANKINGS, RelationRanking
 from tests.conftest import BOTH
 
@@ -50,3 +53,15 @@ async def test_it_has_a_page_an_export_and_pages_of_its_keys(sales, insert, site
     assert "States by sales" in key
     missing = await AsyncClient().get("/rankings/sales/key/?key=%22Nowhere%22")
     assert missing.status_code == 404
+
+
+async def test_where_it_comes_from_follows_a_change_of_its_user_at_once(sales, insert):
+    await insert((1, 1, 1.0, "Ohio"))
+    before = await find_origin(sales)
+    changed = replace(sales, relation=Relation("public", "item_turnover"), key="itemid")
+    after = await find_origin(changed)
+    assert before is not None
+    assert after is not None
+    assert (before.view, after.view) == ("state_turnover", "item_turnover")
+    assert "item_turnover" in after.query
+    assert before.query != (await find_origin(replace(sales, ascending=True))).query  # type: ignore[union-attr]

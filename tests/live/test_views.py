@@ -226,7 +226,10 @@ def test_an_unknown_ranking_is_404_and_lists_the_known_ones(server, path):
         ("/api/rankings/?window=2h", "window must be one of all, 15m, 1h, today, 7d, not '2h'."),
         ("/api/rankings/?language=tlh", "language must be one of en, de, not 'tlh'."),
         ("/api/rankings/?tops=3", "Unknown parameter 'tops'. Use only: rankings, window, top, language, at."),
-        ("/api/rankings/states-by-turnover/?x=1", "Unknown parameter 'x'. Use only: window, top, language, at."),
+        (
+            "/api/rankings/states-by-turnover/?x=1",
+            "Unknown parameter 'x'. Use only: window, top, language, at.",
+        ),
         ("/partials/rankings/?rankings=,", "rankings must not be empty."),
     ],
 )
