@@ -163,15 +163,21 @@ def test_pages_that_need_users_ask_to_retry_and_admitted_sockets_stay(site: Site
     assert len([line for line in log.splitlines() if " live." in line or " django." in line]) <= 4, log
 
 
-def test_an_open_board_needs_no_users(site: Site, lose):
+def test_an_open_board_needs_no_users_and_asks_only_for_what_they_have_chosen(site: Site, lose):
+    begins = len(site.open.log.read_text())
     with lose(site.users):
-        for path in ("/", "/embed/states-by-turnover/", "/partials/rankings/", "/api/rankings/"):
+        for path in ("/embed/states-by-turnover/", "/partials/rankings/", "/api/rankings/"):
             assert get(site.open, path, Cookie=site.cookie).status == 200
+        for path in ("/", "/embed/states-by-turnover/", "/partials/rankings/", "/api/rankings/"):
             assert get(site.open, path).status == 200
         with site.subscribe(site.open) as subscribed:
             assert next(messages(subscribed))["type"] == "hello"
-    assert "users: can't be asked" not in site.open.log.read_text()
+        assert "users: can't be asked" not in site.open.log.read_text()[begins:]
+        # It has the defaults.
+        assert get(site.open, "/", Cookie=site.cookie).status == 200
     wait_until_back(site)
+    # So has the other server.
+    processes.wait_until(lambda: "users: can be asked again" in site.open.log.read_text()[begins:])
 
 
 def test_admitted_sockets_are_sent_away_when_users_are_lost_for_too_long(
