@@ -57,7 +57,7 @@ def show(page: Page, *snapshots: Snapshot) -> None:
 
 def swap(page: Page, *snapshots: Snapshot) -> list[str]:
     """Swap in a ranking's new cards, as messages do. Return the ids of the rows that glide, and stop them."""
-    return page.evaluate(
+    gliding: list[str] = page.evaluate(
         """async (texts) => {
           for (const text of texts) {
             await htmx.swap({sourceElement: document.body, target: document.body, swap: "none", text});
@@ -70,6 +70,7 @@ def swap(page: Page, *snapshots: Snapshot) -> list[str]:
         }""",
         [rendering.card_message(snapshot) for snapshot in snapshots],
     )
+    return gliding
 
 
 def settle(page: Page) -> None:
@@ -192,7 +193,8 @@ def test_times_are_in_the_zone_and_language_of_the_viewer(browser: Browser):
 def columns(page: Page) -> int:
     """Return how many cards stand side by side, after checking that nothing sticks out of the page."""
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    return page.evaluate("new Set([...document.querySelectorAll('.live-card')].map(c => c.offsetLeft)).size")
+    lefts = "[...document.querySelectorAll('.live-card')].map(card => card.offsetLeft)"
+    return len(set(page.evaluate(lefts)))
 
 
 def test_four_cards_fit_each_screen(page, server, orders):

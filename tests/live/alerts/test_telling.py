@@ -12,6 +12,7 @@ import pytest
 
 from live import loops, rendering
 from live.alerts import telling
+from live.cards import Card
 from live.history import clock, records
 from live.models import Crossing
 from live.rankings import RANKINGS, variants
@@ -58,7 +59,7 @@ def test_the_etag_says_what_is_crossed_among_the_rows_that_are_shown():
 
 
 def test_programs_get_the_alerts_of_the_total_and_of_the_rows():
-    payload = rendering.known_payload(rendering.Card(STATES, snapshot(*ALERTS)))
+    payload = rendering.known_payload(Card(STATES, snapshot(*ALERTS)))
     assert faults("api-ranking", payload) == []
     common = {"since": "2026-11-27T12:00:00.000Z"}
     total = {"id": 8, "of": "total", "key": None, "name": None, "text": "a good day", "value": 901.0}
