@@ -107,8 +107,8 @@ def test_an_empty_project_serves_a_ranking_with_its_styles_and_scripts(kind, whe
     project = Project(folder, create_environment(folder / "environment", *source), environ())
     with project.serve("manage.py", "runserver", "--noreload", "127.0.0.1:{port}") as url:
         page = read(f"{url}/rankings/")
-        assert "Ohio</span>" in page
-        assert "Ohio</span>" in read(f"{url}/rankings/embed/states/")
+        assert "Ohio</bdi>" in page
+        assert "Ohio</bdi>" in read(f"{url}/rankings/embed/states/")
         files = set(re.findall(r'(?:href|src)="(/static/[^"]+)"', page))
         assert {file.rpartition("/")[2] for file in files} >= {
             "live.css",
