@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -13,9 +13,6 @@ from django.test.utils import isolate_apps
 from django_risingwave.models import MaterializedView
 from live.windowed_models import WINDOWS, condition, windowed_models
 from live.windows import Window
-
-if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
 
 QUERY = "SELECT shop, sum(amount) AS amount FROM sales WHERE {window} AND amount > 0 GROUP BY shop"
 
@@ -55,7 +52,7 @@ def test_a_project_chooses_its_windows() -> None:
     assert [model.__name__ for model in found.values()] == ["SalesByShopToday"]
 
 
-def test_the_day_is_that_of_the_site(settings: SettingsWrapper) -> None:
+def test_the_day_is_that_of_the_site(settings: Any) -> None:
     settings.TIME_ZONE = "Europe/Berlin"
     assert condition(Window.TODAY, "sold_at") == (
         "date_trunc('day', sold_at, 'Europe/Berlin') + INTERVAL '1 day' > now()"
