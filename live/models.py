@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 class Record(models.Model):
     """The leading rows of a ranking at one minute. live/history/ writes and reads them."""
 
-    #: Ranking.id, or of a user's ranking what live.history.records.name() returns.
+    #: Ranking.id
     ranking = models.CharField(max_length=250)
     #: A whole minute. The process that creates the row reads the ranking.
     at = models.DateTimeField()

@@ -129,7 +129,7 @@ class HistoryClock(threading.Thread):
         rankings = list(known.values())
         if not rankings:
             return
-        known_ends = ends(records.name(ranking) for ranking in rankings)
+        known_ends = ends(ranking.id for ranking in rankings)
         comparisons = find_comparisons(((ranking, minute) for ranking in rankings), minute, known_ends)
         sparklines = find_sparklines(rankings, minute - MINUTE, known_ends)
         newest = max((known.newest for known in known_ends.values()), default=None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from live.history.lookups import TOLERANCE, nearest
-from live.history.records import floor, grid, name
+from live.history.records import floor, grid
 from live.snapshots import Comparison, key_text, ranks
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ def find_comparisons(
     A ranking whose history is too young is left out. Raises django.db.Error.
     """
     moments = {
-        ranking.id: (name(ranking), moment)
+        ranking.id: moment
         for ranking, minute in rankings
-        if (known := ends.get(name(ranking)))
-        and (moment := compared_moment(ranking.window, minute, now, known.oldest)) is not None
+        if ranking.id in ends
+        and (moment := compared_moment(ranking.window, minute, now, ends[ranking.id].oldest)) is not None
     }
-    found = nearest(moments.values())
-    return {id_: _comparison(wanted[1], found.get(wanted)) for id_, wanted in moments.items()}
+    found = nearest(moments.items())
+    return {id_: _comparison(moment, found.get((id_, moment))) for id_, moment in moments.items()}
 
 
 def compared_moment(window: Window, minute: datetime, now: datetime, oldest: datetime) -> datetime | None:

@@ -40,7 +40,7 @@ class Ends:
 
 
 def ends(rankings: Iterable[str]) -> dict[str, Ends]:
-    """Return the ends of histories by their names, of records.name(); those without records are left out."""
+    """Return the ends of the histories of rankings, by Ranking.id; those without one are left out."""
     record = f"SELECT at FROM {table_name()} WHERE ranking = wanted.id AND rows IS NOT NULL ORDER BY at"  # noqa: S608
     sql = f"SELECT id, ({record} LIMIT 1), ({record} DESC LIMIT 1) FROM unnest(%s::text[]) AS wanted (id)"  # noqa: S608
     with cursor() as opened:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from live.conf import live_settings
 from live.history.comparisons import find_comparisons
 from live.history.lookups import ends, newest
-from live.history.records import floor, grid, is_supported, name
+from live.history.records import floor, grid, is_supported
 from live.rankings import RelationRanking
 from live.snapshots import Snapshot, key_text
 from live.users.database import ask
@@ -82,10 +82,10 @@ def _series(
         times.append(time)
         time -= step
     times.reverse()
-    found = newest((name(ranking), time, max(step, grid(time, now))) for time in times)
+    found = newest((ranking.id, time, max(step, grid(time, now))) for time in times)
     values: dict[str, list[float | None]] = {key: [] for key in keys}
     for time in times:
-        record = found.get((name(ranking), time))
+        record = found.get((ranking.id, time))
         known = {} if record is None else {key_text(key): value for key, value in record.values}
         for key, points in values.items():
             points.append(known.get(key))
@@ -93,7 +93,7 @@ def _series(
 
 
 def _board_at(rankings: Sequence[Ranking], moment: datetime) -> dict[str, Snapshot]:
-    known_ends = ends(name(ranking) for ranking in rankings)
+    known_ends = ends(ranking.id for ranking in rankings)
     oldest = min((known.oldest for known in known_ends.values()), default=None)
     if oldest is None:
         raise NoHistoryError(gettext("There is no history yet."))
@@ -101,9 +101,9 @@ def _board_at(rankings: Sequence[Ranking], moment: datetime) -> dict[str, Snapsh
         begin = f"{oldest:%Y-%m-%d %H:%M} UTC"
         raise NoHistoryError(gettext("The history begins at %(begin)s.") % {"begin": begin})
     now = datetime.now(UTC)
-    found = newest((name(ranking), moment, grid(moment, now)) for ranking in rankings)
-    at = {recorded: record.at for (recorded, _), record in found.items()}
-    recorded = [(ranking, at[name(ranking)]) for ranking in rankings if name(ranking) in at]
+    found = newest((ranking.id, moment, grid(moment, now)) for ranking in rankings)
+    at = {id_: record.at for (id_, _), record in found.items()}
+    recorded = [(ranking, at[ranking.id]) for ranking in rankings if ranking.id in at]
     comparisons = find_comparisons(recorded, now, known_ends)
     return {
         ranking.id: Snapshot(
@@ -115,7 +115,7 @@ def _board_at(rankings: Sequence[Ranking], moment: datetime) -> dict[str, Snapsh
             comparison=comparisons.get(ranking.id),
         )
         for ranking in rankings
-        if (record := found.get((name(ranking), moment))) is not None
+        if (record := found.get((ranking.id, moment))) is not None
     }
 
 

@@ -13,7 +13,6 @@ from django.db import connections, router
 
 from live.conf import live_settings
 from live.models import Record
-from live.rankings import RelationRanking
 from live.users import deadlines
 
 if TYPE_CHECKING:
@@ -55,15 +54,6 @@ def table_name() -> str:
     return connection().ops.quote_name(Record._meta.db_table)
 
 
-def name(ranking: Ranking) -> str:
-    """Return the name that a ranking is recorded under.
-
-    A ranking whose user lets it read from elsewhere begins a history of its own.
-    """
-    is_ascending = isinstance(ranking, RelationRanking) and ranking.ascending
-    return f"{ranking.kept_id}-ascending" if is_ascending else ranking.kept_id
-
-
 def floor(moment: datetime, step: timedelta = MINUTE) -> datetime:
     """Return the last whole minute, or multiple of another step since 1970, in UTC."""
     seconds = step.total_seconds()
@@ -89,7 +79,7 @@ def claim(ranking: Ranking, minute: datetime) -> bool:
     with cursor() as opened:
         opened.execute(
             f"INSERT INTO {table_name()} (ranking, at) VALUES (%s, %s) ON CONFLICT DO NOTHING",  # noqa: S608
-            [name(ranking), minute],
+            [ranking.id, minute],
         )
         return bool(opened.rowcount)
 
@@ -99,7 +89,7 @@ def fill(
 ) -> Record:
     """Write into the minute's record what was read. Raises Error, TypeError for keys that aren't JSON."""
     record = Record(
-        ranking=name(ranking),
+        ranking=ranking.id,
         at=minute,
         # What the database will return: a date, for one, is a string there.
         rows=json.loads(json.dumps([*chain.from_iterable(values)], cls=DjangoJSONEncoder, allow_nan=False)),
@@ -111,7 +101,7 @@ def fill(
         opened.execute(
             f"UPDATE {table_name()} SET rows = %s, keys = %s, total = %s, milliseconds = %s"  # noqa: S608
             " WHERE ranking = %s AND at = %s",
-            [json.dumps(record.rows), record.keys, record.total, milliseconds, record.ranking, minute],
+            [json.dumps(record.rows), record.keys, record.total, milliseconds, ranking.id, minute],
         )
     return record
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from live.history.lookups import newest
-from live.history.records import MINUTE, QUARTER_HOUR, floor, grid, name
+from live.history.records import MINUTE, QUARTER_HOUR, floor, grid
 from live.snapshots import key_text, row_id
 from live.windows import Window
 
@@ -64,18 +64,18 @@ def find_sparklines(
     Raises django.db.Error.
     """
     wanted = {
-        ranking.id: (name(ranking), *_moments(ranking.window, end, known.oldest))
+        ranking.id: _moments(ranking.window, end, ends[ranking.id].oldest)
         for ranking in rankings
-        if (known := ends.get(name(ranking)))
+        if ranking.id in ends
     }
     found = newest(
-        (recorded, moment, max(min(step, QUARTER_HOUR), grid(moment, end)))
-        for recorded, step, moments in wanted.values()
+        (id_, moment, max(min(step, QUARTER_HOUR), grid(moment, end)))
+        for id_, (step, moments) in wanted.items()
         for moment in moments
     )
     charts = {}
-    for id_, (recorded, step, moments) in wanted.items():
-        points = [found.get((recorded, moment)) for moment in moments]
+    for id_, (step, moments) in wanted.items():
+        points = [found.get((id_, moment)) for moment in moments]
         rows = _rows([None] * (POINTS - len(points)) + points)
         charts[id_] = Sparklines(id_, end, int(step.total_seconds()), rows)
     return charts

@@ -12,7 +12,6 @@ from django.utils import translation
 
 from live.conf import live_settings
 from live.history.reading import series
-from live.history.records import name as recorded_name
 from live.keys import key_query
 from live.loops import PerLoop
 from live.models import Record
@@ -122,9 +121,7 @@ async def last_milliseconds(ranking: Ranking) -> float | None:
     """Return how long the last read took that history knows of; None if it isn't known."""
     if not live_settings.HISTORY:
         return None
-    records = Record.objects.filter(ranking=recorded_name(ranking), milliseconds__isnull=False).order_by(
-        "-at"
-    )
+    records = Record.objects.filter(ranking=ranking.id, milliseconds__isnull=False).order_by("-at")
     try:
         found: float | None = await users_database.ask(records.values_list("milliseconds", flat=True).afirst)
     except Error:

@@ -20,8 +20,6 @@ from django_risingwave.readable import Relation
 from live import hub
 from live.feeding.sources import Source
 from live.history import clock, recording, records
-from live.history.comparisons import find_comparisons
-from live.history.lookups import ends
 from live.models import Record
 from live.rankings import RelationRanking, variants
 from live.snapshots import Comparison
@@ -135,20 +133,7 @@ def test_a_users_ranking_whose_relation_is_gone_leaves_a_gap_and_harms_no_other(
     broken = users_ranking(relation=Relation("public", "gone"))
     found = list(recording.Recorder().record(minute, [broken, *variants()]))
     assert {ranking.id for ranking, _ in found} == filled(minute) == IDS
-    assert Record.objects.get(ranking=records.name(broken)).rows is None
-
-
-def test_a_users_ranking_that_is_changed_begins_a_history_of_its_own(orders, minute):
-    orders((1, 2, 10.0, "Ohio"))
-    mine = users_ranking()
-    list(recording.Recorder().record(minute, [mine]))
-    known = ends([records.name(mine)])
-    assert known
-    end = minute + timedelta(minutes=5)
-    assert find_comparisons([(users_ranking(title="another"), end)], end, known)["mine"].ranks
-    for changes in ({"ascending": True}, {"measure": "other"}, {"relation": Relation("public", "other")}):
-        changed = users_ranking(**changes)
-        assert find_comparisons([(changed, end)], end, ends([records.name(changed)])) == {}
+    assert Record.objects.get(ranking=broken.id).rows is None
 
 
 def test_a_process_that_is_killed_while_it_reads_leaves_a_gap(orders, minute):
