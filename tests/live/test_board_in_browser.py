@@ -12,7 +12,7 @@ from tests.browser import STATES_CARD, badge, shows
 from tests.conftest import BOTH
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Page, Request, Route
 
 pytestmark = [BOTH, pytest.mark.browser]
 
@@ -244,7 +244,10 @@ def test_a_kiosk_loads_a_new_version_after_a_day_and_stays_as_it_is_without_one(
     page.goto(f"{server.url}?kiosk")
     badge(page, "live")
     page.evaluate("window.mark = 'not reloaded'")
-    is_check = lambda request: request.resource_type == "fetch" and request.url == page.url  # noqa: E731
+
+    def is_check(request: Request) -> bool:
+        return request.resource_type == "fetch" and request.url == page.url
+
     with page.expect_event("requestfinished", is_check):
         page.clock.fast_forward("25:00:00")
     page.evaluate("() => fetch('/healthz/').then(answer => answer.text())")
