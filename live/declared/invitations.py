@@ -14,7 +14,6 @@ from live.declared.choices import find_page
 from live.declared.permissions import may_add, may_change
 from live.declared.sessions import ask
 from live.rankings import RelationRanking
-from live.users import access
 from live.users.database import UsersUnavailableError
 from live.users.session_cookies import session_key
 
@@ -25,14 +24,11 @@ if TYPE_CHECKING:
 
 
 async def is_invited(request: HttpRequest) -> bool:
-    """Return whether the menu offers to declare a ranking.
-
-    An open dashboard asks nobody who its viewers are: there all who have a session are invited, and the page
-    itself refuses those who may not.
-    """
-    if not live_settings.USER_RANKINGS or session_key(request.COOKIES) is None:
-        return False
-    return access.is_open() or await may_add(request)
+    """Return whether the menu offers to declare a ranking: to those who may, as far as that is known."""
+    if session_key(request.COOKIES) is not None:
+        with suppress(UsersUnavailableError):
+            return await may_add(request)
+    return False
 
 
 async def change_address(request: HttpRequest, ranking: Ranking) -> str:
@@ -47,9 +43,7 @@ async def change_address(request: HttpRequest, ranking: Ranking) -> str:
 
 async def first_steps(request: HttpRequest) -> dict[str, Any]:
     """Return what the page of a board without rankings says to do next."""
-    is_allowed, found = False, None
-    with suppress(UsersUnavailableError):
-        is_allowed = session_key(request.COOKIES) is not None and await may_add(request)
+    is_allowed, found = await is_invited(request), None
     if is_allowed:
         with suppress(Error, OSError):
             found = await ask(partial(find_page, search="", number=1))

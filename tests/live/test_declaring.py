@@ -94,6 +94,7 @@ async def test_nobody_declares_a_ranking_without_the_permission(sales, settings)
     for response in (await bob.get(NEW), await bob.post(NEW, SALES)):
         assert response.status_code == 403
         assert "Ask an administrator for the permission “Can add rankings”" in text(response)
+    assert "Add a ranking" not in text(await bob.get("/"))
     assert not await DeclaredRanking.objects.aexists()
 
 
