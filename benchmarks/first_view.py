@@ -1,7 +1,7 @@
-"""Measure what a page's first view loads, and how long the server takes for it: python -m benchmarks.first_view.
+"""Measure what a page's first view loads, and how long the server takes: python -m benchmarks.first_view.
 
-The bytes are those of a Chromium with an empty cache, headers included, without the WebSocket. The time is that
-of GET on one kept connection, while the rankings don't change.
+The bytes are those of a Chromium with an empty cache, headers included, without the WebSocket. The time is
+that of GET on one kept connection, while the rankings don't change.
 """
 
 from __future__ import annotations

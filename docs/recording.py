@@ -21,22 +21,27 @@ SIZE = {"width": 1280, "height": 720}
 
 
 def show_an_hour(page: Page) -> None:
+    """Choose a window."""
     page.get_by_role("navigation", name="Window").get_by_role("link", name="1 h").click()
 
 
 def show_all(page: Page) -> None:
+    """Leave the window."""
     page.get_by_role("navigation", name="Window").get_by_role("link", name="All").click()
 
 
 def change_theme(page: Page) -> None:
+    """Press the key for the theme, from the system's to light to dark."""
     page.keyboard.press("t")
 
 
 def open_a_ranking(page: Page) -> None:
+    """Follow the title of a card."""
     page.locator("#ranking-states-by-turnover h2 a").click()
 
 
 def go_back(page: Page) -> None:
+    """Return to the board."""
     page.go_back()
 
 
@@ -76,4 +81,7 @@ with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
     browser.close()
     milliseconds = str(1000 // FRAMES_PER_SECOND)
     options = ["-loop", "0", "-lossy", "-q", "55", "-m", "4", "-d", milliseconds]
-    subprocess.run(["img2webp", *options, *frames, "-o", FILE], check=True, stdout=subprocess.DEVNULL)
+    program = shutil.which("img2webp")
+    if program is None:
+        raise SystemExit("There is no img2webp. Install it (Debian: apt install webp).")
+    subprocess.run([program, *options, *frames, "-o", FILE], check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own arguments

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -43,8 +44,8 @@ def test_every_text_is_translated(folder, language):
 def test_a_translation_has_the_placeholders_of_its_text(folder, language):
     wrong = []
     for message in translations(folder, language):
-        texts = message.id if isinstance(message.id, tuple) else (message.id,)
-        strings = message.string if isinstance(message.string, tuple) else (message.string,)
+        texts: Any = message.id if isinstance(message.id, tuple) else (message.id,)
+        strings: Any = message.string if isinstance(message.string, tuple) else (message.string,)
         wanted = set(PLACEHOLDER.findall(texts[-1]))
         found = [set(PLACEHOLDER.findall(string)) for string in strings]
         # The text for one may leave out the number.

@@ -77,9 +77,7 @@ def test_the_statements_of_introspection_are_known(migrated: Double, connection:
     assert_known(migrated)
 
 
-def test_the_statements_of_readable_relations_are_known(
-    double: Double, connection: DatabaseWrapper
-) -> None:
+def test_the_statements_of_readable_relations_are_known(double: Double, connection: DatabaseWrapper) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE sales (product varchar, amount numeric)")
     assert list(find_relations(connection)) == [Relation("public", "sales")]

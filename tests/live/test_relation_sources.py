@@ -123,7 +123,7 @@ def test_keys_of_all_printable_types_are_read(standin: DatabaseWrapper) -> None:
     (first, second) = source().rows()
     assert first == (datetime.datetime(2026, 11, 26, 15, tzinfo=datetime.UTC), 1)
     assert second[1] is None
-    assert source().place_of("no time") is None  # type: ignore[attr-defined]
+    assert source().place_of("no time") is None
 
 
 def test_rows_that_share_a_key_are_refused_with_the_key(standin: DatabaseWrapper) -> None:

@@ -36,7 +36,7 @@ async def watching_states(the_hub: Hub, insert, settings) -> Recorder:
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
     await recorder.next()
-    await wait_until(lambda: the_hub._feed.up_to_date == {STATES.id})
+    await wait_until(lambda: the_hub._feed is not None and the_hub._feed.up_to_date == {STATES.id})
     return recorder
 
 

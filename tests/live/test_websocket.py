@@ -130,7 +130,8 @@ def test_a_program_gets_a_change_only_if_it_concerns_the_rows_that_it_asked_for(
 
 
 def test_a_subscriber_of_a_deleted_ranking_is_told_so_and_closed():
-    consumer, closed = RankingsConsumer(), []
+    consumer: Any = RankingsConsumer()
+    closed: list[Any] = []
     consumer.transport = SimpleNamespace(close=lambda *arguments: closed.append(arguments))
     consumer._release = lambda: None
     consumer.on_deleted("states-by-turnover")
@@ -141,9 +142,10 @@ def test_a_subscriber_of_a_deleted_ranking_is_told_so_and_closed():
 
 @pytest.mark.parametrize("is_json", [True, False])
 def test_sparklines_are_sent_to_pages_only(is_json):
-    consumer, sent = RankingsConsumer(), []
+    consumer: Any = RankingsConsumer()
+    sent: list[str] = []
     consumer.json, consumer._pending, consumer._counts = is_json, {}, Counts()
-    consumer.transport = SimpleNamespace(write=lambda text: sent.append(text) or True)
+    consumer.transport = SimpleNamespace(write=lambda text: not sent.append(text))  # type: ignore[func-returns-value]
     lines = Sparklines("states-by-turnover", datetime.now(UTC), 60, {"a": [1]})
     consumer.deliver(lines)
     assert sent == ([] if is_json else [lines.message])

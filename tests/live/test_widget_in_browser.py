@@ -99,7 +99,8 @@ def test_the_corners_show_the_page_around_the_widget_and_its_theme_is_obeyed(
 ) -> None:
     context = browser.new_context(color_scheme=scheme)
     page = context.new_page()
-    white, dark = [], []
+    white: list[Any] = []
+    dark: list[Any] = []
     for theme in ("light", "dark", "auto"):
         for slug, is_refused in (("states-by-turnover", False), ("nonsense", True)):
             frame = visit(page, host, src=f"{widgets.url}/embed/{slug}/?theme={theme}")

@@ -24,7 +24,7 @@ def views(standin: DatabaseWrapper) -> DatabaseWrapper:
         cursor.execute("CREATE MATERIALIZED VIEW other.counted AS SELECT count(*) AS number FROM events")
     kinds = MaterializedViewDefinition("kinds", "events", ["kind"], {"number": Count()})
     with standin.schema_editor() as editor:
-        standin.standin.create(kinds, editor)
+        editor.create_streaming_object(kinds)
     return standin
 
 
