@@ -196,6 +196,13 @@ def test_a_login_goes_through_both_processes(closed_site, orders, django_user_mo
         assert next(messages(socket))["type"] == "hello"
 
 
+def test_messages_are_compressed_through_nginx_too(site):
+    with through(site, site.url) as socket:
+        assert socket.response is not None
+        assert "permessage-deflate" in socket.response.headers.get("Sec-WebSocket-Extensions", "")
+        assert next(messages(socket))["type"] == "hello"
+
+
 def test_a_page_of_another_origin_is_refused_through_nginx_too(site):
     with through(site, "https://evil.example") as socket:
         assert wait_for_close(socket)[1] == 4403
