@@ -140,6 +140,10 @@ class RelationRanking(Ranking):
         text = repr((self.relation, self.key, self.measure, self.summed))
         return f"{self.id}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
+    def has_rows_of(self, other: RelationRanking) -> bool:
+        """Return whether both rank the same rows, whatever they are called."""
+        return (self.kept_id, self.ascending) == (other.kept_id, other.ascending)
+
 
 class UnknownRankingError(LookupError):
     """No ranking has this slug; the message lists those that exist."""

@@ -73,11 +73,14 @@ def on_declared(instance: DeclaredRanking, **_: object) -> None:
 
 def on_deleted(instance: DeclaredRanking, **_: object) -> None:
     """Forget a ranking that has been deleted, and tell all processes. Receives Django's post_delete."""
-    kept_id = ranking_of(instance).kept_id
-    # The names that live/history/records.py gives it, in either order.
-    Record.objects.filter(ranking__in=[kept_id, f"{kept_id}-ascending"]).delete()
-    Crossing.objects.filter(ranking=instance.slug).delete()
+    forget(instance.slug)
     announce(Channel.RANKINGS, instance.slug)
+
+
+def forget(slug: str) -> None:
+    """Delete what is remembered of a ranking: another one may get its slug."""
+    for model in (Record, Crossing):
+        model._default_manager.filter(ranking=slug).delete()
 
 
 class Registry:

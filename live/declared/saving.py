@@ -16,6 +16,7 @@ from live.declared.choices import Columns, find_chosen
 from live.declared.declarations import Format, ranking_of
 from live.declared.forms import DeclarationForm
 from live.declared.previews import Preview, PreviewError, preview
+from live.declared.registry import forget
 from live.models import DeclaredRanking
 from live.users import database as users_database
 
@@ -110,8 +111,11 @@ def rows(slug: str) -> QuerySet[DeclaredRanking]:
 def save(row: DeclaredRanking, owner_id: Any = None) -> None:
     """Save a declared ranking and announce it; a new one gets an owner. Raises django.db.Error."""
     with transaction.atomic(using=users_database.alias()):
-        if row.pk is None:
+        old = DeclaredRanking.objects.filter(pk=row.pk).first()
+        if old is None:
             row.owner_id = owner_id
+        elif not ranking_of(old).has_rows_of(ranking_of(row)):
+            forget(row.slug)
         row.save()
 
 
