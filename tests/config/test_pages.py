@@ -15,6 +15,7 @@ from tests.processes import ROOT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from django.test import Client
     from playwright.sync_api import Page
 
     from tests.processes import Server
@@ -50,3 +51,11 @@ def test_the_login_and_the_error_pages_fit_a_narrow_screen_in_both_themes(
             assert page.evaluate("document.documentElement.scrollWidth") == 320
             backgrounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert len(backgrounds) == 2
+
+
+@pytest.mark.usefixtures("site_environment")  # static files
+@BOTH
+def test_a_browser_that_asks_for_an_icon_by_itself_is_led_to_it(client: Client) -> None:
+    response = client.get("/favicon.ico")
+    assert response.status_code == 302
+    assert response.headers["Location"].startswith("/static/site/icon.")

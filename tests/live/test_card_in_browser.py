@@ -6,6 +6,7 @@ Cards are rendered from made-up snapshots into a page without a server; a swap i
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -176,6 +177,25 @@ def test_each_name_can_be_read_in_full(page):
     swap(page, snapshot(LONG, "Ohio"))
     settle(page)
     assert name.evaluate("name => name === document.activeElement")
+
+
+def test_a_name_of_the_usual_length_is_cut_on_no_screen_and_no_paper(page):
+    usual = snapshot("Noise-Cancelling Headphones", "Pennsylvania")
+    show(page, replace(usual, values=tuple((name, value * 900) for name, value in usual.values)))
+    cut = """() => [...document.querySelectorAll(".name")].filter((name) =>
+      name.scrollWidth > name.clientWidth || name.scrollHeight > name.clientHeight).length"""
+    lines = """(name) => {
+      const range = document.createRange();
+      range.selectNodeContents(name);
+      return new Set([...range.getClientRects()].map(({ top }) => top)).size;
+    }"""
+    for width in (320, 390, 410, 500, 620):
+        page.set_viewport_size({"width": width, "height": 700})
+        assert page.evaluate(cut) == 0, width
+        assert page.locator(f"#{element('Pennsylvania')} .name").evaluate(lines) == 1, width
+    show(page, snapshot(LONG))
+    page.emulate_media(media="print")
+    assert page.evaluate(cut) == 0
 
 
 def test_times_are_in_the_zone_and_language_of_the_viewer(browser: Browser):

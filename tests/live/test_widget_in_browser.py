@@ -161,6 +161,19 @@ def test_an_iframe_of_300_by_330_pixels_shows_five_rows_and_cuts_nothing_off(
     assert rows.evaluate_all(names) == []
 
 
+def test_a_wide_widget_fills_its_iframe_with_the_badge_on_the_card(
+    page: Page, widgets: Server, shown: None
+) -> None:
+    page.set_viewport_size({"width": 1400, "height": 500})
+    page.goto(widgets.url + WIDGET)
+    expect(page.locator("#badge")).to_have_attribute("data-state", "live")
+    card, badge = page.locator(".live-card").bounding_box(), page.locator("#badge").bounding_box()
+    assert card
+    assert badge
+    assert card["width"] == 1400
+    assert badge["y"] + badge["height"] <= card["y"] + card["height"]
+
+
 def test_the_script_gives_the_iframe_its_height_and_obeys_no_other_frame(
     page: Page, host: str, widgets: Server, shown: None
 ) -> None:
