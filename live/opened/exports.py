@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
 #: Makes Excel read the file as UTF-8.
 BYTE_ORDER_MARK = "\ufeff"
-#: A spreadsheet takes a cell that begins with one of these for a formula.
+#: A spreadsheet takes a cell that begins with one of these for a formula. Excel in German, and in other
+#: languages that write a decimal comma, begins a cell after a semicolon too, as LibreOffice does after a tab.
 #: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+_FORMULA = re.compile(r"^(?=[=+\-@\t\r\n＝＋－＠])|(?<=[;\t])(?=[=+\-@＝＋－＠])")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 #: Chunks that wait for a slow client. Then the thread waits too.
 MAX_CHUNKS = 2
@@ -87,7 +88,7 @@ def cell(value: Any) -> str:
     if isinstance(value, date | time):
         return value.isoformat()
     text = str(value)
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+    return text if _NUMBER.fullmatch(text) else _FORMULA.sub("'", text)
 
 
 class Export:

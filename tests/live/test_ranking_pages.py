@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
+from live.opened.exports import cell
 from tests.conftest import BOTH
 from tests.live.test_views import get, get_until
 
@@ -126,13 +127,21 @@ def test_the_export_has_all_keys_with_exact_values_and_shared_ranks(server: Serv
 
 
 def test_no_text_of_the_export_is_a_formula_and_numbers_stay_numbers(server: Server, orders):
-    formulas = ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "＝1", '=HYPERLINK("x","y")']
+    formulas = ["=1+1", "+1", "-1+1", "@SUM(A1)", "\tTab", "\r=1", "＝1", '=HYPERLINK("x","y")']
     names = [*formulas, "-5", 'plain, "text"']
     orders(*((1, position, 1.0, name) for position, name in enumerate(names, start=1)), (1, -3, 1.0, "less"))
     _, *rows = table(get(server, f"{PAGE}csv/"))
     keys = {row[1] for row in rows}
     assert keys == {*(f"'{name}" for name in formulas), "-5", 'plain, "text"', "less"}
     assert rows[-1][3] == "-3"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [("a;=1+1", "a;'=1+1"), ("a\t=1", "a\t'=1"), ("\t@x", "'\t'@x"), ("a; b", "a; b"), ("a-1", "a-1")],
+)
+def test_no_part_of_a_text_is_a_formula_where_semicolons_or_tabs_separate_cells(text: str, written: str):
+    assert cell(text) == written
 
 
 def test_the_head_of_an_export_reads_nothing(server: Server, orders):
