@@ -268,10 +268,22 @@ def _path(points: Sequence[tuple[float, float] | None]) -> str:
 
 
 def _marks(points: Sequence[tuple[float, float] | None], number: int) -> list[Mark]:
-    """Return a line's marks, those of each line at other points, so that they don't cover each other."""
+    """Return a line's marks, those of each line at other points, so that they don't cover each other.
+
+    A point between two gaps has no line, and so has a mark wherever it is.
+    """
     distance = max(len(points) // MARKS_PER_LINE, 1)
     first = distance * number // (LINES + 1)
-    return [Mark(_percent(point[0]), _percent(point[1])) for point in points[first::distance] if point]
+    around = (None, *points, None)
+    return [
+        Mark(_percent(point[0]), _percent(point[1]))
+        for position, point in enumerate(points)
+        if point
+        and (
+            (position >= first and (position - first) % distance == 0)
+            or (around[position] is None and around[position + 2] is None)
+        )
+    ]
 
 
 def _percent(part: float) -> str:

@@ -39,6 +39,11 @@ def test_a_point_between_two_gaps_is_drawn() -> None:
     assert line.path.endswith("h0")
 
 
+def test_a_point_without_a_line_has_a_mark() -> None:
+    drawn = chart([1.0] * 60, [None] * 59 + [2.0])
+    assert [mark.x for mark in drawn.lines[1].marks] == [drawn.last.x]
+
+
 def test_a_row_that_has_never_been_among_the_leading_rows_has_no_line_and_no_value() -> None:
     drawn = chart([1, 2], [None, None])
     assert drawn.lines[1].path == ""
