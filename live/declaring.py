@@ -117,6 +117,9 @@ async def _declare(request: HttpRequest, row: DeclaredRanking | None) -> HttpRes
     try:
         draft = await ask(partial(saving.draft, data=data, row=row, relation=relation))
     except saving.NotOfferedError as error:
+        if row is not None and "relation" not in data:
+            # It has been dropped or renamed: the user may choose another one.
+            return await _choose(request, row, str(error))
         return page_refusal(request, 404, str(error))
     except users_database.UsersUnavailableError:
         raise
@@ -147,8 +150,8 @@ async def _declare(request: HttpRequest, row: DeclaredRanking | None) -> HttpRes
     return render(request, "live/declare.html", context, status=400 if is_saving else 200)
 
 
-async def _choose(request: HttpRequest, row: DeclaredRanking | None) -> HttpResponseBase:
-    """Show the relations that the user can choose from."""
+async def _choose(request: HttpRequest, row: DeclaredRanking | None, problem: str = "") -> HttpResponseBase:
+    """Show the relations that the user can choose from, and why another one must be chosen."""
     search = request.GET.get("search", "")[:200]
     number = request.GET.get("page", "1")
     page = int(number) if number.isascii() and number.isdigit() and 0 < len(number) < 6 else 1
@@ -162,7 +165,7 @@ async def _choose(request: HttpRequest, row: DeclaredRanking | None) -> HttpResp
         (relation, kind, urlencode({"schema": relation.schema, "relation": relation.name}))
         for relation, kind in found.relations
     ]
-    context = {"page": found, "relations": relations, "search": search, "row": row}
+    context = {"page": found, "relations": relations, "search": search, "row": row, "problem": problem}
     return render(request, "live/choose_relation.html", context)
 
 

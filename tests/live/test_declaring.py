@@ -247,6 +247,25 @@ async def test_only_its_owner_and_those_with_the_permission_change_and_delete_a_
     assert (await declarer.get(f"/api/rankings/{row.slug}/")).status_code == 404
 
 
+async def test_a_ranking_whose_relation_is_gone_gets_another_one(declarer, sales):
+    row = await declare(declarer)
+
+    def rename() -> None:
+        with connections[sales.alias].cursor() as cursor:
+            cursor.execute("ALTER TABLE sales RENAME TO turnover")
+
+    await in_thread(rename)()
+    page = f"/rankings/{row.slug}/edit/"
+    response = await declarer.get(page)
+    assert response.status_code == 200
+    assert "Change the ranking" in text(response)
+    assert "public.sales isn&#x27;t among" in text(response)
+    assert "?schema=public&amp;relation=turnover" in response.content.decode()
+    response = await declarer.post(page, SALES | {"relation": "turnover"})
+    assert response.status_code == 302
+    assert (await declarer.get(f"/api/rankings/{row.slug}/")).json()["totals"]["keys"] == 3
+
+
 async def test_leading_rows_are_made_only_if_asked(declarer, sales):
     row = await declare(declarer)
     assert not await in_thread(kept)()
