@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db.migrations.recorder import MigrationRecorder
 
-from live.rankings import RANKINGS
+from live.rankings import variants
 
 if TYPE_CHECKING:
     from django_risingwave.base import DatabaseWrapper
@@ -66,7 +66,7 @@ def test_risingwave_gets_leading_rows_with_a_subscription_and_totals_of_each_ran
     call_command("migrate", "demo_shop", database="risingwave", verbosity=0)
     with disguise.connection.cursor() as cursor:
         subscriptions = disguise.connection.introspection.get_subscription_sources(cursor)
-    names = [slug.replace("-", "_") for slug in RANKINGS]
+    names = [ranking.id.replace("-", "_") for ranking in variants()]
     assert subscriptions == {f"{name}_leading_changes": f"{name}_leading" for name in names}
     call_command("migrate", "demo_shop", "zero", database="risingwave", verbosity=0)
     for name in names:
