@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 pytestmark = [BOTH, pytest.mark.browser]
 
 STATES, QUANTITY, TURNOVER = "states-by-turnover", "products-by-quantity", "products-by-turnover"
+AVERAGE = "products-by-average-quantity"
 
 
 @pytest.fixture(autouse=True)
@@ -221,9 +222,9 @@ def test_a_kiosk_shows_its_controls_only_to_those_who_ask_and_takes_turns(page, 
     expect(page.locator(".live-card")).to_have_count(4)
     page.evaluate("window.mark = 'not reloaded'")
     page.clock.run_for(30_000)
-    expect(page.locator(".live-card")).to_have_count(1)
-    page.clock.run_for(30_000)
     expect(page.locator(f"{STATES_CARD}:only-child")).to_be_visible()
+    page.clock.run_for(30_000)
+    expect(page.locator(f"#ranking-{QUANTITY}:only-child")).to_be_visible()
     badge(page, "live")
     # k leaves the kiosk, in the same page, for what its address says.
     page.keyboard.press("k")
@@ -231,6 +232,16 @@ def test_a_kiosk_shows_its_controls_only_to_those_who_ask_and_takes_turns(page, 
     expect(page.locator(".live-card")).to_have_count(4)
     expect(page).not_to_have_url(re.compile("kiosk"))
     assert page.evaluate("window.mark") == "not reloaded"
+
+
+def test_a_kiosk_without_windows_takes_turns_with_the_rankings_of_its_page(page, server):
+    page.clock.install()
+    page.goto(f"{server.url}?kiosk=30&rankings={QUANTITY},{AVERAGE}")
+    badge(page, "live")
+    page.clock.run_for(6_000)
+    for slug in (QUANTITY, AVERAGE, QUANTITY):
+        page.clock.run_for(30_000)
+        expect(page.locator(f"#ranking-{slug}:only-child")).to_be_visible()
 
 
 def test_a_kiosk_says_where_the_screen_may_fall_asleep(page, server):

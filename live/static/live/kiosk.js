@@ -10,7 +10,10 @@
   let idleTimer = 0;
   let rotationTimer = 0;
   let versionTimer = 0;
+  // What the kiosk takes turns with. The page of one of them has no others.
+  let boards = [];
   let turn = 0;
+  let address = "";
   let lock = null;
 
   const isKiosk = () => here().searchParams.has("kiosk");
@@ -37,8 +40,8 @@
     // Not while somebody is looking for something, and not once there is nothing more to show.
     if (isBusy() || livePage?.isClosed()) return;
     const url = here();
-    turn = (turn + 1) % board().rotation.length;
-    for (const [name, value] of Object.entries(board().rotation[turn])) url.searchParams.set(name, value);
+    turn = (turn + 1) % boards.length;
+    for (const [name, value] of Object.entries(boards[turn])) url.searchParams.set(name, value);
     livePage?.visit(legible(url));
   }
 
@@ -61,6 +64,7 @@
     for (const timer of [rotationTimer, versionTimer]) clearInterval(timer);
     showControls();
     if (!isKiosk()) {
+      address = "";
       lock?.release();
       lock = null;
       note("awake", "");
@@ -68,7 +72,13 @@
     }
     keepAwake();
     const seconds = Number(here().searchParams.get("kiosk"));
-    if (seconds && board().rotation.length > 1) rotationTimer = setInterval(takeTurn, seconds * 1000);
+    if (address !== here().href) {
+      address = here().href;
+      boards = board().rotation;
+      // The first comes next, unless the page is one of them already.
+      turn = boards.findIndex(({ window, rankings }) => !rankings && window === board().window);
+    }
+    if (seconds && boards.length > 1) rotationTimer = setInterval(takeTurn, seconds * 1000);
     versionTimer = setInterval(reloadIfNew, HOUR_MS);
   }
 
