@@ -20,8 +20,11 @@ CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "�
 
 
 def key(value: object) -> str:
-    """Return a key as it is, or "(none)" for None."""
-    return gettext("(none)") if value is None else str(value)
+    """Return a key as it is, "(none)" for None, and "(empty)" for one that can't be seen."""
+    if value is None:
+        return gettext("(none)")
+    text = str(value)
+    return text if text.strip() else gettext("(empty)")
 
 
 def money(value: float, currency: str = "USD") -> str:

@@ -37,8 +37,9 @@ def test_an_age_is_written_in_its_largest_whole_unit(seconds, text):
     assert formats.age(NOW - timedelta(seconds=seconds), NOW) == text
 
 
-def test_a_key_is_written_as_it_is_and_none_as_a_word():
-    assert [formats.key(key) for key in ("Ohio", 7, None)] == ["Ohio", "7", "(none)"]
+def test_a_key_is_written_as_it_is_and_as_a_word_if_it_cannot_be_seen():
+    keys = ["Ohio", 7, None, "", " \t"]
+    assert [formats.key(key) for key in keys] == ["Ohio", "7", "(none)", "(empty)", "(empty)"]
 
 
 def test_a_visitors_input_is_quoted_and_cut():
