@@ -105,7 +105,7 @@ class RelationSource(Source):
     def place_of(self, key: Any) -> tuple[int, float | None] | None:
         """Return a key's rank among all, and its value; None if there is no such key.
 
-        Raises django.db.Error.
+        The key is of JSON. Raises django.db.Error.
         """
         # Beside parameters, a "%" in a name is written twice.
         whole, key_column, measure = (
@@ -114,7 +114,10 @@ class RelationSource(Source):
         )
         is_key = f"{key_column} IS NULL AND %s IS NULL" if key is None else f"{key_column} = %s"
         try:
-            found = self._fetch(f"SELECT {measure} FROM {whole} WHERE {is_key}", [key])
+            # As a text, which the server takes for a value of the column's type: a number or an object isn't
+            # comparable with each.
+            text = key if key is None or isinstance(key, str) else str(key).lower()
+            found = self._fetch(f"SELECT {measure} FROM {whole} WHERE {is_key}", [text])
         except DataError:  # Not a value of the column's type.
             return None
         if not found:

@@ -65,3 +65,19 @@ async def test_where_it_comes_from_follows_a_change_of_its_user_at_once(sales, i
     assert (before.view, after.view) == ("state_turnover", "item_turnover")
     assert "item_turnover" in after.query
     assert before.query != (await find_origin(replace(sales, ascending=True))).query  # type: ignore[union-attr]
+
+
+async def test_a_key_of_another_type_is_an_unknown_key_and_no_fault_of_the_database(
+    sales, insert, site_environment, monkeypatch
+):
+    await insert((1, 5, 1.0, "Ohio"))
+    products = replace(
+        sales, slug="products", relation=Relation("public", "item_quantity"), key="itemid", measure="quantity"
+    )
+    monkeypatch.setitem(RANKINGS, products.slug, products)
+    for key in ("1", "1.5", "true", "{}", '["Ohio"]'):
+        answer = await AsyncClient().get("/rankings/sales/key/", {"key": key})
+        assert answer.status_code == 404, key
+    for key, status in (("1", 200), ('"Ohio"', 404), ("1.5", 404), ("true", 404), ("{}", 404), ("[1]", 404)):
+        answer = await AsyncClient().get("/rankings/products/key/", {"key": key})
+        assert answer.status_code == status, key
