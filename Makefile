@@ -72,6 +72,7 @@ bench: $(VENV)/dev
 	$(VENV)/bin/python -m benchmarks.windows
 	$(VENV)/bin/python -m benchmarks.latency
 	$(VENV)/bin/python -m benchmarks.page
+	$(VENV)/bin/python -m benchmarks.first_view
 	$(VENV)/bin/python -m benchmarks.hearing
 	$(VENV)/bin/python -m benchmarks.fanout
 	$(VENV)/bin/python -m benchmarks.frames
