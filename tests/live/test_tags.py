@@ -16,6 +16,7 @@ from live import hub, rendering
 from live.cards import Card
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot
+from live.windows import Window
 
 FIRST, SECOND = "states-by-turnover", "products-by-quantity"
 ONE, OTHER = '{% live_ranking "states-by-turnover" %}', '{% live_ranking "products-by-quantity" %}'
@@ -180,3 +181,13 @@ def test_a_card_is_rendered_once_for_all_pages_unless_something_is_wrong(monkeyp
     assert pages == {rendering.card(snapshot, 5, "en")}
     stale = Card(snapshot.ranking, snapshot, 5, state="stale", note="no reading for 3 min")
     assert "no reading for 3 min" in render("{% live_card card %}", card=stale)
+
+
+@pytest.mark.parametrize("window", [Window.HOUR, Window.ALL])
+def test_a_row_leads_to_the_page_of_its_key_in_the_window_of_its_card(window):
+    ranking = RANKINGS[FIRST].within(window)
+    snapshot = Snapshot(ranking, (("Ohio", 6.0),), changed_at=datetime.now(UTC), source="PostgreSQL")
+    html = render_to_string("live/card.html", {"card": Card(ranking, snapshot, None)})
+    [address] = re.findall(r'<a class="name" href="([^"]+)"', html)
+    page = f"/rankings/{FIRST}/key/?key=%22Ohio%22"
+    assert address == (page if window is Window.ALL else f"{page}&amp;window=1h")
