@@ -10,7 +10,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 
 from live import formats
-from live.conf import live_settings
+from live.history_support import is_kept
 from live.windows import Window
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Card:
     @property
     def awaits_comparison(self) -> bool:
         """Whether the history is too young to tell movement from."""
-        return live_settings.HISTORY and self.snapshot is not None and self.comparison is None
+        return is_kept() and self.snapshot is not None and self.comparison is None
 
     @property
     def _totals(self) -> Totals | None:

@@ -10,7 +10,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 
 from live import boards
-from live.conf import live_settings
+from live.history_support import is_kept
 from live.parameters import SIZES
 from live.rankings import RANKINGS
 
@@ -80,5 +80,5 @@ def context(
         "chosen_language": request.GET.get("language", kept.get("language", "")),
         "has_thresholds": any(getattr(ranking, "thresholds", ()) for ranking in selection.rankings),
         "keeps_for_user": is_known,
-        "keeps_history": live_settings.HISTORY,
+        "keeps_history": is_kept(),
     }

@@ -22,7 +22,7 @@ from live.conf import live_settings
 from live.declared import permissions, saving
 from live.declared.choices import find_page
 from live.declared.registry import refresh
-from live.declared.sessions import ask
+from live.declared.sessions import ask, change
 from live.faults import reason_for
 from live.loops import on_hubs_loop
 from live.refusals import page_refusal, refuse_with
@@ -171,7 +171,7 @@ async def _choose(request: HttpRequest, row: DeclaredRanking | None, problem: st
 
 async def _run(statements: Callable[[DatabaseWrapper], str]) -> str:
     """Make or drop leading rows; return why that failed, "" if it hasn't failed so far."""
-    running = asyncio.ensure_future(ask(statements, is_limited=False))
+    running = asyncio.ensure_future(change(statements))
     _running.add(running)
     running.add_done_callback(_running.discard)
     done, _ = await asyncio.wait([running], timeout=DDL_WAIT_SECONDS)

@@ -1,15 +1,30 @@
-"""Which sites may show a widget in an iframe."""
+"""Widgets in iframes: the HTML of one, and which sites may show it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.utils.html import escape
 
 from live.conf import live_settings
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
+
+    from live.rankings import Ranking
+
+
+def iframe(ranking: Ranking, url: str) -> str:
+    """Return the HTML that shows a ranking's widget in a page: plain text, to be escaped by a template.
+
+    Users may have written the title, and whoever copies the HTML pastes it into another site.
+    """
+    return (
+        f'<iframe src="{escape(url)}" title="{escape(ranking.heading)}, live" width="100%" height="340"'
+        ' loading="lazy" referrerpolicy="strict-origin" sandbox="allow-scripts allow-same-origin allow-popups'
+        ' allow-popups-to-escape-sandbox"></iframe>'
+    )
 
 
 def gets_cookies(request: HttpRequest) -> bool:

@@ -25,6 +25,7 @@ from django.views.decorators.http import require_safe
 from live import boards, controls, parameters, preferences
 from live.conf import live_settings
 from live.declared.invitations import change_address
+from live.embedding import iframe
 from live.formats import quantity
 from live.hub_state import NoDataError
 from live.keys import PARAMETER, UnknownKeyError, parse_key
@@ -261,13 +262,5 @@ def _copies(request: HttpRequest, selection: Selection) -> list[dict[str, str]]:
         embed += f"?window={ranking.window}"
     return [
         {"id": "copy-socket", "label": "WebSocket", "text": socket},
-        {"id": "copy-iframe", "label": "iframe", "text": _iframe(ranking, embed)},
+        {"id": "copy-iframe", "label": "iframe", "text": iframe(ranking, embed)},
     ]
-
-
-def _iframe(ranking: Ranking, url: str) -> str:
-    return (
-        f'<iframe src="{url}" title="{ranking.heading}, live" width="100%" height="340" loading="lazy"'
-        ' referrerpolicy="strict-origin" sandbox="allow-scripts allow-same-origin allow-popups'
-        ' allow-popups-to-escape-sandbox"></iframe>'
-    )

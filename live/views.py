@@ -27,7 +27,7 @@ from django_htmx.middleware import HtmxDetails
 from live import boards, controls, pages, parameters, preferences, rendering
 from live.conf import RETRY_AFTER_SECONDS
 from live.declared.invitations import first_steps, is_invited
-from live.embedding import allow_embedding, gets_cookies
+from live.embedding import allow_embedding, gets_cookies, iframe
 from live.formats import isoformat
 from live.history import clock as history_clock
 from live.rankings import RANKINGS, select
@@ -67,7 +67,7 @@ async def dashboard(request: HttpRequest) -> HttpResponseBase:
     context["may_add"] = await is_invited(request)
     context["embed_script"] = request.build_absolute_uri(reverse("live:embed-script"))
     context["snippets"] = [
-        (ranking, request.build_absolute_uri(reverse("live:embed", args=[ranking.slug])))
+        (ranking, iframe(ranking, request.build_absolute_uri(reverse("live:embed", args=[ranking.slug]))))
         for ranking in board.selection.rankings
     ]
     with translation.override(board.selection.language):

@@ -100,8 +100,8 @@ class _Sender:
     def ensure(self) -> None:
         with self._lock:
             if not self._is_running:
-                self._is_running = True
                 threading.Thread(target=self._run, name="webhook", daemon=True).start()
+                self._is_running = True
 
     def _run(self) -> None:
         while True:

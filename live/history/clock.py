@@ -25,9 +25,10 @@ from live.history.lookups import ends
 from live.history.recording import Recorder
 from live.history.records import MINUTE
 from live.history.sparklines import find_sparklines
+from live.history_support import is_supported
 from live.models import Record
 from live.outages import Outage
-from live.rankings import variants
+from live.rankings import RelationRanking, variants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -124,9 +125,9 @@ class HistoryClock(threading.Thread):
 
         In this order, so that all processes tell it at the same time: the records of this minute don't count.
         """
-        # Those of users too, though this process may serve nobody yet.
-        known = {ranking.id: ranking for ranking in (*declared().values(), *variants())}
-        rankings = list(known.values())
+        # Those of users as they are now: RANKINGS has them only while somebody looks at this process.
+        coded = [ranking for ranking in variants() if not isinstance(ranking, RelationRanking)]
+        rankings = [*coded, *declared().values()]
         if not rankings:
             return
         known_ends = ends(ranking.id for ranking in rankings)
@@ -203,7 +204,7 @@ def start() -> HistoryClock | None:
     if not live_settings.HISTORY:
         return None
     with _lock:
-        if not records.is_supported():
+        if not is_supported():
             if not _is_unsupported_logged:
                 _is_unsupported_logged = True
                 logger.warning("history: isn't kept, because the database of users isn't PostgreSQL")

@@ -10,10 +10,10 @@ from asgiref.sync import sync_to_async
 from django.db import models
 from django.utils.translation import gettext
 
-from live.conf import live_settings
 from live.history.comparisons import find_comparisons
 from live.history.lookups import ends, newest
-from live.history.records import floor, grid, is_supported
+from live.history.records import floor, grid
+from live.history_support import is_kept
 from live.rankings import RelationRanking
 from live.snapshots import Snapshot, key_text
 from live.users.database import ask
@@ -63,7 +63,7 @@ async def board_at(rankings: Sequence[Ranking], moment: datetime) -> dict[str, S
     """
     if moment > datetime.now(UTC):
         raise NoHistoryError(gettext("The moment is in the future."))
-    if not live_settings.HISTORY or not is_supported():
+    if not is_kept():
         raise NoHistoryError(gettext("No history is kept here."))
     return await _ask(lambda: _board_at(rankings, moment))
 

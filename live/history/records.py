@@ -44,11 +44,6 @@ def cursor() -> Iterator[CursorWrapper]:
         yield opened
 
 
-def is_supported() -> bool:
-    """Return whether the records' database is PostgreSQL: the statements of this package need it."""
-    return connection().vendor == "postgresql"
-
-
 def table_name() -> str:
     """Return the quoted name of the table."""
     return connection().ops.quote_name(Record._meta.db_table)

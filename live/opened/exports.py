@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 from django.db import Error, router
 from django.utils import translation
 
-from django_risingwave.streaming.sessions import open_session
 from live.conf import MAX_EXPORTS, live_settings
 from live.feeding.sources import ROWS_PER_FETCH, find_sources
 from live.hub_state import NoDataError
-from live.opened.sessions import report, using
+from live.opened.sessions import report
+from live.request_sessions import request_session
 from live.users import deadlines
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ _slots = threading.BoundedSemaphore(MAX_EXPORTS)
 
 class BusyError(Exception):
     """As many exports run as may run at the same time."""
+
+
+class StalledError(Exception):
+    """The client has taken nothing for STALLED_SECONDS, and the export has ended without it."""
 
 
 def csv_chunks(ranking: Ranking, pairs: Iterable[tuple[Any, Any]]) -> Iterator[bytes]:
@@ -109,21 +113,23 @@ class Export:
 
     def _run(self) -> None:
         try:
-            # Full: nobody takes the chunks any more.
-            with suppress(queue.Full):
-                self._put_all()
+            self._put_all()
+        except queue.Full:
+            # Nobody takes the chunks. Who comes back late must not wait for ever for those that are missing.
+            self._drop_chunks()
+            self._chunks.put_nowait(StalledError())
         finally:
             _slots.release()
 
     def _put_all(self) -> None:
         try:
-            session = open_session(self._alias)
-            with using(session), translation.override(self._language):
+            limit = live_settings.REQUEST_WAIT_SECONDS
+            with request_session(self._alias, limit) as session, translation.override(self._language):
                 source = find_sources(self._alias, [self._ranking])[self._ranking.id]
                 chunks = csv_chunks(self._ranking, source.every(live_settings.EXPORT_ROWS))
                 while not self._is_closed:
                     # A server that hangs enforces no limit.
-                    with deadlines.within(session, live_settings.REQUEST_WAIT_SECONDS):
+                    with deadlines.within(session, limit):
                         chunk = next(chunks, None)
                     if chunk is None:
                         break
@@ -138,7 +144,7 @@ class Export:
     def take(self) -> bytes | None:
         """Wait for the next chunk, None after the last.
 
-        Raises NoDataError, or whatever a ranking's name() raises.
+        Raises NoDataError, StalledError, or whatever a ranking's name() raises.
         """
         chunk = self._chunks.get()
         if isinstance(chunk, Error):
@@ -176,6 +182,9 @@ class Export:
     def close(self) -> None:
         """End the thread soon: nobody takes the chunks any more."""
         self._is_closed = True
+        self._drop_chunks()
+
+    def _drop_chunks(self) -> None:
         with suppress(queue.Empty):
             while True:
                 self._chunks.get_nowait()

@@ -10,8 +10,8 @@ from django.db import Error
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from live.conf import live_settings
 from live.history.reading import series
+from live.history_support import is_kept
 from live.keys import key_query
 from live.loops import PerLoop
 from live.models import Record
@@ -86,7 +86,7 @@ async def _draw(
 
 
 def _render(ranking: Ranking, span: Span, language: str, **facts: Any) -> str:
-    context = {"ranking": ranking, "span": span, "spans": list(Span), "is_kept": live_settings.HISTORY}
+    context = {"ranking": ranking, "span": span, "spans": list(Span), "is_kept": is_kept()}
     with translation.override(language):
         return render_to_string("live/chart.html", context | facts)
 
@@ -99,7 +99,7 @@ async def draw_past(
     Returns None if there is no history of them. Raises django.db.Error.
     """
     texts = {key_text(key): (key, name, value) for key, name, value in rows}
-    if not texts or not live_settings.HISTORY:
+    if not texts or not is_kept():
         return None
     keys = [key for key, _, _ in texts.values()]
     past = await series(ranking, keys, until - span.length, until, span.step)
@@ -119,7 +119,7 @@ async def draw_past(
 
 async def last_milliseconds(ranking: Ranking) -> float | None:
     """Return how long the last read took that history knows of; None if it isn't known."""
-    if not live_settings.HISTORY:
+    if not is_kept():
         return None
     records = Record.objects.filter(ranking=ranking.id, milliseconds__isnull=False).order_by("-at")
     try:

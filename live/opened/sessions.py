@@ -1,34 +1,25 @@
-"""What a request asks the rankings' database itself: in a thread, with a session of its own.
-
-Everything that all viewers see comes from the hub. This is for what only one of them asks for.
-"""
+"""What a request for one ranking or one key asks the rankings' database itself."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from django.db import Error, connections
+from django.db import Error
 
-from django_risingwave.streaming.sessions import open_session
 from live.conf import MAX_REQUEST_SESSIONS, live_settings
 from live.hub_state import NoDataError
 from live.logs.repeated_lines import RepeatedLines
-from live.users import deadlines
+from live.request_sessions import RequestThreads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from django_risingwave.base import DatabaseWrapper
+    from collections.abc import Callable
 
 Answer = TypeVar("Answer")
 
 _lines = RepeatedLines(logging.getLogger(__name__), logging.ERROR)
-#: Requests that come while all of these are busy wait for their turn, not longer than for an answer.
-_threads = ThreadPoolExecutor(MAX_REQUEST_SESSIONS, thread_name_prefix="rankings-request")
+_threads = RequestThreads(MAX_REQUEST_SESSIONS, "rankings-request")
 
 
 async def ask(alias: str, question: Callable[[], Answer]) -> Answer:
@@ -36,34 +27,16 @@ async def ask(alias: str, question: Callable[[], Answer]) -> Answer:
 
     Raises NoDataError if it isn't there within REQUEST_WAIT_SECONDS, or if the database can't be read.
     """
-
-    def answer() -> Answer:
-        session = open_session(alias)
-        # A server that hangs enforces no limit.
-        with using(session), deadlines.within(session, live_settings.REQUEST_WAIT_SECONDS):
-            return question()
-
-    running = asyncio.get_running_loop().run_in_executor(_threads, answer)
+    limit = live_settings.REQUEST_WAIT_SECONDS
+    answer = _threads.ask(alias, lambda _session: question(), query_seconds=limit, total_seconds=limit)
     try:
-        return await asyncio.wait_for(running, live_settings.REQUEST_WAIT_SECONDS)
+        return await asyncio.wait_for(answer, limit)
     except TimeoutError:
-        report(f"no answer within {live_settings.REQUEST_WAIT_SECONDS:g} s")
+        report(f"no answer within {limit:g} s")
         raise NoDataError from None
     except Error as error:
         report(str(error))
         raise NoDataError from error
-
-
-@contextmanager
-def using(session: DatabaseWrapper) -> Iterator[None]:
-    """Make a session the one of this thread, with a limit for its queries; close it."""
-    connections[session.alias] = session
-    try:
-        session.limit_queries(live_settings.REQUEST_WAIT_SECONDS)
-        yield
-    finally:
-        # A ranking's own functions may have asked other databases.
-        connections.close_all()
 
 
 def report(reason: str) -> None:

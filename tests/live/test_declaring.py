@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ from django.test import AsyncClient
 
 from django_risingwave.readable import Relation
 from live import rendering
-from live.declared import choices, forms, keeping, previews
+from live.declared import choices, forms, keeping, previews, sessions
 from live.declared.declarations import ranking_of
 from live.history import records
 from live.history.clock import HistoryClock
@@ -281,6 +283,16 @@ async def test_leading_rows_are_made_only_if_asked(declarer, sales):
     assert not await in_thread(kept)()
 
 
+async def test_the_form_answers_while_leading_rows_are_made(declarer, sales):
+    goes_on = threading.Event()
+    made = [asyncio.ensure_future(sessions.change(lambda _: goes_on.wait(60))) for _ in range(9)]
+    try:
+        assert "A read takes" in text(await asyncio.wait_for(declarer.get(NEW, SALES), 60))
+    finally:
+        goes_on.set()
+        await asyncio.gather(*made)
+
+
 def kept() -> list[str]:
     connection: Any = connections["risingwave"]
     with connection.cursor() as cursor:
@@ -316,6 +328,24 @@ def test_the_history_has_the_declared_rankings_that_nobody_watches_too(sales, se
     clock.stop()
     record = Record.objects.get(ranking="top-sales", at=minute)
     assert (record.keys, record.total) == (3, 1254.9)
+
+
+def test_the_history_of_a_declared_ranking_follows_its_users_in_a_process_that_nobody_asks(sales, settings):
+    settings.LIVE_HISTORY = True
+    fields = {name: SALES[name] for name in ("schema", "relation", "key", "measure", "title")}
+    row = DeclaredRanking.objects.create(slug="top-sales", **fields)
+    # Somebody has looked at this process, and nobody looks at it any more.
+    RANKINGS[row.slug] = ranking_of(row)
+    try:
+        minute = records.floor(datetime.now(UTC))
+        DeclaredRanking.objects.update(ascending=True)
+        HistoryClock().keep(minute)
+        assert Record.objects.get(ranking=row.slug, at=minute).pairs[0][0] == "Tea"
+        row.delete()
+        HistoryClock().keep(minute + records.MINUTE)
+        assert not Record.objects.filter(ranking=row.slug).exists()
+    finally:
+        del RANKINGS[row.slug]
 
 
 def test_on_risingwave_a_ranking_is_read_at_intervals_until_its_leading_rows_are_made(

@@ -12,7 +12,7 @@ from django.test import AsyncClient, Client
 from live.conf import MAX_EXPORTS
 from live.hub_state import NoDataError
 from live.opened import exports
-from live.opened.exports import BusyError, Export, csv_chunks
+from live.opened.exports import BusyError, Export, StalledError, csv_chunks
 from live.rankings import RANKINGS
 from tests.conftest import BOTH
 from tests.live.hubs import wait_until
@@ -114,3 +114,17 @@ async def test_the_event_loop_goes_on_while_an_export_waits(insert, monkeypatch)
     await wait_until(lambda: not first.done())
     goes_on.set()
     assert b"Ohio" in await first
+
+
+async def test_a_client_that_comes_back_after_its_export_has_ended_is_told_and_never_waits(
+    insert, monkeypatch, settings
+):
+    settings.LIVE_STALLED_SECONDS = 0.1
+    monkeypatch.setattr(exports, "ROWS_PER_FETCH", 1)
+    await insert(*((1, number, 1.0, f"State {number}") for number in range(1, 99)))
+    export = Export(RANKING, "en")
+    await export.first()
+    [thread] = [one for one in threading.enumerate() if one.name == f"export-{RANKING.id}"]
+    await asyncio.to_thread(thread.join, 60)
+    with pytest.raises(StalledError):
+        await asyncio.wait_for(asyncio.to_thread(export.take), 60)

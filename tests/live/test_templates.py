@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from django.urls import include, path
 
 from live import pages, views
 from live.cards import Card
+from live.embedding import iframe
 from live.parameters import Selection
 from live.rankings import RANKINGS
 from live.snapshots import Snapshot
@@ -65,7 +67,7 @@ def context() -> dict[str, Any]:
     snapshot = Snapshot(ranking, (("Ohio", 6.0),), changed_at=now, source="PostgreSQL")
     return pages.updates(Selection([ranking], Window.ALL, None, "en"), login_url="/login/") | {
         "cards": [Card(ranking, snapshot)],
-        "snippets": [(ranking, "https://example.com/embed/states-by-turnover/")],
+        "snippets": [(ranking, iframe(ranking, "https://example.com/embed/states-by-turnover/"))],
         "user": AnonymousUser(),
     }
 
@@ -102,3 +104,13 @@ async def test_a_project_without_rankings_gets_a_page_that_says_so(monkeypatch):
 def test_a_template_of_live_uses_only_templates_and_files_of_live(template: Path):
     used = re.findall(r"{% (?:extends|include|static) ['\"]([^'\"]+)", template.read_text())
     assert [name for name in used if not name.startswith("live/")] == []
+
+
+def test_a_title_cannot_break_out_of_the_html_that_is_copied_into_other_sites():
+    ranking = replace(RANKINGS["states-by-turnover"], title='"><script>alert(1)</script>')
+    code = iframe(ranking, "https://example.com/embed/x/?a=1&b=2")
+    assert "<script" not in code
+    assert 'src="https://example.com/embed/x/?a=1&amp;b=2"' in code
+    # Escaped once more, so that what is copied out of the page is this code.
+    page = render_to_string("live/origin.html", {"copies": [{"id": "a", "label": "b", "text": code}]})
+    assert "&amp;lt;script" in page

@@ -67,13 +67,14 @@ def check_database(alias: str) -> Iterator[Finding]:
         yield problem(subject, f"can't be used: {text}", remedy or f"Correct DATABASES[{alias!r}].")
         return
     yield ok(subject, f"{server}, connected in {(time.monotonic() - began_at) * 1_000:.0f} ms")
-    _limit_queries(connection, live_settings.QUERY_TIMEOUT_SECONDS)
-    yield from examine(subject, _check_clock(subject, connection))
+    if connection.vendor in ("postgresql", "risingwave"):
+        _limit_queries(connection, live_settings.QUERY_TIMEOUT_SECONDS)
+        yield from examine(subject, _check_clock(subject, connection))
     is_of_rankings = any(router.db_for_read(ranking.model) == alias for ranking in RANKINGS.values())
     is_of_users = router.db_for_read(get_user_model()) == alias
     if is_of_rankings or is_of_users:
         yield from examine(f"{subject}, migrations", _check_migrations(subject, connection))
-    if is_of_users:
+    if is_of_users and connection.vendor == "postgresql":
         yield from _check_tables_of_users(subject, connection)
     if router.db_for_write(Record) == alias:
         yield from examine(f"{subject}, history", check_history(f"{subject}, history"))

@@ -9,6 +9,7 @@ from live.conf import live_settings
 from live.formats import age
 from live.history import records
 from live.history.lookups import ends
+from live.history_support import is_supported
 from live.models import Record
 from live.operators.doctor.findings import advice, ok, problem
 from live.rankings import variants
@@ -28,7 +29,7 @@ def check_history(subject: str) -> Iterator[Finding]:
     if not live_settings.HISTORY:
         yield ok(subject, "isn't kept, as LIVE_HISTORY says")
         return
-    if not records.is_supported():
+    if not is_supported():
         yield advice(
             subject,
             "isn't kept: the database of users isn't PostgreSQL",
