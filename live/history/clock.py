@@ -26,7 +26,7 @@ from live.history.recording import Recorder
 from live.history.records import MINUTE
 from live.history.sparklines import find_sparklines
 from live.history_support import is_supported
-from live.models import Record
+from live.models import DeclaredRanking, Record
 from live.outages import Outage
 from live.rankings import RelationRanking, variants
 
@@ -190,7 +190,8 @@ class HistoryClock(threading.Thread):
 
 
 def _is_missing_table(error: Exception) -> bool:
-    return isinstance(error, ProgrammingError) and Record._meta.db_table in str(error)
+    tables = [model._meta.db_table for model in (Record, DeclaredRanking)]
+    return isinstance(error, ProgrammingError) and any(table in str(error) for table in tables)
 
 
 _clock: HistoryClock | None = None

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import models
+from django.db import ProgrammingError, models
 from django.utils.translation import gettext
 
 from live.history.comparisons import find_comparisons
 from live.history.lookups import ends, newest
 from live.history.records import floor, grid
 from live.history_support import is_kept
+from live.models import Record
 from live.rankings import RelationRanking
 from live.snapshots import Snapshot, key_text
 from live.users.database import ask
@@ -65,7 +66,13 @@ async def board_at(rankings: Sequence[Ranking], moment: datetime) -> dict[str, S
         raise NoHistoryError(gettext("The moment is in the future."))
     if not is_kept():
         raise NoHistoryError(gettext("No history is kept here."))
-    return await _ask(lambda: _board_at(rankings, moment))
+    try:
+        return await _ask(lambda: _board_at(rankings, moment))
+    except ProgrammingError as error:
+        if Record._meta.db_table not in str(error):
+            raise
+        # Its table hasn't been migrated yet.
+        raise NoHistoryError(gettext("No history is kept here.")) from None
 
 
 async def _ask(question: Callable[[], Answer]) -> Answer:

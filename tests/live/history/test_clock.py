@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.db import OperationalError, connections
 
 from django_risingwave.models import MaterializedView
@@ -20,6 +21,7 @@ from django_risingwave.readable import Relation
 from live import hub
 from live.feeding.sources import Source
 from live.history import clock, recording, records
+from live.history.reading import NoHistoryError, board_at
 from live.models import Record
 from live.rankings import RelationRanking, variants
 from live.snapshots import Comparison
@@ -197,6 +199,34 @@ def test_a_missing_table_is_one_log_line_with_the_command_that_creates_it(minute
         "history: isn't kept, because its table live_record doesn't exist."
         " Run: manage.py migrate --database default"
     )
+
+
+def test_before_the_migration_of_live_one_log_line_has_the_command(minute, caplog, settings):
+    settings.LIVE_USER_RANKINGS = True
+    with connections["default"].cursor() as cursor:
+        cursor.execute("ALTER TABLE live_declaredranking RENAME TO elsewhere")
+    try:
+        clock.HistoryClock()._attempt(minute)
+    finally:
+        with connections["default"].cursor() as cursor:
+            cursor.execute("ALTER TABLE elsewhere RENAME TO live_declaredranking")
+    (line,) = [record.message for record in caplog.records if record.name == clock.__name__]
+    assert line.endswith("Run: manage.py migrate --database default")
+
+
+async def test_before_the_migration_of_live_an_earlier_moment_is_refused(minute, settings):
+    settings.LIVE_HISTORY = True
+
+    def rename(old: str, new: str) -> None:
+        with connections["default"].cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+    await sync_to_async(rename)("live_record", "elsewhere")
+    try:
+        with pytest.raises(NoHistoryError, match="No history is kept here"):
+            await board_at(variants(), minute)
+    finally:
+        await sync_to_async(rename)("elsewhere", "live_record")
 
 
 def test_the_thread_survives_every_exception(orders, monkeypatch, caplog):
