@@ -33,6 +33,7 @@ def show_all(page: Page) -> None:
 def change_theme(page: Page) -> None:
     """Press the key for the theme, from the system's to light to dark."""
     page.keyboard.press("t")
+    page.keyboard.press("t")
 
 
 def open_a_ranking(page: Page) -> None:
