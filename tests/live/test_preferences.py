@@ -17,6 +17,7 @@ from live.models import Preferences
 from live.users import database as users_database
 from live.users.database import UsersUnavailableError
 from tests.conftest import BOTH
+from tests.live.hubs import wait_until
 from tests.live.test_views import get
 
 if TYPE_CHECKING:
@@ -148,5 +149,8 @@ async def test_a_page_has_the_defaults_while_the_users_are_lost(monkeypatch, ann
     def lost() -> None:
         raise UsersUnavailableError("gone")
 
-    monkeypatch.setattr(users_database, "check_available", lost)
-    assert await preferences.kept_by(ann) == {}
+    with monkeypatch.context() as patched:
+        patched.setattr(users_database, "check_available", lost)
+        assert await preferences.kept_by(ann) == {}
+    # Otherwise the outage lasts until a later test lets the database be asked.
+    await wait_until(lambda: not users_database._outage.is_on)

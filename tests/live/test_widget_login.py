@@ -10,7 +10,8 @@ import pytest
 from django.test import RequestFactory
 from playwright.sync_api import Page, expect
 
-from live.embedding import gets_cookies
+from live.embedding import gets_cookies, iframe
+from live.rankings import RANKINGS
 from tests import processes
 from tests.browser import STATES_CARD
 from tests.conftest import BOTH
@@ -100,6 +101,8 @@ def test_a_widget_knows_whether_it_gets_the_session(settings, site, destination,
     assert gets_cookies(request) is expected
 
 
-@pytest.mark.parametrize("document", ["docs/embedding.md", "live/templates/live/page.html"])
-def test_the_snippets_have_the_sandbox_that_the_login_needs(document):
-    assert f'sandbox="{SANDBOX}"' in (processes.ROOT / document).read_text()
+def test_the_snippets_have_the_sandbox_that_the_login_needs():
+    document = (processes.ROOT / "docs/embedding.md").read_text()
+    offered = iframe(RANKINGS["states-by-turnover"], "https://example.com/embed/states-by-turnover/")
+    for snippet in (document, offered):
+        assert f'sandbox="{SANDBOX}"' in snippet

@@ -102,7 +102,7 @@ def test_a_lost_database_of_users_is_an_outage_and_no_flood(settings, caplog, mo
     the_clock = clock.HistoryClock()
     for _ in range(5):
         the_clock._attempt(datetime.now(UTC))
-    assert [outage.name for outage in outages.current()] == ["history"]
+    assert "history" in [outage.name for outage in outages.current()]
     monkeypatch.undo()
     the_clock._attempt(datetime.now(UTC))
     assert outages.current() == []
@@ -124,7 +124,7 @@ def test_a_database_of_users_that_hangs_ends_no_thread_and_is_tried_again(settin
         the_clock_thread.start()
         the_clock_thread.join(DEADLINE_SECONDS)
         assert not the_clock_thread.is_alive()
-        assert [outage.name for outage in outages.current()] == ["history"]
+        assert "history" in [outage.name for outage in outages.current()]
         other.rollback()
     the_clock._attempt(datetime.now(UTC))
     assert outages.current() == []
