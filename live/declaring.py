@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.contrib.auth.views import redirect_to_login
-from django.db import Error
+from django.db import Error, IntegrityError
 from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -131,14 +131,10 @@ async def _declare(request: HttpRequest, row: DeclaredRanking | None) -> HttpRes
         keeps = "keep" in data and bool(draft.statements)
         # One that takes too long to be read may be saved if its leading rows are made.
         if draft.preview is not None or keeps:
-            saved = draft.form.declared()
-            user = await users_database.ask(request.auser)
-            await ask(partial(saving.save_for, row=saved, owner_id=user.pk))
-            problem = await _run(partial(saving.keep, row=saved)) if keeps else ""
-            await on_hubs_loop(request, refresh())
-            if not problem:
+            saved, problem = await _save(request, draft, keeps=keeps)
+            if saved is not None and not problem:
                 return HttpResponseRedirect(reverse("live:ranking", args=[saved.slug]))
-            row = saved
+            row = saved or row
     context = {
         "row": row,
         "draft": draft,
@@ -148,6 +144,25 @@ async def _declare(request: HttpRequest, row: DeclaredRanking | None) -> HttpRes
         "card": draft.preview and Card(draft.preview.snapshot.ranking, draft.preview.snapshot, None),
     }
     return render(request, "live/declare.html", context, status=400 if is_saving else 200)
+
+
+async def _save(
+    request: HttpRequest, draft: saving.Draft, *, keeps: bool
+) -> tuple[DeclaredRanking | None, str]:
+    """Save what a valid form declares; return it, and why its leading rows can't be made.
+
+    Another user may have taken the address since the form was checked: then it is None, and the form says so.
+    """
+    saved = draft.form.declared()
+    user = await users_database.ask(request.auser)
+    try:
+        await ask(partial(saving.save_for, row=saved, owner_id=user.pk))
+    except IntegrityError:
+        draft.form.add_error("slug", gettext("Another ranking has this address."))
+        return None, ""
+    problem = await _run(partial(saving.keep, row=saved)) if keeps else ""
+    await on_hubs_loop(request, refresh())
+    return saved, problem
 
 
 async def _choose(request: HttpRequest, row: DeclaredRanking | None, problem: str = "") -> HttpResponseBase:

@@ -201,6 +201,18 @@ async def declare(client: AsyncClient, **changes: str) -> DeclaredRanking:
     return await DeclaredRanking.objects.alatest("pk")
 
 
+async def test_of_two_users_who_save_the_same_address_at_once_the_second_is_told(
+    declarer, sales, monkeypatch
+):
+    first = await declare(declarer)
+    # As the form of the second user saw it, just before the first one saved.
+    monkeypatch.setattr(forms.DeclarationForm, "_is_taken", lambda form, slug: False)
+    monkeypatch.setattr(forms.DeclarationForm, "validate_unique", lambda form: None)
+    response = await declarer.post(NEW, SALES | {"slug": first.slug})
+    assert (response.status_code, "Another ranking has this address" in text(response)) == (400, True)
+    assert await DeclaredRanking.objects.acount() == 1
+
+
 async def test_a_saved_ranking_is_one_like_those_in_code(declarer, sales):
     row = await declare(declarer)
     assert row.slug == "products-by-sales"
