@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponseServerError, JsonResponse
 from django.shortcuts import render, resolve_url
+from django.utils.translation import gettext, gettext_noop
 from django.views import defaults
 
 from live import boards, parameters
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     #: Called with the request, the status and a message for people.
     Refusal = Callable[[HttpRequest, int, str], HttpResponseBase]
 
+#: Programs get them in English, viewers in their language.
+NO_DATA = gettext_noop("The rankings can't be read right now.")
+USERS_LOST = gettext_noop("Users can't be looked up right now.")
+
 _lines = RepeatedLines(logging.getLogger(__name__), logging.ERROR)
 
 
@@ -54,7 +59,7 @@ def refuse_with(refusal: Refusal) -> Callable[[View], View]:
             except (UnknownRankingError, UnknownKeyError) as error:
                 return refusal(request, 404, str(error))
             except NoDataError:
-                return try_again(refusal(request, 503, "The rankings can't be read right now."))
+                return try_again(refusal(request, 503, NO_DATA))
             except users_database.UsersUnavailableError:
                 return _users_lost(request, refusal)
 
@@ -89,7 +94,7 @@ def _server_error(request: HttpRequest) -> HttpResponseBase:
 
 
 def _users_lost(request: HttpRequest, refusal: Refusal) -> HttpResponseBase:
-    response = try_again(refusal(request, 503, "Users can't be looked up right now."))
+    response = try_again(refusal(request, 503, USERS_LOST))
     # The outage is logged once. Django would log each answer.
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response
@@ -113,7 +118,7 @@ def page_refusal(request: HttpRequest, status: int, message: str) -> HttpRespons
     """Answer a person: with the login page, or a page that says what is wrong."""
     if status == 401:
         return redirect_to_login(boards.address(request))
-    context = {"status": status, "message": message, "retry_after": RETRY_AFTER_SECONDS}
+    context = {"status": status, "message": gettext(message), "retry_after": RETRY_AFTER_SECONDS}
     return render(request, "live/refusal.html", context, status=status)
 
 
@@ -121,7 +126,7 @@ def widget_refusal(request: HttpRequest, status: int, message: str) -> HttpRespo
     """Answer inside another site's iframe, which must not show the login page."""
     context = {
         "status": status,
-        "message": message,
+        "message": gettext(message),
         "retry_after": RETRY_AFTER_SECONDS,
         "login_url": resolve_url(settings.LOGIN_URL),
         "gets_cookies": gets_cookies(request),
