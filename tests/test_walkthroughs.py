@@ -28,6 +28,7 @@ from live import checks, formats
 from live.feeding.sources import find_sources
 from live.rankings import RANKINGS, Ranking
 from live.snapshots import Totals
+from live.thresholds import Threshold
 from live.windows import Window
 from tests.conftest import BOTH
 from tests.environments import Project, environ, read
@@ -64,6 +65,7 @@ def test_the_iframe_of_the_page_is_one_that_the_dashboard_offers(page: str, serv
 
 # docs/rankings.md ----------------------------------------------------------------------------------------
 
+PAGE = (ROOT / "docs/rankings.md").read_text()
 MODEL, LEADING, ENTRY, WINDOWS, WINDOWS_LEADING, *EXAMPLES = blocks("docs/rankings.md", "python")
 
 
@@ -73,6 +75,14 @@ def test_the_thresholds_of_the_page_are_some_that_a_ranking_can_have(monkeypatch
     ranking = dataclasses.replace(RANKINGS["states-by-turnover"], thresholds=thresholds)
     monkeypatch.setattr(checks, "RANKINGS", {ranking.slug: ranking})
     assert checks.check_thresholds() == []
+
+
+def test_the_page_has_each_argument_of_a_ranking_and_of_a_threshold() -> None:
+    named = set(re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE))))
+    #: What live sets itself.
+    own = {"window", "version"}
+    arguments = {field.name for kind in (Ranking, Threshold) for field in dataclasses.fields(kind)}
+    assert arguments - own <= named
 
 
 @pytest.fixture
