@@ -77,10 +77,13 @@ class DatabaseSchemaEditor(TableCopyEditor):
         """
         super().create_model(model)
         if model in self._kept_models:
-            with self.connection.cursor() as cursor:
-                names = self.connection.introspection.get_constraints(cursor, model._meta.db_table)
-            existing = {self.quote_name(name) for name in names}
-            self.deferred_sql = [sql for sql in self.deferred_sql if _name(sql) not in existing]
+            self._leave_out_existing_indexes(model)
+
+    def _leave_out_existing_indexes(self, model: type[Model]) -> None:
+        with self.connection.cursor() as cursor:
+            names = self.connection.introspection.get_constraints(cursor, model._meta.db_table)
+        existing = {self.quote_name(name) for name in names}
+        self.deferred_sql = [sql for sql in self.deferred_sql if _name(sql) not in existing]
 
     def table_sql(self, model: type[Model]) -> Any:
         """Return no SQL for a table that exists already, with the columns of the model."""
@@ -129,11 +132,12 @@ class DatabaseSchemaEditor(TableCopyEditor):
         return True
 
     def add_field(self, model: type[Model], field: Field) -> None:
-        """Add a column, or copy the table if RisingWave can't add it.
+        """Add a column, or copy the table if RisingWave can't add it. One that exists already is kept.
 
-        RisingWave can't add a generated column, nor a NOT NULL column without a default (not even to an empty
-        table) or after generated columns: see _create_table_sql(). A nullable column's default is set by an
-        UPDATE, because of skip_default_on_alter().
+        RisingWave rolls nothing back: a column that an interrupted migration has added is skipped there when
+        the migration is run again. RisingWave can't add a generated column, nor a NOT NULL column without a
+        default (not even to an empty table) or after generated columns: see _create_table_sql(). A nullable
+        column's default is set by an UPDATE, because of skip_default_on_alter().
         """
         if field.generated or (
             not (field.many_to_many or field.null or field.primary_key)
@@ -144,7 +148,12 @@ class DatabaseSchemaEditor(TableCopyEditor):
         ):
             self._remake_table(model, None, field)
             return
-        super().add_field(model, field)
+        if self._has_column(model, field):
+            logger.info("table %s: has the column %s already", model._meta.db_table, field.column)
+            self.deferred_sql.extend(self._field_indexes_sql(model, field))  # type: ignore[attr-defined]  # not in the stubs
+            self._leave_out_existing_indexes(model)
+        else:
+            super().add_field(model, field)
         if field.column is None or not field.null or field.has_db_default():
             return
         default = self.effective_default(field)
@@ -152,6 +161,19 @@ class DatabaseSchemaEditor(TableCopyEditor):
             self._flush()
             table, column = self.quote_name(model._meta.db_table), self.quote_name(field.column)
             self.execute(f"UPDATE {table} SET {column} = %s", [default])  # noqa: S608 - quoted
+
+    def _has_column(self, model: type[Model], field: Field) -> bool:
+        if not self.connection.is_risingwave or self.collect_sql or field.column is None:
+            return False
+        with self.connection.cursor() as cursor:
+            description = self.connection.introspection.get_table_description(cursor, model._meta.db_table)
+        columns = {column.name: column.type_code for column in description}
+        if field.column not in columns:
+            return False
+        from django_risingwave.streaming.declaring.column_checks import mismatches  # noqa: PLC0415 - loads sqlglot
+
+        found = mismatches(self.connection, field.model, columns)
+        return all(mismatch.field.column != field.column for mismatch in found)
 
     def remove_field(self, model: type[Model], field: Field) -> None:
         """Drop a column, without the indexes that store it."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management.color import no_style
-from django.db import NotSupportedError, ProgrammingError, models
+from django.db import DatabaseError, NotSupportedError, ProgrammingError, models
 from django.db.migrations import operations
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.models.functions import Random
@@ -62,6 +62,26 @@ def test_a_table_that_an_interrupted_migration_has_created_is_kept(
     undo()
     undo()
     assert sum(sql.startswith("CREATE TABLE") for sql in double.statements) == 1
+
+
+def test_a_column_that_an_interrupted_migration_has_added_is_kept(
+    double: Double, standin: DatabaseWrapper
+) -> None:
+    table = Table(standin)
+    fields: list[tuple[str, Any]] = [("row_id", RowIdField()), ("name", models.TextField(null=True))]
+    undo_table = table.apply(operations.CreateModel("Line", fields, VENDOR))
+    before = table.state
+    note = models.CharField(max_length=5, null=True, db_index=True)
+    table.apply(operations.AddField("Line", "note", note))
+    table.state = before
+    undo_column = table.apply(operations.AddField("Line", "note", note))
+    assert sum("ADD COLUMN" in sql for sql in double.statements) == 1
+    assert sum(sql.startswith("CREATE INDEX") for sql in double.statements) == 1
+    table.state = before
+    with pytest.raises(DatabaseError, match="already exists"):
+        table.apply(operations.AddField("Line", "note", models.IntegerField(null=True)))
+    undo_column()
+    undo_table()
 
 
 def test_a_table_whose_name_is_quoted_already_is_dropped(standin: DatabaseWrapper) -> None:
