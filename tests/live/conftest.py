@@ -10,6 +10,7 @@ import pytest
 from live import hub
 from live.feed import Feed
 from live.feeding.ranking_reads import RankingReads
+from live.logs.request_context import end_request
 from live.rankings import RANKINGS
 from live.users.notices import NoticeListener
 from tests.django_risingwave.conftest import (  # noqa: F401 - fixtures of an empty database
@@ -44,6 +45,17 @@ def stopped_threads() -> Iterator[None]:
         if thread.name.startswith("ranking-"):
             thread.join(60)
             assert not thread.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def no_request() -> Iterator[None]:
+    """End the request that a test has begun in this thread.
+
+    Otherwise the queries of later tests would have the deadlines of requests, and a slow DROP DATABASE after
+    the last one would be cut.
+    """
+    yield
+    end_request()
 
 
 @pytest.fixture
