@@ -67,6 +67,20 @@ def is_operator(address: str) -> bool:
     return parsed is not None and _is_in(parsed, live_settings.OPERATORS)
 
 
+def is_loopback(address: str) -> bool:
+    """Return whether the address is one that only programs on this machine can ask from."""
+    parsed = _parse(address)
+    return parsed is not None and parsed.is_loopback
+
+
+def is_loopback_host(host: str) -> bool:
+    """Return whether a Host header names this machine as only its own programs do, or is empty.
+
+    HTTP/1.0 has no Host, and HAProxy's health checks are HTTP/1.0.
+    """
+    return host.partition(":")[0].lower() in ("", "localhost") or is_loopback(host)
+
+
 def _parse(text: str) -> Address | None:
     """Return an IP address, written with or without a port; None for anything else.
 

@@ -10,7 +10,7 @@ from django.http import HttpResponse, HttpResponseNotAllowed, HttpResponseNotFou
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 
-from live.addresses import client_address, is_operator, request_address
+from live.addresses import client_address, is_loopback, is_loopback_host, is_operator, request_address
 from live.logs.request_context import HEADER, begin_request
 from live.operators import health
 
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
     from live.servers.base import Scope, Send
 
-#: Headers by which proxies say from where a request comes.
-FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
+#: Headers that only proxies send: from where a request comes, and what it asked the proxy for.
+PROXY_HEADERS = (
+    *("Forwarded", "Via", "X-Real-IP"),
+    *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"),
+)
 
 
 def answer(request: HttpRequest) -> HttpResponse | None:
@@ -75,12 +78,19 @@ async def answer_asgi(scope: Scope, send: Send) -> bool:
 
 
 def _is_from_operator(request: HttpRequest) -> bool:
+    """Return whether one of LIVE_OPERATORS asks.
+
+    A proxy on this machine makes strangers look like programs on it. Who asks from a loopback address must
+    ask this machine by one of its own names, and without a proxy's headers.
+    """
     address = request_address(request)
-    if any(name in request.headers for name in FORWARDED):
-        # Through a proxy that isn't in LIVE_TRUSTED_PROXIES, everybody has the proxy's address.
-        proxy = client_address(request.META.get("REMOTE_ADDR"), None)
-        return is_operator(address) and address != proxy
-    return is_operator(address)
+    if not is_operator(address):
+        return False
+    is_proxied = any(name in request.headers for name in PROXY_HEADERS)
+    if is_loopback(address):
+        return not is_proxied and is_loopback_host(request.headers.get("Host", ""))
+    # Through a proxy that isn't in LIVE_TRUSTED_PROXIES, everybody has the proxy's address.
+    return not is_proxied or address != client_address(request.META.get("REMOTE_ADDR"), None)
 
 
 def livez(_request: HttpRequest) -> HttpResponse:

@@ -61,9 +61,13 @@ def test_an_operator_gets_an_answer_by_ip_over_plain_http_and_without_a_database
     # WhiteNoise warns where no static files are collected.
     middleware = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]
     with override_settings(
-        ALLOWED_HOSTS=["live.example.com"], SECURE_SSL_REDIRECT=True, MIDDLEWARE=middleware
+        ALLOWED_HOSTS=["live.example.com"],
+        SECURE_SSL_REDIRECT=True,
+        MIDDLEWARE=middleware,
+        LIVE_OPERATORS=["10.0.0.0/8"],
     ):
-        assert Client().get(path, HTTP_HOST="10.1.2.3:8000").status_code == 200
+        answer = Client().get(path, HTTP_HOST="10.1.2.3:8000", REMOTE_ADDR="10.1.2.3")
+        assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("path", operator_pages.PAGES)
@@ -84,11 +88,28 @@ def test_others_are_told_that_there_is_no_such_page(path):
         {"HTTP_X_FORWARDED_FOR": "not an address"},
         {"HTTP_X_REAL_IP": "198.51.100.1"},
         {"HTTP_FORWARDED": "for=198.51.100.1"},
+        # Sent by the outsider, through a proxy that hands it on as it is.
+        {"HTTP_X_FORWARDED_FOR": "127.0.0.2"},
+        # Sent by proxies that don't say from where a request comes.
+        {"HTTP_VIA": "1.1 proxy"},
+        {"HTTP_X_FORWARDED_PROTO": "https"},
+        {"HTTP_X_FORWARDED_HOST": "live.example.com"},
+        {"HTTP_HOST": "live.example.com"},
+        {"HTTP_HOST": "10.1.2.3:8000"},
     ],
 )
 def test_an_outsider_behind_a_proxy_on_this_machine_is_an_outsider(trusted, headers):
     with override_settings(LIVE_TRUSTED_PROXIES=trusted):
         assert ask("/metrics", REMOTE_ADDR="127.0.0.1", **headers).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000", "[::1]", None]
+)
+def test_an_operator_on_this_machine_names_it_or_nothing(host):
+    headers = {} if host is None else {"HTTP_HOST": host}
+    assert ask("/metrics", **headers).status_code == 200
+    assert ask("/metrics", REMOTE_ADDR="::1", **headers).status_code == 200
 
 
 @override_settings(LIVE_TRUSTED_PROXIES=["127.0.0.1"], LIVE_OPERATORS=["10.0.0.0/8"])
