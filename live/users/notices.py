@@ -64,9 +64,18 @@ class NoticeListener(threading.Thread):
     """Calls `on_notice(channel, payload)` for each notice of any process, from its own thread."""
 
     def __init__(self, on_notice: Callable[[Channel, str], None], outage: Outage) -> None:
+        """Tell `outage` while nothing can be heard. Raises OSError if no file descriptor is left."""
         super().__init__(name="notices", daemon=True)
         self._on_notice, self._outage = on_notice, outage
         self._stopping = SelectableEvent()
+
+    def start(self) -> None:
+        """Begin to listen. Raises RuntimeError if the process has as many threads as it may have."""
+        try:
+            super().start()
+        except RuntimeError:
+            self._stopping.close()
+            raise
 
     def stop(self) -> None:
         """End the thread soon, without waiting for it. May be called from any thread."""
@@ -83,6 +92,7 @@ class NoticeListener(threading.Thread):
                 finally:
                     with suppress(Error):
                         connections[alias()].close()
+        self._outage.give_up()
 
     def _listen(self) -> None:
         """Listen until stopped. Raises django.db.Error when the database is lost, or hangs."""
@@ -120,8 +130,14 @@ class Notices:
             with suppress(RuntimeError):  # The loop is closed.
                 loop.call_soon_threadsafe(self._hand_on, channel, payload)
 
-        self._listener = NoticeListener(call, self._outage)
-        self._listener.start()
+        try:
+            listener = NoticeListener(call, self._outage)
+            listener.start()
+        except (OSError, RuntimeError) as error:  # No file descriptor or no thread is left.
+            # Whoever follows next tries again.
+            self._outage.fail(error)
+        else:
+            self._listener = listener
 
     def unfollow(self, channel: Channel) -> None:
         """End follow(). Does nothing if nobody follows the channel."""
