@@ -249,6 +249,8 @@ class Feed(threading.Thread):
         relations = {source.relation for source in (*reads.sources.values(), *sources.values())}
         if relations != listener.relations:
             listener.listen_to(relations)
+            for relation in self._subscription_outages.keys() - relations:
+                self._subscription_outages.pop(relation).give_up()
         self._limit_shared_reads()
         reads.add(sources, listener.heard)
 

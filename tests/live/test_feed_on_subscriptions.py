@@ -13,7 +13,7 @@ from django_risingwave.testing.double.errors import refusal
 from django_risingwave.testing.double.messages import fields
 from django_risingwave.testing.double.subscriptions import Subscriptions
 from django_risingwave.testing.servers import doubled
-from live import feed
+from live import feed, outages, watching
 from live.leading import leading_name
 from live.migration_operations import CreateLeadingRows
 from live.rankings import RANKINGS
@@ -228,6 +228,30 @@ async def test_a_subscription_that_fails_leaves_its_ranking_polled_and_the_other
     monkeypatch.setattr(feed, "RETRY_SUBSCRIPTION_SECONDS", 0.0)
     await wait_until(lambda: the_hub._feed.up_to_date == set(RANKINGS))
     await wait_until(lambda: f"subscription to {broken}: can be polled again" in caplog.text)
+
+
+async def test_the_outage_of_a_subscription_ends_with_the_last_viewer_of_its_ranking(
+    the_hub, monkeypatch, settings
+):
+    settings.LIVE_REFRESH_SECONDS = 0.02
+    fetch, broken = Subscriptions._fetch, leading_name(ITEMS.slug)
+
+    def failing(self: Subscriptions, size: str, name: str, timeout: str | None) -> str | bytes | None:
+        if name in self.cursors and self.cursors[name].view == broken:
+            return fields(b"E", refusal("out of order"))
+        return fetch(self, size, name, timeout)
+
+    def is_lost() -> bool:
+        return f"subscription to {broken}" in {outage.name for outage in outages.current()}
+
+    monkeypatch.setattr(Subscriptions, "_fetch", failing)
+    the_hub.subscribe(Recorder(), [STATES])
+    viewer = Recorder()
+    the_hub.subscribe(viewer, [ITEMS])
+    await wait_until(is_lost)
+    monkeypatch.setattr(watching, "UNWATCHED_SECONDS", 0.0)
+    the_hub.unsubscribe(viewer)
+    await wait_until(lambda: not is_lost())
 
 
 async def test_changes_that_are_told_in_different_rounds_are_each_read_at_once(
