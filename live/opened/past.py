@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from django.db import Error
 from django.template.loader import render_to_string
@@ -30,8 +31,9 @@ MAX_REMEMBERED = 200
 
 #: By what they show: the minute they were drawn in, and their HTML.
 _remembered: dict[tuple[Ranking, Span, str], tuple[datetime, str]] = {}
-# Thousands of pages ask for the chart of a new minute at once, and one of them draws it.
-_drawing = PerLoop(asyncio.Lock)
+# Thousands of pages ask for the chart of a new minute at once, and one of them draws it. The others that want
+# this chart wait for it, and keep its lock alive.
+_drawing: PerLoop[WeakValueDictionary[tuple[Ranking, Span, str], asyncio.Lock]] = PerLoop(WeakValueDictionary)
 
 
 async def chart_html(
@@ -44,7 +46,7 @@ async def chart_html(
     # A ranking that its user has changed is another one.
     name = ranking, span, language
     minute = this_minute()
-    async with _drawing():
+    async with _drawing().setdefault(name, asyncio.Lock()):
         drawn_at, html = _remembered.pop(name, (None, ""))
         if drawn_at != minute:
             try:
@@ -55,7 +57,7 @@ async def chart_html(
             html = _render(ranking, span, language, chart=chart)
         _remembered[name] = minute, html
         if len(_remembered) > MAX_REMEMBERED:
-            del _remembered[next(iter(_remembered))]
+            _remembered.pop(next(iter(_remembered)), None)
     return html
 
 
