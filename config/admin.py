@@ -15,6 +15,7 @@ from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
+from config.logins import few_at_once
 from live.logs.repeated_lines import RepeatedLines
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ class Site(AdminSite):
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's
         return super().admin_view(refuse_bad_parameters(view), cacheable)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return few_at_once(super().login)(request, extra_context)
 
 
 def refuse_bad_parameters(view: View) -> View:

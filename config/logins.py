@@ -1,13 +1,16 @@
 """The login page, and how many attempts to log in are allowed: django-axes, with two limits.
 
-Attempts are counted by user and address together, so that neither a stranger can lock the owner of an account
-out, nor one user of a proxy all others; and by address alone, where they try many users.
+Failed attempts are counted by user and address together, so that neither a stranger can lock the owner of an
+account out, nor one user of a proxy all others; and by address alone, where they try many users. Apart from
+that, a process works on a few attempts at a time.
 """
 
 from __future__ import annotations
 
+from functools import wraps
 from ipaddress import ip_address, ip_network
 from math import ceil
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
 from axes.handlers.database import AxesDatabaseHandler
@@ -17,16 +20,24 @@ from django.contrib.auth import views
 from django.db.models import Sum
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 
-from live import addresses
+from live import addresses, metrics
+from live.refusals import try_again
 from live.users import database as users_database
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime, timedelta
 
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+    View = Callable[..., HttpResponseBase]
+
+#: Attempts to log in that a process works on at the same time. Their passwords are hashed one after the
+#: other, up to half a second each: the last one waits for about ten seconds.
+MAX_ATTEMPTS_AT_ONCE = 20
 #: Failed attempts at one user from one address, within AXES_COOLOFF_TIME: enough for people who try each of
 #: their few passwords.
 FAILURES_PER_USER: int = settings.AXES_FAILURE_LIMIT
@@ -37,6 +48,26 @@ FAILURES_PER_ADDRESS = 100
 MAX_NAME_LENGTH = 255
 #: Whoever has one IPv6 address has the 2**64 of its network. https://www.rfc-editor.org/rfc/rfc6177
 IPV6_PREFIX_LENGTH = 64
+
+_attempts = BoundedSemaphore(MAX_ATTEMPTS_AT_ONCE)
+
+
+def few_at_once(view: View) -> View:
+    """Decorate a view that logs in: answer 503 while MAX_ATTEMPTS_AT_ONCE attempts are running."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method != "POST":
+            return view(request, *args, **kwargs)
+        if not _attempts.acquire(blocking=False):
+            metrics.REFUSED.labels("logins").inc()
+            return try_again(render(request, "busy.html", status=503))
+        try:
+            return view(request, *args, **kwargs)
+        finally:
+            _attempts.release()
+
+    return wrapper
 
 
 def address_of(request: HttpRequest) -> str | None:
@@ -121,6 +152,7 @@ def _locked_until(request: Any) -> datetime:
     return until
 
 
+@method_decorator(few_at_once, name="dispatch")
 class LoginView(views.LoginView):
     """Django's login page; offers no form while the database of users is lost."""
 

@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache
+from threading import BoundedSemaphore
 from typing import Any
 
 import pytest
@@ -139,6 +140,20 @@ def test_passwords_are_hashed_one_at_a_time(monkeypatch, settings):
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda _: hasher().encode("secret", "salt"), range(8))) == ["hash"] * 8
     assert most == 1
+
+
+@pytest.mark.parametrize("path", ["/login/", "/admin/login/"])
+def test_more_attempts_at_once_than_a_process_works_on_are_told_to_try_again(path, monkeypatch):
+    running = BoundedSemaphore(1)
+    monkeypatch.setattr(logins, "_attempts", running)
+    with running:
+        answer = log_in(OWNER, password=PASSWORD, path=path)
+        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+        assert "try again in a few seconds" in answer.content.decode()
+        assert client().get(path).status_code == 200
+    assert log_in(OWNER, path=path).status_code == 200
+    assert log_in(OWNER, password=PASSWORD, path=path).status_code == 302
+    assert running.acquire(blocking=False)
 
 
 def test_hashes_of_djangos_other_hashers_are_still_known(settings):
