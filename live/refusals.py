@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import HttpResponseServerError, JsonResponse
+from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render, resolve_url
 from django.utils.translation import gettext, gettext_noop
 from django.views import defaults
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 #: Programs get them in English, viewers in their language.
 NO_DATA = gettext_noop("The rankings can't be read right now.")
 USERS_LOST = gettext_noop("Users can't be looked up right now.")
+NOT_READABLE = gettext_noop("The request can't be read.")
+#: What Django raises for requests that can't be read.
+UNREADABLE = (SuspiciousOperation, BadRequest, MultiPartParserError)
 
 _lines = RepeatedLines(logging.getLogger(__name__), logging.ERROR)
 
@@ -69,17 +74,21 @@ def refuse_with(refusal: Refusal) -> Callable[[View], View]:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Answer 503 while the database of users can't be asked, and as Django does otherwise.
+    """Answer 503 while the database of users can't be asked, 400 to what can't be read, or as Django does.
 
     Set handler500 in the project's URLconf to it. No middleware sees all of these errors: SessionMiddleware
     raises some, after the views and after its own process_exception. Django calls this for every error,
     wherever it was raised. https://docs.djangoproject.com/en/5.2/ref/urls/#handler500
     """
-    error = sys.exception()
-    if not isinstance(error, users_database.UsersUnavailableError):
-        return _server_error(request)
-    users_database.report(error)
-    return _users_lost(request, page_refusal if request.accepts("text/html") else json_refusal)
+    error, refusal = sys.exception(), page_refusal if request.accepts("text/html") else json_refusal
+    if isinstance(error, users_database.UsersUnavailableError):
+        users_database.report(error)
+        return _users_lost(request, refusal)
+    if isinstance(error, UNREADABLE):
+        # Django answers these with 400, unless its page of another error has raised them: it reads the form
+        # for the token, as of a form with too many fields that is sent to an unknown address.
+        return refusal(request, 400, NOT_READABLE)
+    return _server_error(request)
 
 
 def _server_error(request: HttpRequest) -> HttpResponseBase:
