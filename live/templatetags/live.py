@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -23,10 +24,13 @@ from live.users import access
 from live.windows import Window
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from django.http import HttpRequest
     from django.template.context import Context
+
+    from live.snapshots import ShownAlert
 
 register = template.Library()
 
@@ -51,6 +55,12 @@ def isoformat(moment: datetime) -> str:
 def clock(moment: datetime) -> str:
     """Return a moment's hour and minute in UTC: "14:05 UTC"."""
     return formats.clock(moment)
+
+
+@register.filter
+def notices(alerts: Iterable[ShownAlert], title: str) -> str:
+    """Return what a page notifies its viewer of: the text of each alert by its id, as JSON."""
+    return json.dumps({shown.alert.id: f"{title}: {shown}" for shown in alerts}, ensure_ascii=False)
 
 
 @register.simple_tag

@@ -1,5 +1,5 @@
 // A notification for each limit that is passed while the page is open, where its viewer has asked for them. A paused page
-// hears of none. The cards name what has passed a limit in data-alert, and say it in data-alert-text.
+// hears of none. A card and its rows have the texts of their crossings by id in data-alerts, as JSON.
 (() => {
   "use strict";
 
@@ -17,9 +17,11 @@
   }
 
   function look(isFirst) {
-    for (const { dataset } of document.querySelectorAll("#cards [data-alert]")) {
-      if (!told.has(dataset.alert) && !isFirst) notify(dataset.alertText, dataset.alert);
-      told.add(dataset.alert);
+    for (const { dataset } of document.querySelectorAll("#cards [data-alerts]")) {
+      for (const [id, text] of Object.entries(JSON.parse(dataset.alerts))) {
+        if (!told.has(id) && !isFirst) notify(text, id);
+        told.add(id);
+      }
     }
   }
 
