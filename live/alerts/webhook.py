@@ -98,9 +98,15 @@ class _Sender:
         self._is_running = False
 
     def ensure(self) -> None:
+        """Start the thread if it doesn't run. Where none can be started, the next message tries again."""
         with self._lock:
-            if not self._is_running:
+            if self._is_running:
+                return
+            try:
                 threading.Thread(target=self._run, name="webhook", daemon=True).start()
+            except RuntimeError as error:  # The process has as many threads as it may have.
+                _lines.log("thread", f"webhook: messages wait, because no thread can be started ({error})")
+            else:
                 self._is_running = True
 
     def _run(self) -> None:

@@ -93,12 +93,40 @@ def test_a_receiver_that_never_answers_is_given_up_and_delays_nothing(hook, capl
     for number in (8, 9, 10):
         webhook.post(MESSAGE | {"id": number})
     assert [hook.get()[2]["id"] for _ in range(2)] == [8, 9]
-    for thread in threading.enumerate():
-        if thread.name == "webhook":
-            thread.join(60)
+    wait_for_thread()
     errors = [line for line in lines(caplog) if "not delivered" in line or "dropped" in line]
     assert errors[0] == "webhook: a message is dropped, since 2 others wait"
     assert errors[1].startswith("webhook: ranking states-by-turnover, crossing 7: not delivered (no answer")
+
+
+def test_messages_wait_where_no_thread_can_be_started_and_go_with_the_next_one(hook, caplog, monkeypatch):
+    wait_for_thread()
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        webhook.post(MESSAGE)
+    assert lines(caplog) == [
+        "webhook: messages wait, because no thread can be started (can't start new thread)"
+    ]
+    webhook.post(MESSAGE | {"id": 8})
+    assert [hook.get()[2]["id"] for _ in range(2)] == [7, 8]
+
+
+def test_after_the_thread_has_ended_because_nothing_waits_another_one_posts(hook):
+    for number in (1, 2):
+        webhook.post(MESSAGE | {"id": number})
+        assert hook.get()[2]["id"] == number
+        wait_for_thread()
+
+
+def wait_for_thread() -> None:
+    """Wait until no message waits any more."""
+    for thread in threading.enumerate():
+        if thread.name == "webhook":
+            thread.join(60)
 
 
 def test_an_unreachable_receiver_is_logged_without_its_url(hook, caplog, settings):
