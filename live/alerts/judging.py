@@ -87,6 +87,9 @@ def _values(threshold: Threshold, record: Record) -> Iterator[tuple[str, float]]
 
 def _begin(ranking: Ranking, threshold: Threshold, key: str, value: float, record: Record) -> None:
     """Keep, log and post a crossing, unless another process has already."""
+    # First, since the project's functions may raise: what can't be told of isn't kept as told.
+    subject, text = name_of(ranking, key), threshold.text(ranking.displayed)
+    shown = ranking.displayed(value)
     crossing, is_new = Crossing.objects.get_or_create(
         ranking=ranking.id,
         threshold=threshold.name,
@@ -95,13 +98,12 @@ def _begin(ranking: Ranking, threshold: Threshold, key: str, value: float, recor
         defaults={"value": value, "began_at": record.at},
     )
     if is_new:
-        subject, text = name_of(ranking, key), threshold.text(ranking.displayed)
         logger.warning(
             "ranking %s: %s is %s (%s)",
             ranking.id,
             (subject or "the total")[:MAX_LOGGED_CHARACTERS],
             text,
-            ranking.displayed(value),
+            shown,
         )
         webhook.post(webhook.body(ranking, threshold, crossing, subject))
 
@@ -125,8 +127,11 @@ def _end_if_clear(ranking: Ranking, threshold: Threshold, crossing: Crossing, re
 def _value_of(key: str, ranking: Ranking, threshold: Threshold, record: Record) -> float | None:
     """Return the value of what has crossed the threshold, or one that it can't be beyond; None if unknown."""
     values = dict(_values(threshold, record))
-    if key in values or threshold.of == "total":
-        return values.get(key)
+    if key in values:
+        return values[key]
+    if threshold.of == "total":
+        # A ranking without rows, such as that of a new day, has no sum.
+        return threshold.cleared_at if record.keys == 0 else None
     rows = record.pairs
     if len(rows) < LEADING_ROWS or any(key == key_text(known) for known, _ in rows):
         # All rows are known, and the key has none; or its row has no value.

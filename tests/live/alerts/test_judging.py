@@ -191,6 +191,24 @@ def test_names_that_begin_a_line_or_fail_harm_nothing(judge, posted, caplog):
     assert posted[0]["name"] == "Ohio"
 
 
+def test_a_crossing_that_could_not_be_told_of_is_told_as_soon_as_it_can_be(judge, posted):
+    def display(value: float) -> str:
+        raise ValueError(value)
+
+    assert judge(0, {"Ohio": 501.0}, ABOVE, display=display) == []
+    assert judge(1, {"Ohio": 501.0}, ABOVE) == ['"Ohio"']
+    assert [message["display"] for message in posted] == ["$501"]
+
+
+def test_a_total_that_is_gone_with_all_rows_is_no_longer_crossed(judge, posted):
+    threshold = Threshold(above=900, of="total")
+    assert judge(0, {"Ohio": 901.0}, threshold) == [""]
+    ranking = dataclasses.replace(STATES, thresholds=(threshold,))
+    empty = Record(ranking=STATES.id, at=NOON + timedelta(minutes=1), rows=[], keys=0, total=None)
+    judging.judge(ranking, empty)
+    assert not Crossing.objects.filter(ended_at=None).exists()
+
+
 def test_a_row_of_a_ranking_of_the_smallest_is_judged(posted):
     ranking = RelationRanking(
         **{field.name: getattr(STATES, field.name) for field in dataclasses.fields(STATES)}
