@@ -13,7 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from django.db import ProgrammingError, connections
+from django.db import connections
 
 from live.conf import MAX_LISTENER_RETRY_SECONDS, live_settings
 from live.declared.declarations import ranking_of
@@ -134,7 +134,9 @@ class Registry:
         while self._is_reload_wanted:
             self._is_reload_wanted = False
             found = await asyncio.get_running_loop().run_in_executor(_executor, _read)
-            if found is not None:
+            if isinstance(found, float):
+                self._reload_at = time.monotonic() + found
+            else:
                 self.apply(found)
 
     def apply(self, found: dict[str, RelationRanking]) -> None:
@@ -166,24 +168,23 @@ async def ready() -> None:
     await get_registry().ready()
 
 
-def _read() -> dict[str, RelationRanking] | None:
-    """Return the declared rankings; None if they can't be read now."""
+def _read() -> dict[str, RelationRanking] | float:
+    """Return the declared rankings, or the seconds until the next attempt if they can't be read now."""
     connection = connections[users_database.alias()]
     try:
         connection.ensure_connection()
         with deadlines.within(connection, live_settings.REQUEST_WAIT_SECONDS):
             found = declared()
-    except ProgrammingError as error:
+    except Exception as error:  # noqa: BLE001 - the other rankings go on
+        if not users_database.is_unmigrated(error, DeclaredRanking):
+            return _outage.fail(error)
         if "live_migrate" not in _logged:
             _logged.add("live_migrate")
             logger.warning(
                 "declared rankings: can't be read (%s). Run: manage.py migrate live",
                 str(error).split("\n")[0],
             )
-        return None
-    except Exception as error:  # noqa: BLE001 - the other rankings go on
-        _outage.fail(error)
-        return None
+        return RELOAD_SECONDS
     finally:
         connection.close()
     _outage.succeed()

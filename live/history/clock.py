@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from django.db import Error, ProgrammingError
+from django.db import Error
 
 from live.alerts import telling
 from live.alerts.judging import judge
@@ -29,6 +29,7 @@ from live.history_support import is_supported
 from live.models import DeclaredRanking, Record
 from live.outages import Outage
 from live.rankings import RelationRanking, variants
+from live.users.database import is_unmigrated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,6 +69,8 @@ class HistoryClock(threading.Thread):
         self._judging_outage = Outage("thresholds", "be judged", MINUTE.total_seconds())
         self._recorder = Recorder()
         self._is_missing_logged = False
+        #: Those of the last minute.
+        self._rankings: list[Ranking] = []
         #: When this process thinned out the records last.
         self._thinned_at: datetime | None = None
 
@@ -127,7 +130,7 @@ class HistoryClock(threading.Thread):
         """
         # Those of users as they are now: RANKINGS has them only while somebody looks at this process.
         coded = [ranking for ranking in variants() if not isinstance(ranking, RelationRanking)]
-        rankings = [*coded, *declared().values()]
+        self._rankings = rankings = [*coded, *declared().values()]
         if not rankings:
             return
         known_ends = ends(ranking.id for ranking in rankings)
@@ -155,7 +158,7 @@ class HistoryClock(threading.Thread):
         """Tell what other processes have found in their records of this minute."""
         # Whatever is wrong is told of in the next minute.
         with suppress(Exception):
-            telling.tell(variants())
+            telling.tell(self._rankings)
         with suppress(Error):
             records.connection().close()
 
@@ -176,22 +179,16 @@ class HistoryClock(threading.Thread):
 
     def _fail(self, error: Exception) -> float:
         """Log what is wrong, and return the seconds until the next attempt."""
-        if not _is_missing_table(error):
+        if not is_unmigrated(error, Record, DeclaredRanking):
             return max(self._outage.fail(error), RETRY_HISTORY_SECONDS)
         if not self._is_missing_logged:
             self._is_missing_logged = True
             logger.warning(
-                "history: isn't kept, because its table %s doesn't exist."
-                " Run: manage.py migrate --database %s",
-                Record._meta.db_table,
+                "history: isn't kept (%s). Run: manage.py migrate --database %s",
+                str(error).split("\n")[0],
                 records.connection().alias,
             )
         return MINUTE.total_seconds()
-
-
-def _is_missing_table(error: Exception) -> bool:
-    tables = [model._meta.db_table for model in (Record, DeclaredRanking)]
-    return isinstance(error, ProgrammingError) and any(table in str(error) for table in tables)
 
 
 _clock: HistoryClock | None = None

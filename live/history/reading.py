@@ -17,7 +17,7 @@ from live.history_support import is_kept
 from live.models import Record
 from live.rankings import RelationRanking
 from live.snapshots import Snapshot, key_text
-from live.users.database import ask
+from live.users.database import ask, is_unmigrated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -69,7 +69,7 @@ async def board_at(rankings: Sequence[Ranking], moment: datetime) -> dict[str, S
     try:
         return await _ask(lambda: _board_at(rankings, moment))
     except ProgrammingError as error:
-        if Record._meta.db_table not in str(error):
+        if not is_unmigrated(error, Record):
             raise
         # Its table hasn't been migrated yet.
         raise NoHistoryError(gettext("No history is kept here.")) from None

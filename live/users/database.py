@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import InterfaceError, OperationalError, connections, router
+from django.db import InterfaceError, OperationalError, ProgrammingError, connections, router
 
 from live.conf import MAX_USERS_RETRY_SECONDS, live_settings
 from live.logs.request_context import request_id
@@ -24,6 +24,8 @@ from live.users import deadlines
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from django.db.models import Model
 
 Answer = TypeVar("Answer")
 
@@ -52,6 +54,18 @@ def tables() -> list[str]:
     if settings.SESSION_ENGINE == "django.contrib.sessions.backends.db":
         found.append("django_session")
     return found
+
+
+def is_unmigrated(error: Exception, *models: type[Model]) -> bool:
+    """Return whether an error says that the table of one of the models, or a column of it, doesn't exist.
+
+    It is a ProgrammingError of most databases, and an OperationalError of SQLite.
+    """
+    text = str(error)
+    is_missing = isinstance(error, ProgrammingError) or (
+        isinstance(error, OperationalError) and text.startswith("no such ")
+    )
+    return is_missing and any(model._meta.db_table in text for model in models)
 
 
 def check_available() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 
+from live.conf import MAX_LISTENER_RETRY_SECONDS
 from live.declared import registry
 from live.declared.registry import get_registry, ready
 from live.models import DeclaredRanking
@@ -88,6 +90,20 @@ async def test_a_lost_notice_is_made_up_for_by_the_next_minute(transactional_db,
     monkeypatch.setattr(get_registry(), "_reload_at", 0.0)
     get_registry().reload_if_due()
     await wait_until(lambda: "top-sales" in RANKINGS)
+
+
+async def test_after_a_failed_read_the_next_one_is_soon(transactional_db, monkeypatch):
+    def fail() -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "declared", fail)
+        await ready()
+        assert get_registry()._reload_at < time.monotonic() + MAX_LISTENER_RETRY_SECONDS
+    monkeypatch.setattr(get_registry(), "_reload_at", 0.0)
+    await in_thread(declare)("top-sales")
+    get_registry().reload_if_due()
+    await wait_until(lambda: "top-sales" in RANKINGS and not registry._outage.is_on)
 
 
 async def test_a_ranking_of_the_code_is_never_replaced(transactional_db, caplog, monkeypatch):

@@ -20,7 +20,7 @@ pytestmark = BOTH
 SETTINGS = """
 from config.settings import *
 DATABASES["default"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
-LIVE_OPEN = LIVE_HISTORY = True
+LIVE_OPEN = LIVE_HISTORY = LIVE_USER_RANKINGS = True
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 DEBUG = False
 """
@@ -28,6 +28,8 @@ CODE = """
 import django, sys; django.setup()
 from django.core.management import call_command
 from django.test import Client
+from live.declared.registry import _read
+print(_read(), file=sys.stderr)
 call_command("migrate", verbosity=0)
 for path in sys.argv[1:]:
     answer = Client(SERVER_NAME="localhost").get(path)
@@ -51,8 +53,9 @@ def test_the_pages_of_a_ranking_and_of_a_key_say_that_no_history_is_kept(orders,
     }
     paths = [PAGE, f"{PAGE}chart/", f"{PAGE}key/?key=%22Ohio%22", "/"]
     ran = subprocess.run(
-        [sys.executable, "-c", CODE, *paths], env=environment, stdout=subprocess.PIPE, text=True, check=True
+        [sys.executable, "-c", CODE, *paths], env=environment, capture_output=True, text=True, check=True
     )
+    assert "no such table: live_declaredranking). Run: manage.py migrate live" in ran.stderr
     lines = ran.stdout.splitlines()
     assert lines[:4] == [*(f"{path} 200 True" for path in paths[:3]), "/ 200 False"]
     assert not [line for line in lines[4:] if line.startswith("problem")]

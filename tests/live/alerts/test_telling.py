@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -138,6 +140,7 @@ def test_the_clock_judges_what_it_records_and_tells_it(orders, settings):
     # Another process, which got none of the records, hears of it too.
     telling._known = {}
     other = clock.HistoryClock()
+    other._rankings = variants()
     other._tell_alerts()
     assert told[-1][STATES.id] == (alert,)
     clock.HistoryClock().keep(minute + timedelta(minutes=1))
@@ -146,16 +149,33 @@ def test_the_clock_judges_what_it_records_and_tells_it(orders, settings):
 
 def test_a_card_says_what_is_crossed_in_words_and_marks_the_row():
     html = rendering.card(snapshot(*ALERTS))
-    assert re.search(r'<article[^>]* data-alert="8" data-alert-text="States by turnover: a good day"', html)
-    (row,) = re.findall(r"<li[^>]*data-alert[^>]*>", html)
-    assert (
-        'data-alert="7" data-alert-text="States by turnover: Ohio: above $500" title="Ohio: above $500"'
-        in row
-    )
+    assert texts_to_notify(html) == {
+        "8": "States by turnover: a good day",
+        "7": "States by turnover: Ohio: above $500",
+    }
+    assert re.search(r'<article[^>]* data-alerts="', html)
+    (row,) = re.findall(r"<li[^>]*data-alerts[^>]*>", html)
+    assert 'title="Ohio: above $500"' in row
     words = " ".join(re.sub(r"<[^>]+>", "", html).split())
     assert "Total: a good day since 12:00" in words
     assert "Ohio: above $500 since 12:00" in words
     assert "data-alert" not in rendering.card(snapshot())
+
+
+def texts_to_notify(html: str) -> dict[str, str]:
+    """Return the text of each crossing that a card has, by its id."""
+    found = (json.loads(unescape(text)) for text in re.findall(r'data-alerts="([^"]*)"', html))
+    return {id_: text for texts in found for id_, text in texts.items()}
+
+
+def test_a_row_that_passes_two_limits_in_the_same_minute_has_a_text_for_each():
+    more = Alert(9, Threshold(above=400, title='"good" & <more>'), '"Ohio"', SINCE, 501.0)
+    html = rendering.card(snapshot(ALERTS[0], more))
+    assert texts_to_notify(html) == {
+        "7": "States by turnover: Ohio: above $500",
+        "9": 'States by turnover: Ohio: "good" & <more>',
+    }
+    assert "&lt;more&gt;, Ohio: above $500" in html
 
 
 def test_a_card_writes_out_two_of_many_crossings_and_how_many_more_there_are():

@@ -196,7 +196,7 @@ def test_a_missing_table_is_one_log_line_with_the_command_that_creates_it(minute
             cursor.execute("ALTER TABLE elsewhere RENAME TO live_record")
     (line,) = [record.message for record in caplog.records if record.name == clock.__name__]
     assert line == (
-        "history: isn't kept, because its table live_record doesn't exist."
+        'history: isn\'t kept (relation "live_record" does not exist).'
         " Run: manage.py migrate --database default"
     )
 
@@ -211,7 +211,10 @@ def test_before_the_migration_of_live_one_log_line_has_the_command(minute, caplo
         with connections["default"].cursor() as cursor:
             cursor.execute("ALTER TABLE elsewhere RENAME TO live_declaredranking")
     (line,) = [record.message for record in caplog.records if record.name == clock.__name__]
-    assert line.endswith("Run: manage.py migrate --database default")
+    assert line == (
+        'history: isn\'t kept (relation "live_declaredranking" does not exist).'
+        " Run: manage.py migrate --database default"
+    )
 
 
 async def test_before_the_migration_of_live_an_earlier_moment_is_refused(minute, settings):
