@@ -27,12 +27,13 @@ from live.conf import live_settings
 from live.declared.invitations import change_address
 from live.embedding import iframe
 from live.formats import quantity
+from live.history import clock as history_clock
 from live.hub_state import NoDataError
 from live.keys import PARAMETER, UnknownKeyError, parse_key
 from live.opened.chart import BOX, Span, default_span
 from live.opened.exports import BusyError, Export, csv_chunks
 from live.opened.origin import find_origin
-from live.opened.past import chart_html, key_chart_html, last_milliseconds
+from live.opened.past import chart_html, key_chart_html
 from live.opened.places import find_details, find_places, of_one_kind
 from live.parameters import ParameterError
 from live.rankings import RelationRanking, select
@@ -73,7 +74,7 @@ async def ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
     reading: Reading = context["reading"]
     query = urlencode({"window": shown.window, "language": selection.language} | _moment(request))
     with translation.override(selection.language):
-        context |= await _facts(reading) | {
+        context |= _facts(reading) | {
             "ranking": shown,
             "change_url": await change_address(request, shown),
             "title": capfirst(shown.title),
@@ -97,7 +98,7 @@ async def chart(request: HttpRequest, slug: str) -> HttpResponseBase:
     span = _span(request, selection.rankings[0])
     reading = await read(request, selection)
     html = await _chart(reading, span)
-    facts = await _facts(reading)
+    facts = _facts(reading)
     with translation.override(selection.language):
         body = (html + render_to_string("live/origin_facts.html", facts)).encode()
     etag = f'"{salted_hmac("live.chart", body, algorithm="sha256").hexdigest()[:16]}"'
@@ -230,13 +231,13 @@ def _scope(reading: Reading) -> list[str]:
     return [*texts, str(ranking.window.label), *([reading.source] if reading.source else [])]
 
 
-async def _facts(reading: Reading) -> dict[str, Any]:
+def _facts(reading: Reading) -> dict[str, Any]:
     """Return when the ranking was last read, how long that took, and when it last changed."""
     [ranking] = reading.selection.rankings
     return {
         "changed_at": reading.snapshots[0].changed_at if reading.snapshots else None,
         "checked_at": reading.checked_at,
-        "milliseconds": await last_milliseconds(ranking),
+        "milliseconds": history_clock.milliseconds(ranking),
         "source": reading.source,
     }
 

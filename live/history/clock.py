@@ -51,6 +51,8 @@ class History:
     minute: datetime
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     sparklines: dict[str, Sparklines] = field(default_factory=dict)
+    #: How long the last read of each ranking took.
+    milliseconds: dict[str, float | None] = field(default_factory=dict)
     #: The time of the newest record of any ranking.
     newest: datetime | None = None
 
@@ -136,8 +138,9 @@ class HistoryClock(threading.Thread):
         known_ends = ends(ranking.id for ranking in rankings)
         comparisons = find_comparisons(((ranking, minute) for ranking in rankings), minute, known_ends)
         sparklines = find_sparklines(rankings, minute - MINUTE, known_ends)
+        milliseconds = {id_: known.milliseconds for id_, known in known_ends.items()}
         newest = max((known.newest for known in known_ends.values()), default=None)
-        self.known = History(minute, comparisons, sparklines, newest)
+        self.known = History(minute, comparisons, sparklines, milliseconds, newest)
         with self._lock:
             followers = list(self._followers)
         for follower in followers:
@@ -235,8 +238,20 @@ def running() -> HistoryClock | None:
 
 def sparklines() -> dict[str, Sparklines]:
     """Return the small charts of this minute, by Ranking.id; none while no history is known."""
+    known = _known()
+    return {} if known is None else known.sparklines
+
+
+def milliseconds(ranking: Ranking) -> float | None:
+    """Return how long the last read for a record of a ranking took; None if that isn't known."""
+    known = _known()
+    return None if known is None else known.milliseconds.get(ranking.id)
+
+
+def _known() -> History | None:
+    """Return what is known in this minute, and see to it that something will be."""
     clock = start()
-    return clock.known.sparklines if clock is not None and clock.known is not None else {}
+    return None if clock is None else clock.known
 
 
 def stop() -> None:

@@ -37,15 +37,22 @@ class Ends:
 
     oldest: datetime
     newest: datetime
+    #: How long the read for the newest record took.
+    milliseconds: float | None
 
 
 def ends(rankings: Iterable[str]) -> dict[str, Ends]:
     """Return the ends of the histories of rankings, by Ranking.id; those without one are left out."""
-    record = f"SELECT at FROM {table_name()} WHERE ranking = wanted.id AND rows IS NOT NULL ORDER BY at"  # noqa: S608
-    sql = f"SELECT id, ({record} LIMIT 1), ({record} DESC LIMIT 1) FROM unnest(%s::text[]) AS wanted (id)"  # noqa: S608
+    record = f"SELECT * FROM {table_name()} WHERE ranking = wanted.id AND rows IS NOT NULL ORDER BY at"  # noqa: S608
+    sql = (
+        "SELECT wanted.id, oldest.at, newest.at, newest.milliseconds"  # noqa: S608
+        " FROM unnest(%s::text[]) AS wanted (id)"
+        f" CROSS JOIN LATERAL ({record} LIMIT 1) AS oldest"
+        f" CROSS JOIN LATERAL ({record} DESC LIMIT 1) AS newest"
+    )
     with cursor() as opened:
         opened.execute(sql, [list(rankings)])
-        return {id_: Ends(oldest, newest) for id_, oldest, newest in opened.fetchall() if oldest}
+        return {id_: Ends(*found) for id_, *found in opened.fetchall()}
 
 
 def nearest(wanted: Iterable[tuple[str, datetime]]) -> dict[tuple[str, datetime], Found]:

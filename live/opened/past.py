@@ -15,10 +15,8 @@ from live.history.reading import series
 from live.history_support import is_kept
 from live.keys import key_query
 from live.loops import PerLoop
-from live.models import Record
 from live.opened.chart import LINES, Chart, Span, draw
 from live.snapshots import key_text
-from live.users import database as users_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -117,15 +115,3 @@ async def draw_past(
         values.append(texts[text][2])
     names = {text: (key, name) for text, (key, name, _) in texts.items()}
     return draw(names, past.times, past.values, ranking.displayed, span)
-
-
-async def last_milliseconds(ranking: Ranking) -> float | None:
-    """Return how long the last read took that history knows of; None if it isn't known."""
-    if not is_kept():
-        return None
-    records = Record.objects.filter(ranking=ranking.id, milliseconds__isnull=False).order_by("-at")
-    try:
-        found: float | None = await users_database.ask(records.values_list("milliseconds", flat=True).afirst)
-    except Error:
-        return None
-    return found

@@ -67,6 +67,20 @@ def test_every_ranking_is_recorded_though_nobody_watches(orders, minute):
     assert record.milliseconds
 
 
+def test_how_long_a_read_took_is_known_from_the_next_minute_on_without_a_query(
+    orders, minute, monkeypatch, django_assert_num_queries
+):
+    orders((1, 2, 10.0, "Ohio"))
+    the_clock = clock.HistoryClock()
+    monkeypatch.setattr(clock, "start", lambda: the_clock)
+    assert clock.milliseconds(STATES) is None
+    the_clock.keep(minute)
+    the_clock.keep(minute + timedelta(minutes=1))
+    took = Record.objects.get(ranking=STATES.id, at=minute).milliseconds
+    with django_assert_num_queries(0):
+        assert clock.milliseconds(STATES) == took
+
+
 def test_processes_never_read_the_same_minute_of_a_ranking_twice(orders, minute, monkeypatch):
     orders((1, 2, 10.0, "Ohio"))
     reads: SimpleQueue[str] = SimpleQueue()
