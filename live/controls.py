@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -18,11 +19,38 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from django.http import HttpRequest
+    from django.utils.functional import _StrOrPromise
 
     from live.boards import Board
+    from live.windows import Window
 
 #: Those that board.js loads when they are needed.
 SCRIPTS = ("alerts", "filter", "kiosk", "settings")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the settings of a page offer, and what is chosen: all that their dialog depends on."""
+
+    #: The slug and the title of each ranking, and whether it is shown: those that are come first.
+    rankings: tuple[tuple[str, _StrOrPromise, bool], ...]
+    windows: tuple[Window, ...]
+    window: Window
+    #: None for each ranking's own number of rows.
+    top: int | None
+    #: None if changes are pushed.
+    refresh: int | None
+    theme: str
+    #: Empty for the browser's.
+    language: str
+    shortcuts: bool
+    has_thresholds: bool
+    #: Whether they are kept in the database; the browser keeps those of others.
+    keeps_for_user: bool
+    #: The codes and the names of those that the site has.
+    languages: tuple[tuple[str, _StrOrPromise], ...]
+    sizes: tuple[int, ...] = SIZES[:-1]
+    intervals: tuple[int, ...] = boards.INTERVALS
 
 
 def context(
@@ -33,7 +61,6 @@ def context(
     Pages other than the board have no kiosk and no filter.
     """
     selection = board.selection
-    shown = [ranking.slug for ranking in selection.rankings]
     is_known = user is not None and user.is_authenticated
     windows = boards.windows(selection)
     data = {
@@ -58,6 +85,7 @@ def context(
     }
     return {
         "board": board,
+        "is_board": is_board,
         "board_data": json.dumps(data, separators=(",", ":")),
         "windows": [
             {
@@ -69,16 +97,26 @@ def context(
         ],
         "kiosk_query": boards.query_of(request, kiosk="") if is_board else "",
         "selection_query": selection.query,
-        # Those that are shown first, in their order.
-        "rankings": [
-            *((ranking, True) for ranking in selection.rankings),
-            *((ranking, False) for slug, ranking in RANKINGS.items() if slug not in shown),
-        ],
-        "sizes": SIZES[:-1],
-        "intervals": boards.INTERVALS,
-        "languages": settings.LANGUAGES,
-        "chosen_language": request.GET.get("language", kept.get("language", "")),
-        "has_thresholds": any(getattr(ranking, "thresholds", ()) for ranking in selection.rankings),
-        "keeps_for_user": is_known,
+        "choices": _choices(request, board, kept, keeps_for_user=is_known),
         "keeps_history": is_kept(),
     }
+
+
+def _choices(request: HttpRequest, board: Board, kept: Mapping[str, str], *, keeps_for_user: bool) -> Choices:
+    selection = board.selection
+    shown = {ranking.slug: ranking for ranking in selection.rankings}
+    return Choices(
+        rankings=tuple(
+            (slug, ranking.title, slug in shown) for slug, ranking in {**shown, **RANKINGS}.items()
+        ),
+        windows=tuple(boards.windows(selection)),
+        window=selection.window,
+        top=board.top,
+        refresh=board.refresh,
+        theme=board.theme,
+        language=request.GET.get("language", kept.get("language", "")),
+        shortcuts=board.shortcuts,
+        has_thresholds=any(ranking.thresholds for ranking in selection.rankings),
+        keeps_for_user=keeps_for_user,
+        languages=tuple((code, name) for code, name in settings.LANGUAGES),
+    )

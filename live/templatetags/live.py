@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 from django import template
 from django.conf import settings
 from django.shortcuts import resolve_url
+from django.template import Context
 from django.template.loader import render_to_string
+from django.urls import get_script_prefix
 from django.utils.html import json_script
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
@@ -24,15 +27,18 @@ from live.users import access
 from live.windows import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable
     from datetime import datetime
 
     from django.http import HttpRequest
-    from django.template.context import Context
+    from django.template.base import Template
 
     from live.snapshots import ShownAlert
 
 register = template.Library()
+
+#: Texts that include_once keeps: dialogs of some kB, by the language and by what their viewers have chosen.
+MAX_RENDERED = 200
 
 #: The request's attribute that holds the rankings of its page, each with whether the visitor is known to be
 #: allowed to see it. It is None after live_scripts.
@@ -66,6 +72,11 @@ def notices(alerts: Iterable[ShownAlert], title: str) -> str:
 @register.simple_tag
 def live_texts() -> SafeString:
     """Put the texts of the scripts in the active language into the page, where state.js finds them."""
+    return _texts_in(get_language())
+
+
+@lru_cache
+def _texts_in(_language: str | None) -> SafeString:
     found = texts()
     return json_script(found, "live-texts") if found else SafeString("")
 
@@ -82,6 +93,21 @@ def live_card(card: Card) -> SafeString:
     if card.state or card.note or card.at is not None:
         return SafeString(render_to_string("live/card.html", {"card": card}))
     return SafeString(rendering.card(card.snapshot, card.size, language))
+
+
+@register.simple_tag(takes_context=True)
+def include_once(context: Context, name: str, **values: Hashable) -> SafeString:
+    """Include a template that needs these values and no others: it is rendered once for the same values."""
+    engine = cast("Template", context.template).engine
+    return _rendered(engine.get_template(name), get_language(), get_script_prefix(), tuple(values.items()))
+
+
+@lru_cache(maxsize=MAX_RENDERED)
+def _rendered(
+    compiled: Template, _language: str | None, _prefix: str, values: tuple[tuple[str, Hashable], ...]
+) -> SafeString:
+    """Render a template. One that has been changed is compiled anew, and so is another one."""
+    return compiled.render(Context(dict(values)))
 
 
 @register.inclusion_tag("live/tag_head.html")

@@ -99,6 +99,8 @@ def test_a_choice_is_there_in_another_browser_and_the_url_wins(browser_of_ann):
     assert shown(other.page(f"rankings={STATES}")) == [STATES]
     assert 'data-theme="light"' in other.page("theme=light")
     assert "hx-ws:connect" in other.page("refresh=push")
+    # Though the settings are rendered once for both, each has a token of its own.
+    assert other.choose(theme="light") == 204
 
 
 def test_an_empty_choice_is_forgotten_and_the_others_stay(browser_of_ann, ann):

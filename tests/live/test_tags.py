@@ -11,6 +11,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.template import Context, Engine, RequestContext, TemplateSyntaxError
 from django.template.loader import render_to_string
 from django.test import AsyncRequestFactory, RequestFactory
+from django.utils import translation
 
 from live import hub, rendering
 from live.cards import Card
@@ -181,6 +182,31 @@ def test_a_card_is_rendered_once_for_all_pages_unless_something_is_wrong(monkeyp
     assert pages == {rendering.card(snapshot, 5, "en")}
     stale = Card(snapshot.ranking, snapshot, 5, state="stale", note="no reading for 3 min")
     assert "no reading for 3 min" in render("{% live_card card %}", card=stale)
+
+
+def test_what_a_page_includes_once_is_rendered_again_only_for_other_values_and_languages(tmp_path):
+    (tmp_path / "part.html").write_text("{% load i18n %}{% translate 'Settings' %}: {{ value }}")
+    libraries = {"live": "live.templatetags.live", "i18n": "django.templatetags.i18n"}
+    engine = Engine([tmp_path], libraries=libraries)
+    page = engine.from_string("{% load live %}{% include_once 'part.html' value=value %}")
+    written: list[str] = []
+
+    class Value(str):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            written.append(self)
+            return self
+
+    def render_page(value: str, language: str = "en") -> str:
+        with translation.override(language):
+            return page.render(Context({"value": Value(value), "csrf_token": "of one viewer"}))
+
+    assert render_page("<a>") == render_page("<a>") == "Settings: &lt;a&gt;"
+    assert render_page("<a>", "de") == "Einstellungen: &lt;a&gt;"
+    assert render_page("b") == "Settings: b"
+    assert render_page("<a>") == "Settings: &lt;a&gt;"
+    assert written == ["<a>", "<a>", "b"]
 
 
 @pytest.mark.parametrize("window", [Window.HOUR, Window.ALL])

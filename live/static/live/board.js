@@ -41,7 +41,7 @@
   async function keep(choices) {
     Object.assign(kept, choices);
     if (isKeptHere) return store(STORE, kept);
-    const headers = { "X-CSRFToken": byId("choices").dataset.token };
+    const headers = { "X-CSRFToken": root.dataset.token };
     const body = new URLSearchParams(choices);
     const answer = await fetch(board.keepUrl, { method: "POST", headers, body, keepalive: true }).catch(() => null);
     note("kept", answer?.ok ? "" : text("Your choice couldn’t be kept."));
