@@ -13,7 +13,7 @@ from config.logins import LoginView
 handler500 = "live.refusals.server_error"
 
 # Static files have other names after each change.
-icon = lazy(static, str)("site/icon.svg")
+icon = lazy(static, str)("live/icon.svg")
 
 urlpatterns = [
     path("", include("live.urls")),

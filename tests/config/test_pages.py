@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.processes import Server
 
-PAGES = sorted(path.name for path in (ROOT / "templates").glob("*.html") if path.name != "base.html")
+PAGES = sorted(path.name for path in (ROOT / "templates").glob("*.html"))
 
 
 @pytest.mark.usefixtures("site_environment")  # static files
@@ -58,4 +58,4 @@ def test_the_login_and_the_error_pages_fit_a_narrow_screen_in_both_themes(
 def test_a_browser_that_asks_for_an_icon_by_itself_is_led_to_it(client: Client) -> None:
     response = client.get("/favicon.ico")
     assert response.status_code == 302
-    assert response.headers["Location"].startswith("/static/site/icon.")
+    assert response.headers["Location"].startswith("/static/live/icon.")

@@ -75,7 +75,7 @@ paths = st.one_of(
                 b"/admin/",
                 b"/admin/login/",
                 b"/ws/rankings/",
-                b"/static/site/site.css",
+                b"/static/live/live.css",
             ),
             *(b"*", b"//", b"/favicon.ico", b"http://other.example/", b"/admin/shop/order/"),
         ]

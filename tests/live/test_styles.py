@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 LIVE = ROOT / "live" / "static" / "live"
-SHEETS = [LIVE / "ranking.css", LIVE / "live.css", ROOT / "static" / "site" / "site.css"]
+SHEETS = [
+    LIVE / f"{name}.css" for name in ("ranking", "live", "opened", "declare", "message")
+]
 #: The rest of a page. It has elements and classes that a ranking has too.
 ELSEWHERE = """
 <h1>Title</h1><h2 class="head">Second</h2><div class="scope">Text <b class="move up">▲</b></div>
@@ -39,6 +41,22 @@ def test_the_styles_of_a_ranking_leave_the_rest_of_a_page_as_it_is(page: Page):
     assert page.evaluate(STYLES) != before
 
 
+def test_the_styles_have_no_rule_for_what_is_on_no_page():
+    """Django writes the class of lists of errors."""
+    styles = "".join(re.sub(r"/\*.*?\*/", "", sheet.read_text(), flags=re.DOTALL) for sheet in SHEETS)
+    names = {
+        name for rule in re.findall(r"([^{}]+){", styles) for name in re.findall(r"[.#]([a-zA-Z][\w-]*)", rule)
+    }
+    used = "".join(
+        path.read_text()
+        for folder in (ROOT / "live", ROOT / "templates")
+        for path in folder.rglob("*")
+        if path.suffix in (".html", ".js") and "vendor" not in path.parts
+    )
+    lines = {f"line-{number}" for number in range(1, 6)}
+    assert {name for name in names if not re.search(rf"\b{name}\b", used)} == {"errorlist", *lines}
+
+
 def test_each_colour_is_defined_once():
     texts = {sheet.name: sheet.read_text() for sheet in SHEETS}
     defined = re.findall(r"(--[\w-]+): light-dark", "".join(texts.values()))
@@ -51,11 +69,11 @@ def test_each_colour_is_defined_once():
         assert not re.search(r"#[0-9a-f]{3,8}\b|rgb", elsewhere), name
 
 
-@pytest.mark.parametrize("base", ["live/templates/live/base.html", "templates/base.html"])
-def test_browsers_get_the_colour_of_the_paper(base):
+def test_browsers_get_the_colour_of_the_paper():
     """In the bar of a phone's browser, which knows no style sheet."""
     paper = re.search(r"--paper: light-dark\((#\w+), (#\w+)\)", SHEETS[0].read_text())
-    told = re.findall(r'<meta name="theme-color" content="(#\w+)"', (ROOT / base).read_text())
+    base = (ROOT / "live/templates/live/base.html").read_text()
+    told = re.findall(r'<meta name="theme-color" content="(#\w+)"', base)
     assert paper
     assert tuple(told) == paper.groups()
 
