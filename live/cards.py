@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -100,9 +99,7 @@ class Card:
     def part(self) -> str:
         """The share of the rows that are shown: "36.8 % of all"; "" if that means nothing."""
         share = None if self.snapshot is None else self.snapshot.shown_share(self.size)
-        if share is None or not math.isfinite(share):
-            return ""
-        return gettext("%(share)s of all") % {"share": formats.percent(share)}
+        return "" if share is None else gettext("%(share)s of all") % {"share": formats.percent(share)}
 
     @property
     def total(self) -> str:

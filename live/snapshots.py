@@ -201,7 +201,7 @@ class Snapshot:
                 name=str(self.ranking.name(key)),
                 value=value,
                 display=self.ranking.displayed(value),
-                share=self._share(value),
+                share=self.share_of(value),
                 bar=Bar(
                     start=_percent(min(value or 0, 0) - low, high - low),
                     width=_percent(abs(value or 0), high - low),
@@ -246,13 +246,15 @@ class Snapshot:
         total = None if self.totals is None else self.totals.sum
         return self.ranking.displayed(total) if total is not None and math.isfinite(total) else ""
 
-    def _share(self, value: float | None) -> float | None:
-        return None if self._sum is None or value is None else value / self._sum * 100
+    def share_of(self, value: float | None) -> float | None:
+        """Return a value in per cent of the sum; None if that means nothing or is too large for a float."""
+        share = math.nan if self._sum is None or value is None else value / self._sum * 100
+        return share if math.isfinite(share) else None
 
     def shown_share(self, size: int | None = None) -> float | None:
         """Return the share of the first `size` rows together, in per cent; None if that means nothing."""
         values = self.values[: size or self.ranking.size]
-        return self._share(sum(value or 0 for _, value in values))
+        return self.share_of(sum(value or 0 for _, value in values))
 
     def check(self) -> None:
         """Make sure that the snapshot can be shown and sent. Raises whatever a ranking's functions raise."""

@@ -32,6 +32,10 @@ BOX = 1_000
 MARKS_PER_LINE = 6
 #: Lines of the grid, at most.
 MAX_GRID = 6
+#: Larger values aren't drawn: the distance of two of them may be more than a float holds.
+LARGEST = 1e300
+#: Values are drawn as equal whose difference is a smaller part of them: floats hardly tell them apart.
+LEAST_PART = 1e-9
 #: The part of the width within which a label's middle would be too close to the edge, on a phone.
 EDGE = 0.09
 
@@ -170,6 +174,10 @@ def draw(
     `names` has each line's key and name by its key_text(), and `values` its values at the times, None for a
     gap. Texts are in the active language and time zone.
     """
+    values = {
+        text: [None if value is None or abs(value) > LARGEST else value for value in row]
+        for text, row in values.items()
+    }
     known = [value for text in names for value in values.get(text, ()) if value is not None]
     if not known:
         return None
@@ -213,8 +221,9 @@ def draw(
 
 def grid_step(low: float, high: float) -> float:
     """Return a round distance between two lines of the grid: 1, 2, 2.5 or 5 times a power of ten."""
-    span = high - low or abs(high) or 1.0
-    power = 10.0 ** math.floor(math.log10(span / MAX_GRID))
+    size = max(abs(low), abs(high))
+    span = high - low if high - low > size * LEAST_PART else size or 1.0
+    power = 10.0 ** math.floor(math.log10(max(span / MAX_GRID, 1 / LARGEST)))
     # Another line above and below the values may be needed.
     return next(
         factor * power

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -62,13 +63,23 @@ def test_negative_values_are_drawn_on_both_sides_of_zero() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [[0, 0], [5, 5], [-3, -3], [1e-9, 2e-9], [1e300, 2e300], [0.1, 0.3], [199, 601], [0, 1e-300]]
+    "values",
+    [
+        *([0, 0], [5, 5], [-3, -3], [1e-9, 2e-9], [5e299, 1e300], [0.1, 0.3], [199, 601], [0, 1e-300]),
+        *([0, 5e-324], [-1e300, 1e300], [0.3, 0.1 + 0.2], [1e300, math.nextafter(1e300, 0)]),
+    ],
 )
 def test_all_values_lie_within_the_grid(values: list[float]) -> None:
     drawn = chart(values)
     ys = [float(cell.y.rstrip("%")) for moment in drawn.moments for cell in moment.cells]
     assert all(0 <= y <= 100 for y in ys)
     assert 2 <= len(drawn.grid) <= 7
+
+
+def test_a_value_too_large_to_be_drawn_hides_no_other() -> None:
+    drawn = chart([1, 2], [1.7e308, -1.7e308])
+    assert drawn.lines[0].path
+    assert drawn.lines[1].path == ""
 
 
 def test_the_distance_of_the_grid_is_round() -> None:

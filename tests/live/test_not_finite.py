@@ -113,6 +113,13 @@ def test_the_share_of_sums_that_overflow_is_left_out():
     assert (card.scope, card.part) == ("all 2", "")
 
 
+def test_a_share_that_no_float_can_hold_is_no_share():
+    values = (("One", 1e308), ("Two", -1e308))
+    snapshot = Snapshot(STATES, values, datetime.now(UTC), source="", totals=Totals(2, 0.001))
+    assert [row.share for row in snapshot.rows()] == [None, None]
+    json.dumps(rendering.payload(snapshot), allow_nan=False)
+
+
 def test_a_key_that_is_not_finite_is_text(source, monkeypatch):
     monkeypatch.setattr(Source, "_pairs", lambda self, rows: [(math.nan, 1.0), (math.inf, 0.5)])
     snapshot = Snapshot(replace(STATES, name=str), source.rows(), datetime.now(UTC), source="RisingWave")
