@@ -90,6 +90,12 @@ def badge(page: Page, state: str) -> None:
     expect(page.locator("#badge")).to_have_attribute("data-state", state)
 
 
+def resize(page: Page, width: int, height: int) -> None:
+    """Give the page another size, and wait until it has it."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_function("size => size.join() === [innerWidth, innerHeight].join()", arg=[width, height])
+
+
 def wait_until(page: Page, condition: Callable[[], object]) -> None:
     """Wait for what only this process knows, while the page's events arrive."""
     processes.wait_until(condition, sleep=lambda seconds: page.wait_for_timeout(seconds * 1000))

@@ -36,7 +36,7 @@ def test_an_order_is_inserted_and_the_page_changes_by_itself(page, server, order
     # Morphed, not replaced: Ohio's element is still there, now in the second place. Its bar is 6 of 106.
     assert row.evaluate("row => row.isConnected && row.querySelector('.name').textContent") == "Ohio"
     assert row.evaluate("row => row.querySelector('.rank').textContent") == "2"
-    assert row.evaluate("row => row.querySelector('rect').getAttribute('width')") == "5.7"
+    page.wait_for_function("row => row.querySelector('rect').getAttribute('width') === '5.7'", arg=row)
 
 
 def test_without_javascript_the_page_reloads_itself(browser, server, orders):

@@ -15,7 +15,7 @@ import pytest
 from live import rendering
 from live.rankings import RANKINGS
 from live.snapshots import Comparison, Snapshot, Totals, key_text, row_id
-from tests.browser import badge
+from tests.browser import badge, resize
 from tests.conftest import BOTH
 from tests.processes import ROOT
 
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 
 pytestmark = [BOTH, pytest.mark.browser]
 STATIC = ROOT / "live" / "static" / "live"
+#: Rows that glide stop where they begin, however late a busy machine looks.
+STOPPED = """
+const animate = Element.prototype.animate;
+Element.prototype.animate = function (...how) {
+  const animation = animate.apply(this, how);
+  animation.pause();
+  return animation;
+};
+"""
 RANKING = RANKINGS["states-by-turnover"]
 SINCE = datetime(2026, 11, 27, 13, 5, tzinfo=UTC)
 LONG = "A state whose name is so long that no card of any width has enough room for all of it, nor has a wall"
@@ -52,22 +61,19 @@ def show(page: Page, *snapshots: Snapshot) -> None:
     for sheet in ("ranking.css", "live.css"):
         page.add_style_tag(path=STATIC / sheet)
     page.add_script_tag(path=STATIC / "vendor/htmx-4.0.1/htmx.min.js")
+    page.add_script_tag(content=STOPPED)
     page.add_script_tag(path=STATIC / "motion.js")
     settle(page)
 
 
 def swap(page: Page, *snapshots: Snapshot) -> list[str]:
-    """Swap in a ranking's new cards, as messages do. Return the ids of the rows that glide, and stop them."""
+    """Swap in a ranking's new cards, as messages do. Return the ids of the rows that glide."""
     gliding: list[str] = page.evaluate(
         """async (texts) => {
           for (const text of texts) {
             await htmx.swap({sourceElement: document.body, target: document.body, swap: "none", text});
           }
-          return document.getAnimations().map((animation) => {
-            animation.pause();
-            animation.currentTime = 0;
-            return animation.effect.target.id;
-          });
+          return document.getAnimations().map((animation) => animation.effect.target.id);
         }""",
         [rendering.card_message(snapshot) for snapshot in snapshots],
     )
@@ -149,7 +155,7 @@ def test_sparklines_are_drawn_with_their_gaps_and_stay_when_a_card_is_swapped(pa
     swap(page, snapshot("Utah", "Ohio", "Iowa"))
     assert page.evaluate("drawn.isConnected")
     # A card that is narrow has room for its names only.
-    page.set_viewport_size({"width": 320, "height": 700})
+    resize(page, 320, 700)
     assert not path.is_visible()
 
 
@@ -190,7 +196,7 @@ def test_a_name_of_the_usual_length_is_cut_on_no_screen_and_no_paper(page):
       return new Set([...range.getClientRects()].map(({ top }) => top)).size;
     }"""
     for width in (320, 360, 390, 410, 420, 440, 480, 500, 540, 620):
-        page.set_viewport_size({"width": width, "height": 700})
+        resize(page, width, 700)
         assert page.evaluate(cut) == 0, width
         assert page.locator(f"#{element('Pennsylvania')} .name").evaluate(lines) == 1, width
     show(page, snapshot(LONG))
@@ -224,17 +230,17 @@ def test_four_cards_fit_each_screen(page, server, orders):
             for item, name in enumerate(["Ohio", "Utah", "Iowa", "Maine", LONG], 1)
         )
     )
-    page.set_viewport_size({"width": 1280, "height": 720})
+    resize(page, 1280, 720)
     page.goto(server.url)
     badge(page, "live")
     page.wait_for_function("document.querySelectorAll('.live-row').length === 20")
     assert page.evaluate("document.documentElement.scrollHeight") == 720
     assert columns(page) == 2
     for width, expected in ((320, 1), (390, 1), (768, 1), (1024, 2), (1700, 4), (2560, 4), (3840, 4)):
-        page.set_viewport_size({"width": width, "height": width})
+        resize(page, width, width)
         assert columns(page) == expected, width
     # Right to left: the first card is on the right, and so are the ranks.
-    page.set_viewport_size({"width": 1280, "height": 720})
+    resize(page, 1280, 720)
     page.evaluate("document.documentElement.dir = 'rtl'")
     assert columns(page) == 2
     assert page.evaluate("document.querySelector('.live-card').offsetLeft > innerWidth / 2")
@@ -242,7 +248,7 @@ def test_four_cards_fit_each_screen(page, server, orders):
     assert page.evaluate(right_to_left)
     page.evaluate("document.documentElement.removeAttribute('dir')")
     # On a wall the cards fill the screen, and nothing is cut off.
-    page.set_viewport_size({"width": 1920, "height": 1080})
+    resize(page, 1920, 1080)
     page.evaluate("document.documentElement.className += ' kiosk'")
     assert page.evaluate("[document.documentElement.scrollHeight, document.documentElement.scrollWidth]") == [
         1080,

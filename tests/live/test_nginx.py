@@ -24,7 +24,7 @@ from tests.conftest import BOTH
 from tests.live.test_views import get, get_until
 from tests.live.test_websocket import messages, wait_for_close
 from tests.nginx import Limits, Site, behind_nginx
-from tests.processes import ROOT, Server, wait_until
+from tests.processes import DEADLINE_SECONDS, ROOT, Server, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -240,6 +240,7 @@ def test_the_processes_learn_the_address_of_the_client_and_nothing_that_it_made_
                 kwargs={"X_Forwarded_For": "192.0.2.7", "X_Request_ID": "made up"},
             )
             asking.start()
+            process.settimeout(DEADLINE_SECONDS)
             connection, _ = process.accept()
             with connection:
                 head = connection.recv(65_536).decode()

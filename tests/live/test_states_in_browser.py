@@ -60,9 +60,10 @@ def test_a_page_whose_connection_is_forgotten_polls_and_takes_a_new_one(page, pr
             .observe(document.getElementById('badge'), {attributeFilter: ['data-state']});
         }"""
     )
+    opened = len(sockets)
     proxy.swallow()
     proxy.forward()
-    wait_until(page, lambda: len(sockets) == 2)
+    wait_until(page, lambda: len(sockets) > opened)
     orders((1, 2, 3.0, "Utah"))
     shows(page, "Utah")
     badge(page, "live")
@@ -74,8 +75,10 @@ def test_a_page_that_hears_nothing_is_not_live(page, proxy, orders):
     open_through(proxy, page)
     proxy.swallow()
     badge(page, "reconnecting")
-    expect(page.locator("#badge-detail")).to_have_text("trying now")
-    expect(page.locator("#badge-detail")).to_have_text(re.compile(r"in \d+ s"))
+    # It says both in turns, each for half a second. Each frame is looked at.
+    detail = "document.getElementById('badge-detail').textContent"
+    page.wait_for_function(f"() => {detail} === 'trying now'")
+    page.wait_for_function(f"() => /^in \\d+ s$/.test({detail})")
     expect(page.locator(f"{STATES_CARD} .as-of")).to_have_text(TIME)
     expect(page.locator("time:visible")).to_have_count(0)
     page.context.set_offline(True)
@@ -105,12 +108,14 @@ def test_a_paused_page_counts_changes_by_polls_that_get_304_while_there_are_none
 
 
 def hear(page: Page, checked_seconds_ago: int, faults: str = "{}") -> None:
-    """Let the page hear a ping, and show at once what follows from it."""
+    """Let the page hear a ping, and none of the server's from now on; show at once what follows from it."""
     page.evaluate(
         """([seconds, faults]) => {
           const slugs = Array.from(document.querySelectorAll('[data-ranking]'), card => card.dataset.ranking);
           const checked = new Date(Date.now() - seconds * 1000).toISOString();
-          livePage.hearPing({now: new Date().toISOString(), faults: JSON.parse(faults),
+          window.hearPing ??= livePage.hearPing;
+          livePage.hearPing = () => {};
+          hearPing({now: new Date().toISOString(), faults: JSON.parse(faults),
             checked_at: Object.fromEntries(slugs.map(slug => [slug, checked]))});
           livePage.show();
         }""",
@@ -175,6 +180,7 @@ def test_rows_are_stale_at_the_moment_that_the_settings_name(page, server, order
           return JSON.stringify({type: 'ping', now, faults: {}, checked_at});
         }"""
     )
+    wait_until(page, lambda: sockets)
     sockets[-1].send(ping)
     badge(page, "live")
     page.clock.run_for(14_900)
@@ -195,8 +201,8 @@ def test_a_page_whose_polls_are_answered_drops_a_socket_that_is_not(page, quick_
     page.route_web_socket("**", first_is_forgotten)
     never(page, "silentAfter")
     page.goto(quick_server.url)
-    badge(page, "polling")
     badge(page, "live")
+    assert len(sockets) > 1
 
 
 def test_a_page_whose_sockets_are_refused_is_never_live_and_waits_longer_each_time(page, server, orders):
@@ -220,7 +226,7 @@ def test_a_page_whose_sockets_are_refused_is_never_live_and_waits_longer_each_ti
     page.goto(server.url)
     badge(page, "reconnecting")
     attempt = "document.getElementById('live-updates')._htmx.ws.connection.attempt"
-    wait_until(page, lambda: page.evaluate(attempt) == 3)
+    wait_until(page, lambda: page.evaluate(attempt) >= 3)
     assert page.evaluate("states.has('reconnecting') && !states.has('live')")
 
 

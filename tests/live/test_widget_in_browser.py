@@ -209,6 +209,7 @@ def test_a_widget_has_one_socket_and_only_while_it_is_in_view(
     assert len(sockets) == 1
     with sockets[0].expect_event("close"):
         page.evaluate("scrollTo(0, 4000)")
+    expect(badge).not_to_have_attribute("data-state", "live")
     badge.evaluate("window.states.length = 0")
     page.evaluate("scrollTo(0, 0)")
     expect(badge).to_have_attribute("data-state", "live")
