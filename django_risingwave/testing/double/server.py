@@ -125,7 +125,11 @@ class Double:
 
     def connect(self) -> socket.socket:
         backend = socket.socket(socket.AF_UNIX)
-        backend.connect(self._backend)
+        try:
+            backend.connect(self._backend)
+        except OSError:
+            backend.close()
+            raise
         return backend
 
     def listen(self, database: str) -> None:
