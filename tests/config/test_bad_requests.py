@@ -61,7 +61,8 @@ def test_a_foreign_host_is_a_bad_request(site: Server, host: str) -> None:
     for _ in range(20):
         status, page = send(site, "GET", "/login/", {"Host": host})
         assert (status, "<h1>Bad request</h1>" in page) == (400, True)
-    assert len(errors(site)) - len(before) <= 1
+    # One a minute.
+    assert len(errors(site)) - len(before) <= 2
 
 
 @pytest.mark.parametrize("path", ["/login/", "/nothing"])
@@ -104,7 +105,8 @@ def test_the_log_of_all_this_is_short_and_has_no_traceback(site: Server) -> None
         send(site, "GET", f"/nothing/{number}", {})
     log = site.log.read_text()
     assert "Traceback" not in log
-    assert log.count("Not Found") == 1
+    # One a minute.
+    assert log.count("Not Found") in (1, 2)
 
 
 def test_a_site_without_its_static_files_answers_with_django_s_own_error(
