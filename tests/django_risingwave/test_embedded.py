@@ -6,7 +6,7 @@ import sys
 import time
 from contextlib import closing
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -87,7 +87,7 @@ def test_the_user_of_the_server_may_be_created_by_another_process_meanwhile(fold
     failures = [subprocess.CalledProcessError(9, "useradd")] * times
     init = postgres_server.PostgresServer.__init__
 
-    def fail_first(*arguments: object, **options: object) -> None:
+    def fail_first(*arguments: Any, **options: Any) -> None:
         if failures:
             raise failures.pop()
         init(*arguments, **options)
