@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.http import QueryDict
+from django.utils.translation import gettext_noop as _
 
 from live import parameters
+from live.errors import ParameterError
 from live.formats import quoted
-from live.parameters import SIZES, ParameterError, Selection
+from live.parameters import SIZES, Selection
 from live.rankings import RANKINGS, UnknownRankingError
 from live.windows import Window
 
@@ -93,32 +95,37 @@ def board(query: QueryDict, kept: Mapping[str, str], language: str | None) -> Bo
 def _parsed(query: QueryDict, language: str | None = None) -> Board:
     text = query.get("filter", "").strip()
     if len(text) > MAX_FILTER_LENGTH:
-        raise ParameterError(f"filter must have at most {MAX_FILTER_LENGTH} characters, not {len(text)}.")
+        raise ParameterError(
+            _("filter must have at most %(most)s characters, not %(length)s."),
+            most=MAX_FILTER_LENGTH,
+            length=len(text),
+        )
     if "\x00" in text:
-        raise ParameterError("filter must not have a NUL character.")
+        raise ParameterError(_("filter must not have a NUL character."))
     selection = parameters.selection(query, language)
     return Board(
         # The browser leaves out the rows that don't match.
         selection=replace(selection, size=SIZES[-1]) if text else selection,
         top=selection.size,
         theme=parameters.one_of(query, "theme", THEMES),
-        refresh=None if query.get("refresh", "push") == "push" else seconds(query, "refresh", "push or "),
+        refresh=None if query.get("refresh", "push") == "push" else seconds(query, "refresh"),
         filter=text,
         shortcuts=parameters.one_of(query, "shortcuts", ("on", "off")) == "on",
     )
 
 
-def seconds(query: QueryDict, name: str, other: str = "") -> int:
-    """Return the whole seconds that a parameter asks for. Raises ParameterError."""
+def seconds(query: QueryDict, name: str) -> int:
+    """Return the whole seconds that the parameter `refresh` or `kiosk` asks for. Raises ParameterError."""
     value = query.get(name, "")
     if value.isascii() and value.isdigit() and len(value) <= len(str(MAX_INTERVAL_SECONDS)):
         number = int(value)
         if MIN_INTERVAL_SECONDS <= number <= MAX_INTERVAL_SECONDS:
             return number
-    raise ParameterError(
-        f"{name} must be {other}a number of seconds from {MIN_INTERVAL_SECONDS} to {MAX_INTERVAL_SECONDS},"
-        f" not {quoted(value)}."
-    )
+    if name == "refresh":
+        text = _("refresh must be push or a number of seconds from %(least)s to %(most)s, not %(value)s.")
+    else:
+        text = _("kiosk must be a number of seconds from %(least)s to %(most)s, not %(value)s.")
+    raise ParameterError(text, least=MIN_INTERVAL_SECONDS, most=MAX_INTERVAL_SECONDS, value=quoted(value))
 
 
 def checked(choices: QueryDict) -> dict[str, str]:
@@ -161,7 +168,7 @@ def _query(**chosen: str) -> QueryDict:
 
 def windows(selection: Selection) -> list[Window]:
     """Return the windows that a page with these rankings offers: none where no ranking has several."""
-    found = {window for ranking in selection.rankings for window in RANKINGS[ranking.slug].variants}
+    found = {window for ranking in selection.rankings for window in ranking.variants}
     return [window for window in Window if window in found] if len(found) > 1 else []
 
 
@@ -177,7 +184,11 @@ def rotation(query: QueryDict, selection: Selection) -> list[dict[str, str]]:
     seconds(query, "kiosk")
     items: Sequence[str] = [item.strip() for item in query.get("boards", "").split(",") if item.strip()]
     if len(items) > MAX_BOARDS:
-        raise ParameterError(f"boards must be at most {MAX_BOARDS} windows and slugs, not {len(items)}.")
+        raise ParameterError(
+            _("boards must be at most %(most)s windows and slugs, not %(count)s."),
+            most=MAX_BOARDS,
+            count=len(items),
+        )
     if not items:
         items = windows(selection) or [ranking.slug for ranking in selection.rankings]
     return [_board_of(item) for item in items]

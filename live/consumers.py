@@ -12,6 +12,7 @@ from django.http import QueryDict
 from live import metrics, origins, parameters, rendering
 from live.conf import live_settings
 from live.declared.registry import ready
+from live.errors import ParameterError
 from live.formats import quoted
 from live.hub import get_hub
 from live.hub_state import NoDataError, Ping, ShuttingDownError, TooManySubscribersError
@@ -82,7 +83,7 @@ class RankingsConsumer(AsyncWebsocketConsumer):
             self.json = parameters.one_of(query, "format", tuple(Format)) == Format.JSON
             selection = parameters.selection(query)
             self._seen_etags = parameters.etags(query, "seen", len(RANKINGS))
-        except parameters.ParameterError as error:
+        except ParameterError as error:
             raise RefusalError(CloseCode.BAD_REQUEST, str(error)) from None
         except TooManyFieldsSent:
             raise RefusalError(CloseCode.BAD_REQUEST, "Too many parameters.") from None

@@ -66,7 +66,7 @@ def context(
     data = {
         "isBoard": is_board,
         "window": selection.window,
-        "filter": board.filter,
+        "filter": board.filter if is_board else "",
         "search": f"?{selection.query}",
         "rotation": boards.rotation(request.GET, selection),
         # None: the browser keeps what its viewer chooses.

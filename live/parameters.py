@@ -12,13 +12,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.utils.translation import get_supported_language_variant
+from django.utils.translation import gettext_noop as _
 
+from live.errors import ParameterError
 from live.formats import quoted
 from live.rankings import RANKINGS, Ranking, select
 from live.windows import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from django.http import QueryDict
 
@@ -52,10 +54,6 @@ class Selection:
         return urlencode(parameters | {"language": self.language}, safe=",")
 
 
-class ParameterError(ValueError):
-    """A parameter is unknown or malformed; the message says which one, and what is allowed."""
-
-
 def supported_language(language: str | None) -> str:
     """Return the code among settings.LANGUAGES that is closest to a language, or to the site's."""
     for code in (language, settings.LANGUAGE_CODE):
@@ -68,16 +66,26 @@ def check_known(query: QueryDict, known: Collection[str]) -> None:
     """Refuse parameters that aren't known, rather than ignore a mistyped one. Raises ParameterError."""
     for name in query:
         if name not in known:
-            allowed = f"Use only: {', '.join(known)}." if known else "No parameters are allowed here."
-            raise ParameterError(f"Unknown parameter {quoted(name)}. {allowed}")
+            raise ParameterError(
+                "Unknown parameter %(name)s. Use only: %(known)s.", name=quoted(name), known=", ".join(known)
+            )
 
 
 def one_of(query: QueryDict, name: str, choices: Sequence[str]) -> str:
     """Return the parameter's value, or the first choice if it is missing. Raises ParameterError."""
     value = query.get(name, choices[0])
     if value not in choices:
-        raise ParameterError(f"{name} must be one of {', '.join(choices)}, not {quoted(value)}.")
+        raise _not_among(name, choices, value)
     return value
+
+
+def _not_among(name: str, choices: Iterable[str], value: str) -> ParameterError:
+    return ParameterError(
+        _("%(name)s must be one of %(choices)s, not %(value)s."),
+        name=name,
+        choices=", ".join(choices),
+        value=quoted(value),
+    )
 
 
 def moment(query: QueryDict) -> datetime | None:
@@ -90,7 +98,7 @@ def moment(query: QueryDict) -> datetime | None:
     if value is None:
         return None
     # A plus that isn't percent-encoded is a space.
-    written, _, zone = value.strip().replace(" ", "+").removesuffix("]").partition("[")
+    written, _bracket, zone = value.strip().replace(" ", "+").removesuffix("]").partition("[")
     with suppress(ValueError, OverflowError, OSError, ZoneInfoNotFoundError):
         found = datetime.fromisoformat(written)
         if zone and found.tzinfo is None:
@@ -98,8 +106,11 @@ def moment(query: QueryDict) -> datetime | None:
         if found.tzinfo is not None:
             return found.astimezone(UTC)
     raise ParameterError(
-        "at must be a moment with a time zone or an offset, such as 2026-11-26T14:00+01:00 or"
-        f" 2026-11-26T14:00[Europe/Berlin], not {quoted(value)}."
+        _(
+            "at must be a moment with a time zone or an offset, such as 2026-11-26T14:00+01:00 or"
+            " 2026-11-26T14:00[Europe/Berlin], not %(value)s."
+        ),
+        value=quoted(value),
     )
 
 
@@ -114,7 +125,10 @@ def etags(query: QueryDict, name: str, max_count: int) -> frozenset[str]:
     values = value.split(",") if value else []
     if len(values) > max_count or not all(re.fullmatch(r"[0-9a-f]{16}", etag) for etag in values):
         raise ParameterError(
-            f"{name} must be at most {max_count} comma-separated etags, not {quoted(value)}."
+            "%(name)s must be at most %(count)s comma-separated etags, not %(value)s.",
+            name=name,
+            count=max_count,
+            value=quoted(value),
         )
     return frozenset(values)
 
@@ -127,9 +141,9 @@ def selection(query: QueryDict, language: str | None = None) -> Selection:
     asked = window(query)
     top = query.get("top")
     if top is not None and top not in map(str, SIZES):
-        raise ParameterError(f"top must be one of {', '.join(map(str, SIZES))}, not {quoted(top)}.")
+        raise _not_among("top", map(str, SIZES), top)
     default = supported_language(language)
-    others = [code for code, _ in settings.LANGUAGES if code != default]
+    others = [code for code, _name in settings.LANGUAGES if code != default]
     return Selection(
         rankings=rankings(query, asked),
         window=asked,
@@ -154,6 +168,7 @@ def rankings(query: QueryDict, window: Window = Window.ALL) -> list[Ranking]:
         return select(RANKINGS, window)
     if not value.strip(" ,"):
         raise ParameterError(
-            f"rankings must not be empty. Leave it out to get all, or choose from: {', '.join(RANKINGS)}."
+            _("rankings must not be empty. Leave it out to get all, or choose from: %(known)s."),
+            known=", ".join(RANKINGS),
         )
     return select((slug.strip() for slug in value.split(",") if slug.strip()), window)

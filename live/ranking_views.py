@@ -18,7 +18,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.http import content_disposition_header
 from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, gettext_noop
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
@@ -31,11 +31,11 @@ from live.history import clock as history_clock
 from live.hub_state import NoDataError
 from live.keys import PARAMETER, UnknownKeyError, parse_key
 from live.opened.chart import BOX, Span, default_span
+from live.opened.details import find_details
 from live.opened.exports import BusyError, Export, csv_chunks
 from live.opened.origin import find_origin
 from live.opened.past import chart_html, key_chart_html
-from live.opened.places import find_details, find_places, of_one_kind
-from live.parameters import ParameterError
+from live.opened.places import find_places, of_one_kind
 from live.rankings import RelationRanking, select
 from live.reading import read
 from live.refusals import page_refusal, refuse_with, try_again
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
 #: Rows on the page of one ranking: all that are kept of each.
 ROWS = parameters.SIZES[-1]
+BUSY = gettext_noop("Other exports are running. Try again soon.")
 
 
 @require_safe
@@ -131,7 +132,7 @@ async def export(request: HttpRequest, slug: str) -> HttpResponseBase:
     try:
         running = Export(exported, selection.language)
     except (BusyError, RuntimeError):
-        return try_again(page_refusal(request, 503, gettext("Other exports are running. Try again soon.")))
+        return try_again(page_refusal(request, 503, BUSY))
     first = await running.first()
     chunks: Iterator[bytes] | AsyncIterator[bytes]
     # Under WSGI, Django would read all of an asynchronous iterator into memory.
@@ -151,10 +152,11 @@ async def key(request: HttpRequest, slug: str) -> HttpResponseBase:
     [opened] = select([slug], window)
     # A ranking of a relation has no model.
     field = None if isinstance(opened, RelationRanking) else opened.model._meta.get_field(opened.key)
+    asked = request.GET.get(PARAMETER)
     try:
-        found = parse_key(request.GET.get(PARAMETER), cast("Any", field))
-    except ValueError as error:
-        raise ParameterError(str(error)) from None
+        found = parse_key(asked, cast("Any", field))
+    except LookupError:
+        raise UnknownKeyError(slug, asked or "") from None
     span = _span(request, opened)
     rankings = of_one_kind(opened, window)
     board, context = await _controls(request, ",".join(ranking.slug for ranking in rankings))
@@ -163,7 +165,7 @@ async def key(request: HttpRequest, slug: str) -> HttpResponseBase:
         reading = await read(request, selection)
         snapshots = {snapshot.ranking.id: snapshot for snapshot in reading.snapshots}
         places = await find_places(opened, rankings, snapshots, found)
-        is_ranked = any(place.rank is not None for place in places)
+        is_ranked = any(place.rank for place in places)
         details, is_lost = None, False
         try:
             details = await find_details(opened, found)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import F
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from live import formats
+from live.errors import RequestError
 from live.windows import Window
 
 if TYPE_CHECKING:
@@ -145,11 +146,15 @@ class RelationRanking(Ranking):
         return (self.kept_id, self.ascending) == (other.kept_id, other.ascending)
 
 
-class UnknownRankingError(LookupError):
+class UnknownRankingError(RequestError, LookupError):
     """No ranking has this slug; the message lists those that exist."""
 
     def __init__(self, slug: str) -> None:
-        super().__init__(f"Unknown ranking {formats.quoted(slug)}. Choose from: {', '.join(RANKINGS)}.")
+        super().__init__(
+            gettext_noop("Unknown ranking %(slug)s. Choose from: %(known)s."),
+            slug=formats.quoted(slug),
+            known=", ".join(RANKINGS),
+        )
 
 
 #: All rankings by slug, in the order of INSTALLED_APPS. The module `rankings` of each app registers its own.

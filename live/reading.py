@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from live import rendering
 from live.cards import Card
-from live.history.reading import NoHistoryError, board_at
+from live.history.reading import board_at
 from live.hub import get_hub
 from live.hub_state import NoDataError, Ping
 from live.loops import on_hubs_loop
-from live.parameters import ParameterError
 from live.snapshots import combined_etag
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class Reading:
 async def read(request: HttpRequest, selection: Selection, at: datetime | None = None) -> Reading:
     """Read rankings from this process's hub, as hub.current() does, or as they were at a moment.
 
-    Raises NoDataError; for a moment ParameterError, UsersUnavailableError.
+    Raises NoDataError; for a moment NoHistoryError, UsersUnavailableError.
     """
     if at is not None:
         return await _read_past(selection, at)
@@ -93,10 +92,7 @@ async def _read(selection: Selection) -> Reading:
 
 
 async def _read_past(selection: Selection, at: datetime) -> Reading:
-    try:
-        found = await board_at(selection.rankings, at)
-    except NoHistoryError as error:
-        raise ParameterError(str(error)) from None
+    found = await board_at(selection.rankings, at)
     return Reading(
         selection=selection,
         snapshots=[found[ranking.id] for ranking in selection.rankings if ranking.id in found],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +14,19 @@ from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import HttpResponseServerError, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render, resolve_url
-from django.utils.translation import gettext, gettext_noop
+from django.utils import translation
+from django.utils.translation import get_language, gettext, gettext_noop
 from django.views import defaults
 
 from live import boards, parameters
 from live.conf import RETRY_AFTER_SECONDS
 from live.declared.registry import ready
 from live.embedding import allow_embedding, gets_cookies
+from live.errors import RequestError
 from live.hub_state import NoDataError
-from live.keys import UnknownKeyError
 from live.logs.repeated_lines import RepeatedLines
 from live.loops import on_hubs_loop
-from live.parameters import ParameterError
-from live.rankings import RANKINGS, UnknownRankingError
+from live.rankings import RANKINGS
 from live.users import access
 from live.users import database as users_database
 
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
 
     View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
-    #: Called with the request, the status and a message for people.
-    Refusal = Callable[[HttpRequest, int, str], HttpResponseBase]
+    #: Called with the request, the status and what is wrong: an error, or a text in English.
+    Refusal = Callable[[HttpRequest, int, RequestError | str], HttpResponseBase]
 
 #: Programs get them in English, viewers in their language.
 NO_DATA = gettext_noop("The rankings can't be read right now.")
@@ -59,10 +60,8 @@ def refuse_with(refusal: Refusal) -> Callable[[View], View]:
                     return refusal(request, 401, "Log in first.")
                 await on_hubs_loop(request, ready())
                 return await view(request, *args, **kwargs)
-            except ParameterError as error:
-                return refusal(request, 400, str(error))
-            except (UnknownRankingError, UnknownKeyError) as error:
-                return refusal(request, 404, str(error))
+            except RequestError as error:
+                return refusal(request, 404 if isinstance(error, LookupError) else 400, error)
             except NoDataError:
                 return try_again(refusal(request, 503, NO_DATA))
             except users_database.UsersUnavailableError:
@@ -115,30 +114,51 @@ def try_again(response: HttpResponseBase) -> HttpResponseBase:
     return response
 
 
-def json_refusal(_request: HttpRequest, status: int, message: str) -> HttpResponseBase:
-    """Answer a program; a 404 lists the rankings that exist."""
-    body: dict[str, Any] = {"error": message}
+def json_refusal(_request: HttpRequest, status: int, message: RequestError | str) -> HttpResponseBase:
+    """Answer a program, in English; a 404 lists the rankings that exist."""
+    body: dict[str, Any] = {"error": str(message)}
     if status == 404:
         body["rankings"] = list(RANKINGS)
     return JsonResponse(body, status=status)
 
 
-def page_refusal(request: HttpRequest, status: int, message: str) -> HttpResponseBase:
+def page_refusal(request: HttpRequest, status: int, message: RequestError | str) -> HttpResponseBase:
     """Answer a person: with the login page, or a page that says what is wrong."""
     if status == 401:
         return redirect_to_login(boards.address(request))
-    context = {"status": status, "message": gettext(message), "retry_after": RETRY_AFTER_SECONDS}
-    return render(request, "live/refusal.html", context, status=status)
+    return _render(request, "live/refusal.html", status, message)
 
 
-def widget_refusal(request: HttpRequest, status: int, message: str) -> HttpResponseBase:
+def widget_refusal(request: HttpRequest, status: int, message: RequestError | str) -> HttpResponseBase:
     """Answer inside another site's iframe, which must not show the login page."""
-    context = {
-        "status": status,
-        "message": gettext(message),
-        "retry_after": RETRY_AFTER_SECONDS,
-        "login_url": resolve_url(settings.LOGIN_URL),
-        "gets_cookies": gets_cookies(request),
-        "theme": parameters.theme(request.GET),
-    }
-    return allow_embedding(render(request, "live/widget_refusal.html", context, status=status))
+    return allow_embedding(
+        _render(
+            request,
+            "live/widget_refusal.html",
+            status,
+            message,
+            login_url=resolve_url(settings.LOGIN_URL),
+            gets_cookies=gets_cookies(request),
+            theme=parameters.theme(request.GET),
+        )
+    )
+
+
+def _render(
+    request: HttpRequest, template: str, status: int, message: RequestError | str, **context: Any
+) -> HttpResponseBase:
+    with translation.override(_language(request)):
+        context |= {
+            "status": status,
+            "message": message.translated if isinstance(message, RequestError) else gettext(message),
+            "retry_after": RETRY_AFTER_SECONDS,
+        }
+        return render(request, template, context, status=status)
+
+
+def _language(request: HttpRequest) -> str | None:
+    """Return the language that the request asks for, else the viewer's."""
+    with suppress(*UNREADABLE):  # Of a request with too many parameters.
+        if (asked := request.GET.get("language")) in dict(settings.LANGUAGES):
+            return asked
+    return get_language()

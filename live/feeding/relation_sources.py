@@ -11,9 +11,9 @@ from django.db import DataError, connections
 
 from django_risingwave.readable import identifier
 from live.faults import UnshowableError
-from live.feeding.sources import Source, finite
+from live.feeding.sources import Source, as_key, finite
 from live.leading import KEYS, TOTAL, leading_name, totals_name
-from live.snapshots import Totals
+from live.snapshots import Totals, key_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -117,12 +117,13 @@ class RelationSource(Source):
             # As a text, which the server takes for a value of the column's type: a number or an object isn't
             # comparable with each.
             text = key if key is None or isinstance(key, str) else str(key).lower()
-            found = self._fetch(f"SELECT {measure} FROM {whole} WHERE {is_key}", [text])
+            found = self._fetch(f"SELECT {key_column}, {measure} FROM {whole} WHERE {is_key}", [text])
         except DataError:  # Not a value of the column's type.
             return None
-        if not found:
+        # The server takes the text "17" for the number, and "today" for a date.
+        if not found or key_text(as_key(found[0][0])) != key_text(key):
             return None
-        ((value,), *_) = found
+        value = found[0][1]
         sign = "<" if self.ranking.ascending else ">"
         is_before = f"{measure} IS NOT NULL AND %s IS NULL" if value is None else f"{measure} {sign} %s"
         ((before,),) = self._fetch(f"SELECT count(*) FROM {whole} WHERE {is_before}", [value])

@@ -20,7 +20,7 @@ from live.leading import (
     totals_name,
 )
 from live.rankings import RelationRanking
-from live.snapshots import Totals
+from live.snapshots import Totals, key_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -76,7 +76,7 @@ class Source:
         A value that isn't finite is none, and comes last. PostgreSQL and RisingWave sort NaN and infinity
         before all numbers.
         """
-        shown = [(_as_key(key), finite(value)) for key, value in self._pairs(self.limit)]
+        shown = [(as_key(key), finite(value)) for key, value in self._pairs(self.limit)]
         shown.sort(key=lambda pair: pair[1] is None)
         return tuple(shown)
 
@@ -118,7 +118,8 @@ class Source:
             found = rows.filter(**condition).only(ranking.key, measure).first()
         except (DataError, ValueError):  # No stored key can be so: a text with NUL, a number too large.
             return None
-        if found is None:
+        # 1.5 and 1.50 are equal, and have pages of their own.
+        if found is None or key_text(as_key(getattr(found, name))) != key_text(key):
             return None
         value = getattr(found, measure)
         before = rows.filter(**{f"{measure}__isnull": False} if value is None else {f"{measure}__gt": value})
@@ -200,6 +201,6 @@ def finite(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _as_key(key: Any) -> Any:
+def as_key(key: Any) -> Any:
     """Return a key; NaN and infinity as text, since JSON has no such numbers."""
     return str(key) if isinstance(key, float) and not math.isfinite(key) else key

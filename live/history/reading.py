@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import ProgrammingError, models
-from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
+from live.errors import ParameterError
 from live.history.comparisons import find_comparisons
 from live.history.lookups import ends, newest
 from live.history.records import floor, grid
@@ -31,7 +32,7 @@ Answer = TypeVar("Answer")
 MAX_POINTS = 500
 
 
-class NoHistoryError(LookupError):
+class NoHistoryError(ParameterError):
     """There is no history of this moment; the message says why."""
 
 
@@ -63,16 +64,16 @@ async def board_at(rankings: Sequence[Ranking], moment: datetime) -> dict[str, S
     Raises NoHistoryError if the moment is in the future or before the history, UsersUnavailableError.
     """
     if moment > datetime.now(UTC):
-        raise NoHistoryError(gettext("The moment is in the future."))
+        raise NoHistoryError(_("The moment is in the future."))
     if not is_kept():
-        raise NoHistoryError(gettext("No history is kept here."))
+        raise NoHistoryError(_("No history is kept here."))
     try:
         return await _ask(lambda: _board_at(rankings, moment))
     except ProgrammingError as error:
         if not is_unmigrated(error, Record):
             raise
         # Its table hasn't been migrated yet.
-        raise NoHistoryError(gettext("No history is kept here.")) from None
+        raise NoHistoryError(_("No history is kept here.")) from None
 
 
 async def _ask(question: Callable[[], Answer]) -> Answer:
@@ -103,13 +104,12 @@ def _board_at(rankings: Sequence[Ranking], moment: datetime) -> dict[str, Snapsh
     known_ends = ends(ranking.id for ranking in rankings)
     oldest = min((known.oldest for known in known_ends.values()), default=None)
     if oldest is None:
-        raise NoHistoryError(gettext("There is no history yet."))
+        raise NoHistoryError(_("There is no history yet."))
     if moment < oldest:
-        begin = f"{oldest:%Y-%m-%d %H:%M} UTC"
-        raise NoHistoryError(gettext("The history begins at %(begin)s.") % {"begin": begin})
+        raise NoHistoryError(_("The history begins at %(begin)s."), begin=f"{oldest:%Y-%m-%d %H:%M} UTC")
     now = datetime.now(UTC)
     found = newest((ranking.id, moment, grid(moment, now)) for ranking in rankings)
-    at = {id_: record.at for (id_, _), record in found.items()}
+    at = {id_: record.at for (id_, _moment), record in found.items()}
     recorded = [(ranking, at[ranking.id]) for ranking in rankings if ranking.id in at]
     comparisons = find_comparisons(recorded, now, known_ends)
     return {

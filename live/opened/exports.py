@@ -73,11 +73,24 @@ def csv_chunks(ranking: Ranking, pairs: Iterable[tuple[Any, Any]]) -> Iterator[b
 
 
 def _ranked(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[int, Any, Any]]:
-    """Yield (rank, key, value); the same values share a rank."""
-    rank, last = 0, object()
-    for position, (key, value) in enumerate(pairs, start=1):
-        if value != last:
-            rank, last = position, value
+    """Yield (rank, key, value); the same values share a rank.
+
+    NaN and infinity, which the database sorts before all numbers, are no value and come last, as on the page.
+    """
+    last: list[tuple[Any, None]] = []
+
+    def finite_first() -> Iterator[tuple[Any, Any]]:
+        for key, value in pairs:
+            if value is None or Decimal(value).is_finite():
+                yield key, value
+            else:
+                last.append((key, None))
+        yield from last
+
+    rank, before = 0, object()
+    for position, (key, value) in enumerate(finite_first(), start=1):
+        if value != before:
+            rank, before = position, value
         yield rank, key, value
 
 

@@ -9,7 +9,8 @@ from django.http import QueryDict
 from django.test import RequestFactory
 
 from live import boards
-from live.parameters import ParameterError
+from live.errors import ParameterError
+from live.parameters import Selection
 from live.rankings import RANKINGS, UnknownRankingError
 from live.windows import Window
 
@@ -91,6 +92,9 @@ def test_a_page_offers_the_windows_that_its_rankings_have():
     assert boards.windows(board().selection) == [Window.HOUR, Window.WEEK, Window.ALL]
     assert boards.windows(board(f"rankings={TURNOVER}&window=1h").selection) == [Window.HOUR, Window.ALL]
     assert boards.windows(board(f"rankings={QUANTITY}").selection) == []
+    # Deleted while the page was read.
+    gone = replace(RANKINGS[TURNOVER], slug="gone")
+    assert boards.windows(Selection([gone], Window.ALL, None, "en")) == [Window.HOUR, Window.ALL]
 
 
 @pytest.mark.usefixtures("windowed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -53,9 +54,11 @@ def value(page: Page, name: str) -> str:
 def test_the_chart_tells_the_values_of_a_moment_by_keyboard_and_by_pointer(page, history_server, history):
     # The next minute's chart would have other values in the same places.
     page.route("**/chart/*", lambda route: route.abort())
-    page.goto(history_server.url + PAGE)
+    page.goto(history_server.url + PAGE + "&theme=dark")
     badge(page, "live")
     assert (value(page, "Ohio"), value(page, "Utah")) == ("$500", "$300")
+    other_span = page.locator("#chart").get_by_role("link", name="1 h").get_attribute("href")
+    assert other_span.endswith("?span=1h&theme=dark")
     expect(page.locator("path.line")).to_have_count(2)
     assert page.locator("path.line").first.get_attribute("d").count("M") >= 2, "the gap isn't drawn"
 
@@ -117,6 +120,17 @@ def test_addresses_are_copied_or_selected_for_it(page, context, history_server, 
     assert "<iframe" in page.evaluate("getSelection().toString() || document.activeElement.value")
 
 
+def test_a_language_that_is_chosen_on_the_board_is_that_of_the_other_pages(page, history_server, orders):
+    orders((1, 1, 500.0, "Ohio"))
+    page.goto(history_server.url)
+    page.evaluate(
+        """localStorage.setItem("live-board", '{"language": "de", "window": "1h", "filter": "x"}')"""
+    )
+    page.goto(history_server.url + PAGE)
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    assert page.url == history_server.url + PAGE + "&language=de"
+
+
 def test_a_row_leads_to_the_page_of_its_key_and_back(page, history_server, history):
     page.goto(history_server.url + PAGE)
     badge(page, "live")
@@ -138,6 +152,24 @@ def test_no_page_scrolls_sideways(page, history_server, history, width):
     for path in (PAGE, "/rankings/states-by-turnover/key/?key=%22Ohio%22"):
         page.goto(history_server.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+#: Returns the horizontal edges of the times below the chart, from left to right.
+TIMES = """() => [...document.querySelectorAll('.chart-axis text')].map(text => text.getBoundingClientRect())
+  .filter(box => box.width).map(box => [box.left, box.right])"""
+
+
+def test_times_below_the_chart_do_not_touch_each_other_on_a_narrow_screen(page, history_server, orders):
+    orders((1, 1, 500.0, "Ohio"))
+    page.set_viewport_size({"width": 320, "height": 800})
+    # An hour before the first label, whose text is moved to the right so that it isn't cut off.
+    moment = datetime.now(UTC).replace(hour=5, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    keep(moment, [("Ohio", 500.0)])
+    page.goto(f"{history_server.url}/rankings/states-by-turnover/?span=24h&at={moment:%Y-%m-%dT%H:%MZ}")
+    expect(page.locator(".chart-axis text").first).to_contain_text("AM")
+    times = page.evaluate(TIMES)
+    assert len(times) >= 2
+    assert all(right + 4 <= left for (_, right), (left, _) in pairwise(times)), times
 
 
 def test_on_paper_the_rows_are_below_the_chart_and_nothing_waits_for_a_click(page, history_server, history):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import math
+from decimal import Decimal
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from live.opened.exports import cell
+from live.opened.exports import cell, csv_chunks
+from live.rankings import RANKINGS
 from tests.conftest import BOTH
 from tests.live.test_views import get, get_until
 
@@ -88,6 +92,12 @@ def test_the_page_has_no_secret_of_the_database(server: Server, orders, site_env
         assert not [place for place in places if place and place in page.body]
 
 
+def test_the_filter_of_the_board_hides_no_rows_of_the_page(server: Server, orders):
+    orders((1, 1, 1.0, "Ohio"))
+    page = get_until(lambda page: "Ohio" in page.body, server, f"{PAGE}?filter=zzz")
+    assert '"filter":""' in html.unescape(page.body)
+
+
 def test_a_span_that_does_not_exist_is_refused_by_name(server: Server, orders):
     answer = get(server, f"{PAGE}?span=2h")
     assert answer.status == 400
@@ -134,6 +144,20 @@ def test_no_text_of_the_export_is_a_formula_and_numbers_stay_numbers(server: Ser
     keys = {row[1] for row in rows}
     assert keys == {*(f"'{name}" for name in formulas), "-5", 'plain, "text"', "less"}
     assert rows[-1][3] == "-3"
+
+
+def test_values_that_are_no_numbers_come_last_in_the_export_and_are_empty():
+    ranking = RANKINGS["states-by-turnover"]
+    pairs = [
+        ("nan", math.nan),
+        ("inf", Decimal("Infinity")),
+        ("a", 2.5),
+        ("b", 1),
+        ("low", -math.inf),
+        ("c", None),
+    ]
+    lines = b"".join(csv_chunks(ranking, pairs)).decode("utf-8-sig").splitlines()[1:]
+    assert lines == ["1,a,a,2.5", "2,b,b,1", "3,c,c,", "3,nan,nan,", "3,inf,inf,", "3,low,low,"]
 
 
 @pytest.mark.parametrize(
@@ -194,6 +218,40 @@ def test_an_unknown_key_is_not_found_by_name(server: Server, orders):
         assert name in answer.body
     answer = get(server, f"/rankings/products-by-turnover/key/?key={10**30}")
     assert answer.status == 404
+
+
+def test_only_the_key_itself_has_a_page(server: Server, orders):
+    orders((1, 1, 1.0, "17"))
+    products, states = "/rankings/products-by-turnover/key/?key=", f"{PAGE}key/?key="
+    assert get_until(lambda page: page.status == 200, server, f"{states}%2217%22").status == 200
+    assert get(server, f"{products}1").status == 200
+    for address in (
+        f"{products}1.5",
+        f"{products}%221%22",
+        f"{products}-0.9",
+        f"{states}17",
+        f"{states}17.0",
+    ):
+        assert get(server, address).status == 404, address
+
+
+def test_a_refusal_is_in_the_language_that_is_asked_for_and_of_programs_in_english(server: Server, orders):
+    refused = {
+        f"{PAGE}?window=2h&language=de": "window muss einer von",
+        "/?refresh=1&language=de": "refresh muss push oder eine Zahl von Sekunden",
+        "/embed/states-by-turnover/?top=7&language=de": "top muss einer von",
+        "/rankings/nothing/?language=de": "Unbekannte Rangliste",
+        f"{PAGE}key/?key=%22Nowhere%22&language=de": "hat keinen Schlüssel",
+        f"{PAGE}?at=2999-01-01T00:00Z&language=de": "Der Zeitpunkt liegt in der Zukunft.",
+    }
+    for address, words in refused.items():
+        assert words in html.unescape(get(server, address).body), address
+    asked_by_browser = get(server, f"{PAGE}?window=2h&language=tlh", Accept_Language="de")
+    assert "window muss einer von" in asked_by_browser.body
+    assert '<html lang="de"' in asked_by_browser.body
+    for address in ("/api/rankings/?top=7", "/api/rankings/?at=2999-01-01T00:00Z"):
+        error = get(server, f"{address}&language=de", Accept_Language="de").json["error"]
+        assert error.startswith(("top must be one of", "The moment is in the future.")), error
 
 
 @pytest.mark.parametrize(

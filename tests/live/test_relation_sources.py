@@ -71,6 +71,10 @@ def test_all_rows_and_the_place_of_any_are_found(sales: DatabaseWrapper) -> None
     assert found.place_of("d") == (6, None)
     assert found.place_of("z") is None
     assert found.place_of("' OR true --") is None
+    numbers: Any = source(key="amount", measure="amount")
+    assert numbers.place_of("7") == (1, 7)
+    # Equal to the server, and not the key as JSON has it.
+    assert numbers.place_of("7.0") is numbers.place_of(7) is None
     found = source(ascending=True)
     assert found.place_of("e") == (2, 0.25)
 

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 LIVE = ROOT / "live" / "static" / "live"
-SHEETS = [
-    LIVE / f"{name}.css" for name in ("ranking", "live", "opened", "declare", "message")
-]
+SHEETS = [LIVE / f"{name}.css" for name in ("ranking", "live", "opened", "declare", "message")]
 #: The rest of a page. It has elements and classes that a ranking has too.
 ELSEWHERE = """
 <h1>Title</h1><h2 class="head">Second</h2><div class="scope">Text <b class="move up">▲</b></div>
@@ -45,7 +43,9 @@ def test_the_styles_have_no_rule_for_what_is_on_no_page():
     """Django writes the class of lists of errors."""
     styles = "".join(re.sub(r"/\*.*?\*/", "", sheet.read_text(), flags=re.DOTALL) for sheet in SHEETS)
     names = {
-        name for rule in re.findall(r"([^{}]+){", styles) for name in re.findall(r"[.#]([a-zA-Z][\w-]*)", rule)
+        name
+        for rule in re.findall(r"([^{}]+){", styles)
+        for name in re.findall(r"[.#]([a-zA-Z][\w-]*)", rule)
     }
     used = "".join(
         path.read_text()

@@ -59,16 +59,16 @@
   const here = () => new URL(location.href);
   const legible = (url) => url.href.replaceAll("%2C", ",");
 
-  // The address with all that is chosen.
+  // The address with all that is chosen. Other pages than the board have rows of their own, in the same language.
   function wholeAddress() {
     const url = here();
-    for (const name of Object.keys(board.choices ?? {})) {
+    for (const name of board.isBoard ? Object.keys(board.choices) : ["language"]) {
       if (!url.searchParams.has(name) && usable(name)) url.searchParams.set(name, usable(name));
     }
     return legible(url);
   }
 
-  if (isKeptHere && board.isBoard && wholeAddress() !== legible(here())) {
+  if (isKeptHere && board.choices && wholeAddress() !== legible(here())) {
     location.replace(wholeAddress());
     return;
   }

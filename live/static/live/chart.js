@@ -92,9 +92,19 @@
 
   // ---- the chart of the next minute
 
+  // The chart is the same for all viewers: what else is in this page's address isn't in its links.
+  function completeLinks() {
+    for (const link of document.querySelectorAll("#chart nav a")) {
+      const url = new URL(location.href);
+      url.searchParams.set("span", new URL(link.href).searchParams.get("span"));
+      link.href = url.href;
+    }
+  }
+
   function begin() {
     const slider = find("chart-moment");
     if (slider) slider.hidden = false;
+    completeLinks();
     showTimes();
     show(selected);
   }

@@ -155,6 +155,17 @@ def test_a_moment_has_an_offset_or_a_time_zone():
         assert parameters.moment(query) == datetime(2026, 11, 26, 13, tzinfo=UTC), text
 
 
+def test_a_local_time_that_comes_twice_is_the_first_and_one_that_is_left_out_is_later():
+    for text, utc in (
+        ("2026-10-25T02:30[Europe/Berlin]", "2026-10-25T00:30Z"),
+        ("2026-10-25T02:30+01:00[Europe/Berlin]", "2026-10-25T01:30Z"),
+        ("2026-03-29T02:30[Europe/Berlin]", "2026-03-29T01:30Z"),
+    ):
+        query = QueryDict(mutable=True)
+        query["at"] = text
+        assert parameters.moment(query) == datetime.fromisoformat(utc), text
+
+
 async def test_a_series_has_a_point_each_step_and_none_in_a_gap(past):
     minute = timedelta(minutes=1)
     found = await reading.series(STATES, ["Ohio", "Texas"], YESTERDAY - minute, YESTERDAY + minute, minute)
