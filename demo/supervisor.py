@@ -77,11 +77,18 @@ def run(configuration: Configuration, cleanup: ExitStack) -> None:
         first_orders.insert_first_orders()
     say("Starting the web server")
     server.release()
+    generator = None
+    if configuration.generate_rate:
+        # Loads meanwhile, so that the first orders come as soon as the page is there.
+        generator = load_generator(configuration.generate_rate)
+        children.append(generator)
     password = preparation.create_user()
     connections.close_all()
     web_server.wait_for_page(ip, configuration.port, server)
     greet(configuration, password)
-    keep_running(configuration, ip, server, children)
+    if generator:
+        generator.release()
+    keep_running(configuration, ip, server, generator, children)
 
 
 def lock(configuration: Configuration, cleanup: ExitStack) -> None:
@@ -130,9 +137,15 @@ def greet(configuration: Configuration, password: str | None) -> None:
     say("Press Ctrl-C to stop.")
 
 
-def keep_running(configuration: Configuration, ip: str, server: Child, children: list[Child]) -> None:
+def load_generator(rate: float) -> Child:
+    """Load the order generator in a process that inserts once it is released."""
+    return Child("generate_orders", "--rate", f"{rate:g}", "--verbosity", "0")
+
+
+def keep_running(
+    configuration: Configuration, ip: str, server: Child, generator: Child | None, children: list[Child]
+) -> None:
     """Restart what stops. Raises DemoError if the web server or PostgreSQL stops again and again."""
-    generator: Child | None = None
     generator_start = postgres_start = 0.0
     server_restarts, postgres_restarts = Restarts(), Restarts()
     while True:
@@ -156,9 +169,7 @@ def keep_running(configuration: Configuration, ip: str, server: Child, children:
             children.remove(generator)
             generator, generator_start = None, now + RESTART_SECONDS
         if configuration.generate_rate and not generator and now >= generator_start:
-            generator = Child(
-                "generate_orders", "--rate", f"{configuration.generate_rate:g}", "--verbosity", "0"
-            )
+            generator = load_generator(configuration.generate_rate)
             children.append(generator)
             generator.release()
         time.sleep(POLL_SECONDS)
