@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from benchmarks.fanout.clients import Clients
 from benchmarks.fanout.site import STATES_PATH, Orders, ServerProcess, seconds_to_last, serve
 from benchmarks.figures import quantile
+from live.conf import live_settings
 
 if TYPE_CHECKING:
     import argparse
@@ -25,6 +26,7 @@ HEAD = (
 )
 #: Subscribers that connect before the measurement begins, so that what is made once has been made.
 FIRST = 10
+MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def lines(options: argparse.Namespace, folder: Path, orders: Orders) -> Iterator[str]:
@@ -62,12 +64,12 @@ def line(
         # Every subscriber has had a card by now. Two more fill every cache and buffer.
         for _ in range(2):
             seconds_to_last(clients, orders, count)
-            clients.run(0.5)
+            clients.run(0.1 + live_settings.UPDATE_SECONDS)
         memory = (process.memory() - memory) / (count - FIRST)
         cpu, frames, times = process.cpu(), clients.frames, []
         for _ in range(repeats):
             times.append(seconds_to_last(clients, orders, count) * 1000)
-            clients.run(random.uniform(0.3, 0.5))
+            clients.run(random.uniform(0.1, 0.3) + live_settings.UPDATE_SECONDS)
         cost = (process.cpu() - cpu) / (clients.frames - frames) * 1e6
         size = len(next(iter(clients.by_fd.values())).last)
     return (
@@ -95,7 +97,7 @@ def log_in(count: int) -> list[str]:
     data = SessionStore().encode(
         {
             SESSION_KEY: str(user.pk),
-            BACKEND_SESSION_KEY: settings.AUTHENTICATION_BACKENDS[0],
+            BACKEND_SESSION_KEY: MODEL_BACKEND,
             HASH_SESSION_KEY: user.get_session_auth_hash(),
         }
     )

@@ -82,10 +82,14 @@ class ServerProcess:
 
 
 def serve(
-    server: str, folder: Path, application: str = "config.asgi:application"
+    server: str,
+    folder: Path,
+    application: str = "config.asgi:application",
+    settings: str = "config.settings",
 ) -> AbstractContextManager[processes.Server]:
     """Run a server of SERVERS, with its log in `folder`."""
-    return processes.serve(SERVERS[server], {}, folder / "log", application=application)
+    environment = {"DJANGO_SETTINGS_MODULE": settings}
+    return processes.serve(SERVERS[server], environment, folder / "log", application=application)
 
 
 def seconds_to_last(clients: Clients, orders: Orders, count: int) -> float:

@@ -30,7 +30,7 @@ SPACING_SECONDS = 0.26
 
 def line(server: str, folder: Path, orders: Orders, repeats: int, slowness: str) -> str:
     """Return one line of the table."""
-    with serve(server, folder) as running:
+    with serve(server, folder, settings="benchmarks.fanout.rapid_settings") as running:
         process = ServerProcess(running.process.pid)
         # An order changes both rankings: the slow readers get large frames, the others small ones.
         readers = Clients(running.host, "/ws/rankings/?rankings=products-by-turnover")
