@@ -19,11 +19,12 @@ from django.views.decorators.http import require_http_methods
 from django_risingwave.readable import Relation
 from live.cards import Card
 from live.conf import live_settings
-from live.declared import permissions, saving
+from live.declared import keeping, permissions, saving
 from live.declared.choices import find_page
+from live.declared.declarations import ranking_of
 from live.declared.registry import refresh
 from live.declared.sessions import ask, change
-from live.faults import reason_for
+from live.faults import reason_for, translated
 from live.loops import on_hubs_loop
 from live.refusals import page_refusal, refuse_with
 from live.users import database as users_database
@@ -47,7 +48,7 @@ _running: set[asyncio.Future[str]] = set()
 @refuse_with(page_refusal)
 async def add_ranking(request: HttpRequest) -> HttpResponseBase:
     """Let a user choose a relation and declare a ranking of it."""
-    if refused := await _refused(request, partial(permissions.may_add, request)):
+    if refused := await _refused(request, partial(permissions.may_add, request), "Can add rankings"):
         return refused
     return await _declare(request, None)
 
@@ -57,7 +58,9 @@ async def add_ranking(request: HttpRequest) -> HttpResponseBase:
 async def change_ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Let a user change a declared ranking."""
     row = await _find(request, slug)
-    if refused := await _refused(request, partial(permissions.may_change, request, slug)):
+    if refused := await _refused(
+        request, partial(permissions.may_change, request, slug), "Can change rankings"
+    ):
         return refused
     return await _declare(request, row)
 
@@ -67,16 +70,18 @@ async def change_ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
 async def delete_ranking(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Delete a declared ranking, once the user has confirmed it."""
     row = await _find(request, slug)
-    if refused := await _refused(request, partial(permissions.may_delete, request, slug)):
+    if refused := await _refused(
+        request, partial(permissions.may_delete, request, slug), "Can delete rankings"
+    ):
         return refused
     if request.method != "POST":
         is_kept = False
         with suppress(Error, OSError):  # One can delete a ranking that can't be read.
-            is_kept = await ask(partial(saving.is_kept, row=row))
+            is_kept = await ask(partial(keeping.may_drop, ranking=ranking_of(row)))
         return render(request, "live/delete_ranking.html", {"row": row, "is_kept": is_kept})
     await ask(partial(saving.delete, row=row))
     if "drop" in request.POST:
-        await _run(partial(saving.drop, row=row))
+        await _run(partial(saving.drop, ranking=ranking_of(row)))
     await on_hubs_loop(request, refresh())
     return HttpResponseRedirect(reverse("live:dashboard"))
 
@@ -92,9 +97,9 @@ async def _find(request: HttpRequest, slug: str) -> DeclaredRanking:
 
 
 async def _refused(
-    request: HttpRequest, is_allowed: Callable[[], Awaitable[bool]]
+    request: HttpRequest, is_allowed: Callable[[], Awaitable[bool]], permission: str
 ) -> HttpResponseBase | None:
-    """Return the answer to a user who may not do this; None for one who may."""
+    """Return the answer to a user who may not do this, with the permission's name; None for one who may."""
     if not live_settings.USER_RANKINGS:
         raise Http404("LIVE_USER_RANKINGS is off.")
     if await is_allowed():
@@ -102,7 +107,9 @@ async def _refused(
     user = await users_database.ask(request.auser)
     if not user.is_authenticated:
         return redirect_to_login(request.get_full_path())
-    message = gettext("You may not do this. Ask an administrator for the permission “Can add rankings”.")
+    message = gettext("You may not do this. Ask an administrator for the permission “%(permission)s”.") % {
+        "permission": permission
+    }
     return page_refusal(request, 403, message)
 
 
@@ -131,7 +138,7 @@ async def _declare(request: HttpRequest, row: DeclaredRanking | None) -> HttpRes
         keeps = "keep" in data and bool(draft.statements)
         # One that takes too long to be read may be saved if its leading rows are made.
         if draft.preview is not None or keeps:
-            saved, problem = await _save(request, draft, keeps=keeps)
+            saved, problem = await _save(request, draft, keeps=keeps, drops="drop" in data)
             if saved is not None and not problem:
                 return HttpResponseRedirect(reverse("live:ranking", args=[saved.slug]))
             row = saved or row
@@ -141,13 +148,15 @@ async def _declare(request: HttpRequest, row: DeclaredRanking | None) -> HttpRes
         "form": draft.form,
         "relation": relation,
         "problem": problem,
+        "keeps": "keep" in data,
+        "drops": "drop" in data,
         "card": draft.preview and Card(draft.preview.snapshot.ranking, draft.preview.snapshot, None),
     }
     return render(request, "live/declare.html", context, status=400 if is_saving else 200)
 
 
 async def _save(
-    request: HttpRequest, draft: saving.Draft, *, keeps: bool
+    request: HttpRequest, draft: saving.Draft, *, keeps: bool, drops: bool
 ) -> tuple[DeclaredRanking | None, str]:
     """Save what a valid form declares; return it, and why its leading rows can't be made.
 
@@ -162,6 +171,8 @@ async def _save(
         return None, ""
     problem = await _run(partial(saving.keep, row=saved)) if keeps else ""
     await on_hubs_loop(request, refresh())
+    if drops and draft.former is not None:
+        await _run(partial(saving.drop, ranking=draft.former))
     return saved, problem
 
 
@@ -194,7 +205,7 @@ async def _run(statements: Callable[[DatabaseWrapper], str]) -> str:
 
 
 def _unreachable(request: HttpRequest, error: Exception) -> HttpResponseBase:
-    reason = reason_for(error)
+    reason = translated(reason_for(error))
     return page_refusal(
         request, 503, gettext("The database of the rankings can't be asked: %(reason)s.") % {"reason": reason}
     )

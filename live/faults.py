@@ -27,10 +27,14 @@ class Fault:
     @property
     def note(self) -> str:
         """What the card of the ranking says, with the apostrophes of a page."""
-        seconds = re.search(r"within ([\d.]+) s$", self.reason)
-        reason = gettext(self.reason.replace(seconds[1], "{seconds}") if seconds else self.reason)
-        reason = reason.replace("{seconds}", seconds[1]) if seconds else reason
-        return gettext("can’t be read: {reason}").replace("{reason}", reason).replace("'", "’")
+        return gettext("can’t be read: {reason}").replace("{reason}", translated(self.reason))
+
+
+def translated(reason: str) -> str:
+    """Return what reason_for() has returned in the active language, with the apostrophes of a page."""
+    seconds = re.search(r"within ([\d.]+) s$", reason)
+    text = gettext(reason.replace(seconds[1], "{seconds}") if seconds else reason)
+    return (text.replace("{seconds}", seconds[1]) if seconds else text).replace("'", "’")
 
 
 class UnshowableError(Exception):

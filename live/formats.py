@@ -32,11 +32,13 @@ def money(value: float, currency: str = "USD") -> str:
     sign = "-" if round(value) < 0 else ""
     # Translators: how an amount of money is written, such as "-$1,234".
     pattern = pgettext("money", "%(minus)s%(currency)s%(amount)s")
-    return pattern % {
+    text = pattern % {
         "minus": sign,
         "currency": CURRENCY_SIGNS.get(currency, f"{currency}\N{NO-BREAK SPACE}"),
         "amount": quantity(abs(value)),
     }
+    # A code that comes last is followed by nothing.
+    return text.rstrip()
 
 
 def quantity(value: float) -> str:

@@ -37,10 +37,11 @@ class _LeadingRows(Operation):
         measure: str,
         rows: int = LEADING_ROWS,
         summed: bool = True,
+        ascending: bool = False,
         retention: str = "1 day",
     ) -> None:
         self.slug = slug
-        self.leading = LeadingRowsDefinition(leading_name(slug), view, key, measure, rows)
+        self.leading = LeadingRowsDefinition(leading_name(slug), view, key, measure, rows, ascending)
         self.subscription = SubscriptionDefinition(
             f"{self.leading.name}_changes", self.leading.name, retention
         )
@@ -81,7 +82,8 @@ class CreateLeadingRows(_LeadingRows, CreatingOperation):
         CreateLeadingRows("states-by-turnover", view="state_turnover", key="state", measure="turnover")
 
     `slug` is the ranking's, `key` and `measure` are columns of the view. `rows` must be at least the
-    ranking's size, and `summed` must be the ranking's own: `manage.py check` compares them.
+    ranking's size, and `summed` must be the ranking's own: `manage.py check` compares them. With `ascending`
+    they are the rows with the smallest measure, as of a ranking that a user has declared.
 
     On RisingWave it creates three objects, for a ranking with this slug `states_by_turnover_leading`,
     `states_by_turnover_leading_changes` and `states_by_turnover_totals`. The time of a read then doesn't grow

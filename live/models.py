@@ -71,6 +71,9 @@ class DeclaredRanking(models.Model):
     summed = models.BooleanField(default=True)
     format = models.CharField(_("format"), max_length=20, default="number")
     currency = models.CharField(_("currency"), max_length=3, blank=True)
+    #: On which side of `limit` a row's value alerts: "above" or "below"; empty for none.
+    alert = models.CharField(_("alert"), max_length=5, blank=True)
+    limit = models.FloatField(_("limit"), null=True, blank=True)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )

@@ -138,12 +138,8 @@ class RelationRanking(Ranking):
     @property
     def kept_id(self) -> str:
         """The id with a hash of what the ranking is read from: a changed ranking is read anew."""
-        text = repr((self.relation, self.key, self.measure, self.summed))
+        text = repr((self.relation, self.key, self.measure, self.summed, self.ascending))
         return f"{self.id}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
-
-    def has_rows_of(self, other: RelationRanking) -> bool:
-        """Return whether both rank the same rows, whatever they are called."""
-        return (self.kept_id, self.ascending) == (other.kept_id, other.ascending)
 
 
 class UnknownRankingError(RequestError, LookupError):

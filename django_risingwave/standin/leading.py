@@ -54,7 +54,7 @@ class LeadingRows:
     def create_sql(self) -> str:
         definition = self.definition
         key = quote(definition.key)
-        order = definition.order(key, f"({self.measure})")
+        order = definition.order(key, f"({self.measure})", ascending=definition.ascending)
         source = f"{quote(self.schema)}.{quote(definition.source)}"
         query = definition.query(quote, source)
         if self.expires:

@@ -156,7 +156,7 @@ class MaterializedViewDefinition(_ViewDefinition):
 
 @dataclass(frozen=True)
 class LeadingRowsDefinition(_ViewDefinition):
-    """A materialized view of the `rows` rows of another one that have the largest measure.
+    """A materialized view of the `rows` rows of another one that have the largest measure, or the smallest.
 
     Its columns are `key` and `measure`. Ties are ordered by key, and NULL comes last. RisingWave 2.8.0 reads
     it without a scan of the other view, and tells its subscription only of changes among these rows.
@@ -167,6 +167,8 @@ class LeadingRowsDefinition(_ViewDefinition):
     key: str
     measure: str
     rows: int
+    #: Whether they are those with the smallest measure.
+    ascending: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.rows, int) or self.rows < 1:
@@ -181,13 +183,13 @@ class LeadingRowsDefinition(_ViewDefinition):
 
     def query(self, quote_name: Callable[[str], str], source: str) -> str:
         key, measure = quote_name(self.key), quote_name(self.measure)
-        order = self.order(key, measure)
+        order = self.order(key, measure, ascending=self.ascending)
         return f"SELECT {key}, {measure} FROM {source} ORDER BY {order} LIMIT {self.rows}"  # noqa: S608 - quoted
 
     @staticmethod
-    def order(key: str, measure: str) -> str:
+    def order(key: str, measure: str, *, ascending: bool = False) -> str:
         """Return what follows ORDER BY, for SQL expressions of the key and the measure."""
-        return f"{measure} DESC NULLS LAST, {key} ASC NULLS LAST"
+        return f"{measure} {'ASC' if ascending else 'DESC'} NULLS LAST, {key} ASC NULLS LAST"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from django_risingwave.models import MaterializedView
 from django_risingwave.readable import Relation
 from live import formats
 from live.rankings import RelationRanking
+from live.thresholds import Threshold
 
 if TYPE_CHECKING:
     from live.models import DeclaredRanking
@@ -27,6 +28,13 @@ class Format(models.TextChoices):
     RATIO = "ratio", _("Ratio: 0.368 is 36.8 %")
 
 
+class Side(models.TextChoices):
+    """On which side of its limit a row's value alerts."""
+
+    ABOVE = "above", _("When a row is above")
+    BELOW = "below", _("When a row is below")
+
+
 @dataclass(frozen=True)
 class Display:
     """Writes a measure."""
@@ -40,9 +48,10 @@ class Display:
                 return formats.decimal(value, 2)
             case Format.MONEY:
                 return formats.money(value, self.currency)
-            case Format.PERCENT | Format.RATIO:
-                percent = value * 100 if self.format == Format.RATIO else value
-                return f"{formats.decimal(percent, 1)}\N{NO-BREAK SPACE}%"
+            case Format.PERCENT:
+                return formats.percent(value)
+            case Format.RATIO:
+                return formats.percent(value * 100)
         return formats.quantity(value)
 
 
@@ -60,5 +69,13 @@ def ranking_of(row: DeclaredRanking) -> RelationRanking:
         currency=row.currency,
         relation=Relation(row.schema, row.relation),
         ascending=row.ascending,
+        thresholds=_thresholds(row),
         version=row.changed_at.isoformat() if row.changed_at else "",
     )
+
+
+def _thresholds(row: DeclaredRanking) -> tuple[Threshold, ...]:
+    """Return the threshold of a row, if it has one. Raises ImproperlyConfigured if the limit is too large."""
+    if row.limit is None or not row.alert:
+        return ()
+    return (Threshold(above=row.limit) if row.alert == Side.ABOVE else Threshold(below=row.limit),)

@@ -10,7 +10,8 @@ from django.utils.text import slugify
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from live.declared.declarations import Format
+from live.declared.declarations import Format, Side
+from live.history_support import is_kept
 from live.models import DeclaredRanking
 from live.rankings import RANKINGS, SLUG
 
@@ -23,6 +24,8 @@ SIZES = (5, 10, 20)
 MAX_SLUG_LENGTH = 40
 #: Declared rankings of a site. Each is read once a minute, watched or not, for its history.
 MAX_DECLARED = 200
+#: The largest limit, and its negative the smallest: a crossing ends 5 % inside it, which is finite too.
+MAX_LIMIT = 1e300
 #: Slugs that are parts of addresses.
 RESERVED_SLUGS = frozenset({"new"})
 
@@ -50,6 +53,12 @@ class DeclarationForm(forms.ModelForm):
     currency = forms.CharField(
         label=_("Currency"), max_length=3, required=False, help_text=_("Of money: a code such as USD or EUR.")
     )
+    alert = forms.ChoiceField(label=_("Alert"), required=False, choices=[("", _("None")), *Side.choices])
+    limit = forms.FloatField(
+        label=_("Limit"),
+        required=False,
+        help_text=_("Once a minute, each of the leading 50 rows is compared with it."),
+    )
     summed = forms.BooleanField(
         label=_("The sum of all means something"),
         required=False,
@@ -68,6 +77,8 @@ class DeclarationForm(forms.ModelForm):
             "format",
             "currency",
             "summed",
+            "alert",
+            "limit",
             "slug",
         ]
 
@@ -79,6 +90,9 @@ class DeclarationForm(forms.ModelForm):
         if self.instance.pk is not None:
             self.fields["slug"].disabled = True
             self.fields["slug"].help_text = _("It can’t be changed, because it may be in other pages.")
+        # The history is what the rows are compared with their limit by.
+        if not is_kept():
+            del self.fields["alert"], self.fields["limit"]
         for name, found in (("key", columns.keys), ("measure", columns.measures)):
             field: Any = self.fields[name]
             field.choices = [(column, f"{column} ({kind})") for column, kind in found.items()]
@@ -135,7 +149,17 @@ class DeclarationForm(forms.ModelForm):
                 self.add_error("currency", gettext("Say which currency it is: a code such as USD or EUR."))
         else:
             cleaned["currency"] = ""
+        if cleaned.get("alert"):
+            self._check_limit(cleaned.get("limit"))
+        elif "limit" in self.fields:
+            cleaned["limit"] = None
         return cleaned
+
+    def _check_limit(self, limit: float | None) -> None:
+        if limit is None and "limit" not in self.errors:
+            self.add_error("limit", gettext("Say which limit: a number."))
+        elif limit is not None and abs(limit) > MAX_LIMIT:
+            self.add_error("limit", gettext("Choose a smaller number."))
 
     def declared(self) -> DeclaredRanking:
         """Return the row that the valid form declares, not saved yet."""

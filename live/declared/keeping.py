@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext
+
 from django_risingwave.readable import may_create_in_current_schema
 from django_risingwave.streaming.migration_operations import existing_objects
 from live.migration_operations import CreateLeadingRows
@@ -25,6 +27,7 @@ def definitions(ranking: RelationRanking) -> tuple[Definition, ...]:
         key=ranking.key,
         measure=ranking.measure,
         summed=ranking.summed,
+        ascending=ranking.ascending,
     ).definitions
 
 
@@ -33,27 +36,40 @@ def statements(connection: DatabaseWrapper, ranking: RelationRanking) -> list[st
     return [definition.create_sql(connection.ops.quote_name) for definition in definitions(ranking)]
 
 
-def may_keep(connection: DatabaseWrapper, ranking: RelationRanking) -> bool:
-    """Return whether the leading rows can be made, and this site's user of the database may make them.
+def obstacle(connection: DatabaseWrapper, ranking: RelationRanking) -> str:
+    """Return why the leading rows can't be made, for the user; "" if they can. Raises django.db.Error.
 
-    The leading rows are the largest. They are made in the session's own schema, of relations there. Raises
-    django.db.Error.
+    They are made in the session's own schema, of relations there.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_schema()", [])
         ((schema,),) = cursor.fetchall()
+    if ranking.relation.schema != schema:
+        return gettext("They can only be made of views and tables in the schema “%(schema)s”.") % {
+            "schema": schema
+        }
     # Django's quote_name() takes a name in quotation marks for SQL; RisingWave has no such names.
-    names = (ranking.relation.name, ranking.key, ranking.measure)
-    can = (
-        not ranking.ascending and ranking.relation.schema == schema and not any('"' in name for name in names)
-    )
-    return can and may_create_in_current_schema(connection)
+    if any('"' in name for name in (ranking.relation.name, ranking.key, ranking.measure)):
+        return gettext("A name has a quotation mark in it.")
+    if not may_create_in_current_schema(connection):
+        return gettext(
+            "This site’s user of the database may not create views in the schema “%(schema)s”."
+        ) % {"schema": schema}
+    return ""
 
 
 def is_kept(connection: DatabaseWrapper, ranking: RelationRanking) -> bool:
     """Return whether the leading rows, the subscription and the totals exist. Raises django.db.Error."""
     existing = existing_objects(connection)
     return all(definition.name in existing for definition in definitions(ranking))
+
+
+def may_drop(connection: DatabaseWrapper, ranking: RelationRanking) -> bool:
+    """Return whether any of them exist, and the site's user may drop them. Raises django.db.Error."""
+    existing = existing_objects(connection)
+    return any(definition.name in existing for definition in definitions(ranking)) and not obstacle(
+        connection, ranking
+    )
 
 
 def keep(connection: DatabaseWrapper, ranking: RelationRanking) -> None:

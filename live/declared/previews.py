@@ -11,7 +11,7 @@ from django.db import Error
 from django.utils.translation import gettext
 
 from django_risingwave.readable import identifier
-from live.faults import UnshowableError, reason_for
+from live.faults import UnshowableError, reason_for, translated
 from live.feeding.sources import find_sources
 from live.snapshots import Snapshot
 
@@ -60,7 +60,7 @@ def preview(connection: DatabaseWrapper, ranking: RelationRanking) -> Preview:
     except Error as error:
         raise PreviewError(
             gettext("%(relation)s can't be ranked: %(reason)s.")
-            % {"relation": str(ranking.relation), "reason": reason_for(error)}
+            % {"relation": str(ranking.relation), "reason": translated(reason_for(error))}
         ) from error
     return Preview(
         snapshot,

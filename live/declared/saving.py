@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import Error, transaction
 from django.forms.models import model_to_dict
+from django.utils import timezone
 from django.utils.translation import gettext
 
 from live.declared import keeping
@@ -17,7 +18,7 @@ from live.declared.declarations import Format, ranking_of
 from live.declared.forms import DeclarationForm
 from live.declared.previews import Preview, PreviewError, preview
 from live.declared.registry import forget
-from live.models import DeclaredRanking
+from live.models import Crossing, DeclaredRanking
 from live.users import database as users_database
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from django_risingwave.base import DatabaseWrapper
     from django_risingwave.readable import Relation
+    from live.rankings import RelationRanking
 
 
 #: Measures whose sum most likely means nothing.
@@ -45,7 +47,7 @@ class NotOfferedError(LookupError):
         )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Draft:
     """A form as a user has filled it in, and what the ranking would be."""
 
@@ -58,6 +60,10 @@ class Draft:
     #: What would be sent to make its leading rows; empty if they can't be made.
     statements: tuple[str, ...] = ()
     is_kept: bool = False
+    #: Why they can't be made.
+    obstacle: str = ""
+    #: The former leading rows of a ranking that is changed, which it would no longer be read from.
+    former: RelationRanking | None = None
 
 
 def draft(
@@ -69,19 +75,29 @@ def draft(
         raise NotOfferedError(relation)
     if "key" not in data:
         data = _defaults(columns, row)
+    # Before the form, which changes the row.
+    former = None if row is None else ranking_of(row)
     form = DeclarationForm(columns, data, instance=row or DeclaredRanking())
     if not columns.is_rankable or not form.is_valid():
         return Draft(form, columns)
     ranking = ranking_of(form.declared())
-    is_kept, statements = False, tuple[str, ...]()
+    draft = Draft(form, columns)
     try:
-        if keeping.may_keep(connection, ranking):
-            is_kept = keeping.is_kept(connection, ranking)
-            statements = tuple(keeping.statements(connection, ranking))
-        shown = preview(connection, ranking)
+        draft.is_kept = keeping.is_kept(connection, ranking)
+        draft.obstacle = keeping.obstacle(connection, ranking)
+        if former is not None and former.kept_id != ranking.kept_id and keeping.may_drop(connection, former):
+            draft.former = former
+    except Error as error:
+        # RisingWave may have no function that tells of privileges, and the ranking can be shown all the same.
+        logger.info("declared rankings: can't ask whether leading rows can be made (%s)", error)
+        draft.obstacle = gettext("The database doesn’t say whether they can be.")
+    if not draft.obstacle:
+        draft.statements = tuple(keeping.statements(connection, ranking))
+    try:
+        draft.preview = preview(connection, ranking)
     except PreviewError as error:
-        return Draft(form, columns, None, str(error), statements, is_kept)
-    return Draft(form, columns, shown, "", statements, is_kept)
+        draft.problem = str(error)
+    return draft
 
 
 def _defaults(columns: Columns, row: DeclaredRanking | None) -> dict[str, Any]:
@@ -114,20 +130,16 @@ def save(row: DeclaredRanking, owner_id: Any = None) -> None:
         old = DeclaredRanking.objects.filter(pk=row.pk).first()
         if old is None:
             row.owner_id = owner_id
-        elif not ranking_of(old).has_rows_of(ranking_of(row)):
+        elif ranking_of(old).kept_id != ranking_of(row).kept_id:
             forget(row.slug)
+        elif (old.alert, old.limit) != (row.alert, row.limit):
+            Crossing.objects.filter(ranking=row.slug, ended_at=None).update(ended_at=timezone.now())
         row.save()
 
 
 def save_for(_connection: DatabaseWrapper, row: DeclaredRanking, owner_id: Any) -> None:
     """Save a declared ranking for a user. Raises django.db.Error."""
     save(row, owner_id)
-
-
-def is_kept(connection: DatabaseWrapper, row: DeclaredRanking) -> bool:
-    """Return whether the leading rows of a ranking exist, and so may be dropped. Raises django.db.Error."""
-    ranking = ranking_of(row)
-    return keeping.is_kept(connection, ranking) and keeping.may_keep(connection, ranking)
 
 
 def keep(connection: DatabaseWrapper, row: DeclaredRanking) -> str:
@@ -152,10 +164,10 @@ def delete(_connection: DatabaseWrapper, row: DeclaredRanking) -> None:
         DeclaredRanking.objects.filter(pk=row.pk).delete()
 
 
-def drop(connection: DatabaseWrapper, row: DeclaredRanking) -> str:
+def drop(connection: DatabaseWrapper, ranking: RelationRanking) -> str:
     """Drop the leading rows of a ranking; a failure is only logged."""
     try:
-        keeping.drop(connection, ranking_of(row))
+        keeping.drop(connection, ranking)
     except (Error, OSError) as error:
-        logger.warning("ranking %s: its leading rows can't be dropped (%s)", row.slug, error)
+        logger.warning("ranking %s: its leading rows can't be dropped (%s)", ranking.id, error)
     return ""

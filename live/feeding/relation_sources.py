@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django.db import DataError, connections
 
 from django_risingwave.readable import identifier
+from django_risingwave.streaming.definitions import LeadingRowsDefinition
 from live.faults import UnshowableError
 from live.feeding.sources import Source, as_key, finite
 from live.leading import KEYS, TOTAL, leading_name, totals_name
@@ -71,6 +72,10 @@ class RelationSource(Source):
 
     def _pairs(self, rows: int) -> list[tuple[Any, Any]]:
         pairs: list[tuple[Any, Any]] = self._fetch(self._ranked_sql(self._read_from, rows))
+        if self._leading is None and _may_hide_rows(pairs, rows):
+            # NaN and infinity lead. The rows that come before them on the card are beyond these.
+            ordered = self._fetch(self._ranked_sql(self._whole, rows, self._is_finite))
+            pairs = [*ordered, *(pair for pair in pairs if finite(pair[1]) is None)][:rows]
         seen = set()
         for key, _ in pairs:
             if key in seen:
@@ -152,13 +157,16 @@ class RelationSource(Source):
     def _sum(self) -> str:
         return f"sum({self._name(self.ranking.measure)})" if self.ranking.summed else "NULL"
 
-    def _ranked_sql(self, relation: str, rows: int) -> str:
+    @property
+    def _is_finite(self) -> str:
+        """The condition for a number. NaN is larger than infinity, in RisingWave 2.8.0 as in PostgreSQL."""
+        measure = self._name(self.ranking.measure)
+        return f" WHERE {measure} < 'Infinity' AND {measure} > '-Infinity'"
+
+    def _ranked_sql(self, relation: str, rows: int, condition: str = "") -> str:
         key, measure = self._name(self.ranking.key), self._name(self.ranking.measure)
-        direction = "ASC" if self.ranking.ascending else "DESC"
-        return (
-            f"SELECT {key}, {measure} FROM {relation}"
-            f" ORDER BY {measure} {direction} NULLS LAST, {key} ASC NULLS LAST LIMIT {rows:d}"
-        )
+        order = LeadingRowsDefinition.order(key, measure, ascending=self.ranking.ascending)
+        return f"SELECT {key}, {measure} FROM {relation}{condition} ORDER BY {order} LIMIT {rows:d}"
 
     def _fetch(self, query: str, parameters: list[Any] | None = None) -> list[Any]:
         with self._connection.cursor() as cursor:
@@ -167,11 +175,17 @@ class RelationSource(Source):
             return rows
 
 
+def _may_hide_rows(pairs: list[tuple[Any, Any]], rows: int) -> bool:
+    """Return whether values that aren't finite may take the places of others, which come after these."""
+    return (
+        len(pairs) == rows and pairs[-1][1] is not None and any(finite(value) is None for _, value in pairs)
+    )
+
+
 def find_relation_source(alias: str, ranking: RelationRanking, readable: Collection[str]) -> RelationSource:
     """Return what a ranking is read from, where the session may read the relations with these names."""
     leading, totals = leading_name(ranking.kept_id), totals_name(ranking.kept_id)
-    # What is kept is the largest.
-    is_kept = not ranking.ascending and leading in readable
+    is_kept = leading in readable
     return RelationSource(
         alias,
         ranking,

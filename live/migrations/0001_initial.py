@@ -82,6 +82,8 @@ class Migration(migrations.Migration):
                 ("summed", models.BooleanField(default=True)),
                 ("format", models.CharField(default="number", max_length=20, verbose_name="format")),
                 ("currency", models.CharField(blank=True, max_length=3, verbose_name="currency")),
+                ("alert", models.CharField(blank=True, max_length=5, verbose_name="alert")),
+                ("limit", models.FloatField(blank=True, null=True, verbose_name="limit")),
                 ("changed_at", models.DateTimeField(auto_now=True)),
                 (
                     "owner",

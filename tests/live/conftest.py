@@ -22,6 +22,7 @@ from tests.django_risingwave.conftest import (  # noqa: F401 - fixtures of an em
     scratch,
     standin,
 )
+from tests.live.declaring import declarer, sales, user_rankings  # noqa: F401 - fixtures
 from tests.live.hubs import in_thread
 
 if TYPE_CHECKING:

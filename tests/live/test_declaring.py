@@ -5,87 +5,31 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import connections
 from django.test import AsyncClient
+from django.utils import translation
 
 from django_risingwave.readable import Relation
 from live import rendering
-from live.declared import choices, forms, keeping, previews, sessions
-from live.declared.declarations import ranking_of
+from live.declared import choices, forms, sessions
+from live.declared.declarations import Display, ranking_of
 from live.history import records
 from live.history.clock import HistoryClock
 from live.hub import get_hub
-from live.models import DeclaredRanking, Record
-from live.rankings import RANKINGS, RelationRanking
+from live.models import Crossing, DeclaredRanking, Record
+from live.rankings import RANKINGS
 from live.rendering import state_and_note
 from live.snapshots import Snapshot
+from live.thresholds import Threshold
 from tests.conftest import BOTH
+from tests.live.declaring import NEW, SALES, declare, execute, make_user, text
 from tests.live.hubs import in_thread
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from django_risingwave.base import DatabaseWrapper
-
-pytestmark = [BOTH, pytest.mark.usefixtures("site_environment")]
-
-SALES = {
-    "schema": "public",
-    "relation": "sales",
-    "key": "product",
-    "measure": "amount",
-    "title": "products by sales",
-    "ascending": "False",
-    "size": "5",
-    "format": "money",
-    "currency": "eur",
-    "summed": "on",
-}
-NEW = "/rankings/new/"
-
-
-@pytest.fixture(autouse=True)
-async def user_rankings(settings) -> AsyncIterator[None]:
-    """Let users declare rankings, and forget these after the test."""
-    settings.LIVE_USER_RANKINGS = True
-    yield
-    for slug in [slug for slug, ranking in RANKINGS.items() if isinstance(ranking, RelationRanking)]:
-        del RANKINGS[slug]
-    await in_thread(dict)()  # Closes the connections of its thread.
-
-
-@pytest.fixture
-def sales(standin: DatabaseWrapper, transactional_db: None) -> DatabaseWrapper:
-    """A database with a table to rank."""
-    with standin.cursor() as cursor:
-        cursor.execute("CREATE TABLE sales (product varchar, amount numeric, sold_at timestamptz)")
-        cursor.execute("INSERT INTO sales VALUES ('Tea', 20.5), ('Coffee', 1234.4), ('Milk', NULL)")
-        cursor.execute("CREATE TABLE words (word varchar)")
-    return standin
-
-
-def make_user(name: str, *permissions: str) -> AsyncClient:
-    user = User.objects.create_user(name)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = AsyncClient()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def declarer(transactional_db: None) -> AsyncClient:
-    """The session of a user who may declare rankings."""
-    return make_user("ada", "add_ranking")
-
-
-def text(response: Any) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
+pytestmark = [BOTH, pytest.mark.usefixtures("site_environment", "user_rankings")]
 
 
 async def test_nobody_declares_a_ranking_without_the_permission(sales, settings):
@@ -163,6 +107,16 @@ async def test_a_site_has_no_more_declared_rankings_than_it_can_read(declarer, s
     assert (response.status_code, "Delete one first" in text(response)) == (400, True)
 
 
+async def test_the_form_answers_while_leading_rows_are_made(declarer, sales):
+    goes_on = threading.Event()
+    made = [asyncio.ensure_future(sessions.change(lambda _: goes_on.wait(60))) for _ in range(9)]
+    try:
+        assert "A read takes" in text(await asyncio.wait_for(declarer.get(NEW, SALES), 60))
+    finally:
+        goes_on.set()
+        await asyncio.gather(*made)
+
+
 def test_thousands_of_relations_are_paged_with_materialized_views_first(monkeypatch):
     kinds = {Relation("public", f"t{number:04}"): "table" for number in range(3_000)}
     kinds |= {Relation("shop", "by_state"): "materialized view", Relation("shop", "v"): "view"}
@@ -188,17 +142,6 @@ async def test_rows_that_share_a_key_are_refused(declarer, sales):
     response = await declarer.post(NEW, SALES)
     assert response.status_code == 400
     assert "Several rows have the same product" in text(response)
-
-
-def execute(statement: str) -> None:
-    with connections["risingwave"].cursor() as cursor:
-        cursor.execute(statement)
-
-
-async def declare(client: AsyncClient, **changes: str) -> DeclaredRanking:
-    response = await client.post(NEW, SALES | changes)
-    assert response.status_code == 302, text(response)
-    return await DeclaredRanking.objects.alatest("pk")
 
 
 async def test_of_two_users_who_save_the_same_address_at_once_the_second_is_told(
@@ -241,10 +184,11 @@ async def test_only_its_owner_and_those_with_the_permission_change_and_delete_a_
     row = await declare(declarer)
     other = await in_thread(make_user)("bob", "add_ranking")
     editor = await in_thread(make_user)("eve", "change_ranking", "delete_ranking")
-    for page in ("edit", "delete"):
+    for page, right in (("edit", "change"), ("delete", "delete")):
         path = f"/rankings/{row.slug}/{page}/"
         assert (await AsyncClient().get(path)).status_code == 302
-        assert (await other.post(path, SALES)).status_code == 403
+        response = await other.post(path, SALES)
+        assert (response.status_code, f"“Can {right} rankings”" in text(response)) == (403, True)
         assert (await editor.get(path)).status_code == (await declarer.get(path)).status_code == 200
         assert (await declarer.get(f"/rankings/states-by-turnover/{page}/")).status_code == 404
     await Record.objects.acreate(ranking=row.slug, at="2026-11-26T14:00Z")
@@ -280,55 +224,39 @@ async def test_a_ranking_whose_relation_is_gone_gets_another_one(declarer, sales
     assert (await declarer.get(f"/api/rankings/{row.slug}/")).json()["totals"]["keys"] == 3
 
 
-async def test_leading_rows_are_made_only_if_asked(declarer, sales):
-    row = await declare(declarer)
-    assert not await in_thread(kept)()
-    page = text(await declarer.get(f"/rankings/{row.slug}/edit/"))
-    assert "CREATE MATERIALIZED VIEW &quot;products_by_sales_" in page
-    response = await declarer.post(f"/rankings/{row.slug}/edit/", SALES | {"keep": "on"})
-    assert response.status_code == 302, text(response)
-    assert len(await in_thread(kept)()) == 2
-    page = text(await declarer.get(f"/rankings/{row.slug}/edit/"))
-    assert "are kept in the database: changes are pushed" in page
-    assert "Changes pushed" in page
-    await declarer.post(f"/rankings/{row.slug}/delete/", {"drop": "on"})
-    assert not await in_thread(kept)()
+async def test_a_user_declares_a_limit_that_alerts_and_a_new_limit_begins_anew(declarer, sales, settings):
+    settings.LIVE_HISTORY = True
+    wrong = (
+        ({"alert": "above"}, "Say which limit"),
+        ({"alert": "above", "limit": "1e301"}, "smaller number"),
+    )
+    for fields, message in wrong:
+        assert message in text(await declarer.post(NEW, SALES | fields))
+    row = await declare(declarer, alert="above", limit="1000")
+    assert RANKINGS[row.slug].thresholds == (Threshold(above=1000),)
+    minute = records.floor(datetime.now(UTC))
+    await in_thread(lambda: HistoryClock().keep(minute))()
+    crossing = await Crossing.objects.aget()
+    assert (crossing.ranking, crossing.key, crossing.value) == (row.slug, '"Coffee"', 1234.4)
+    page = f"/rankings/{row.slug}/edit/"
+    response = await declarer.get(page)
+    assert response.context["form"]["limit"].value() == 1000
+    await declarer.post(page, SALES | {"alert": "above", "limit": "2000"})
+    assert not await Crossing.objects.filter(ended_at=None).aexists()
+    await declarer.post(page, SALES | {"alert": "", "limit": "2000"})
+    assert RANKINGS[row.slug].thresholds == ()
 
 
-async def test_the_form_answers_while_leading_rows_are_made(declarer, sales):
-    goes_on = threading.Event()
-    made = [asyncio.ensure_future(sessions.change(lambda _: goes_on.wait(60))) for _ in range(9)]
-    try:
-        assert "A read takes" in text(await asyncio.wait_for(declarer.get(NEW, SALES), 60))
-    finally:
-        goes_on.set()
-        await asyncio.gather(*made)
+async def test_without_a_history_no_limit_is_offered(declarer, sales, settings):
+    settings.LIVE_HISTORY = False
+    assert "Limit" not in text(await declarer.get(NEW, {"schema": "public", "relation": "sales"}))
 
 
-def kept() -> list[str]:
-    connection: Any = connections["risingwave"]
-    with connection.cursor() as cursor:
-        kinds = connection.introspection.get_relation_kinds(cursor)
-    return [name for name in kinds if name.startswith("products_by_sales_")]
-
-
-def test_leading_rows_are_offered_only_where_they_would_be_right_and_may_be_made(sales):
-    def offered(**changes: Any) -> bool:
-        return keeping.may_keep(sales, replace(ranking_of(DeclaredRanking(**row)), **changes))
-
-    row = {"slug": "s", "title": "t", "schema": "public", "relation": "sales", "key": "product"}
-    row |= {"measure": "amount"}
-    assert offered()
-    assert not offered(ascending=True)
-    assert not offered(relation=Relation("other", "sales"))
-    assert not offered(measure='"x" ; DROP TABLE y; --"')
-    with sales.connection.cursor() as cursor:
-        cursor.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-        cursor.execute("CREATE ROLE watcher")
-        cursor.execute("SET ROLE watcher")
-        assert not offered()
-        cursor.execute("RESET ROLE")
-        cursor.execute("DROP ROLE watcher")
+def test_a_declared_ranking_is_written_in_german():
+    formats = (("money", 1234.4), ("percent", 36.84), ("ratio", 0.3684), ("decimals", 1234.4))
+    with translation.override("de"):
+        written = [Display(name, "CHF")(value) for name, value in formats]
+    assert written == ["1.234\xa0CHF", "36,8\xa0%", "36,8\xa0%", "1.234,40"]
 
 
 def test_the_history_has_the_declared_rankings_that_nobody_watches_too(sales, settings):
@@ -358,26 +286,3 @@ def test_the_history_of_a_declared_ranking_follows_its_users_in_a_process_that_n
         assert not Record.objects.filter(ranking=row.slug).exists()
     finally:
         del RANKINGS[row.slug]
-
-
-def test_on_risingwave_a_ranking_is_read_at_intervals_until_its_leading_rows_are_made(
-    each_server, transactional_db
-):
-    with each_server.cursor() as cursor:
-        cursor.execute("CREATE TABLE sales (product varchar, amount numeric)")
-        cursor.execute("INSERT INTO sales VALUES ('Tea', 20.5), ('Coffee', 1234.4)")
-    each_server.flush()
-    fields = {name: SALES[name] for name in ("schema", "relation", "key", "measure", "title")}
-    ranking = ranking_of(DeclaredRanking(slug="top-sales", **fields))
-    assert [str(relation) for relation, _ in choices.find_page(each_server, "", 1).relations] == [
-        "public.sales"
-    ]
-    before = previews.preview(each_server, ranking)
-    assert (before.keys, before.refresh_seconds) == (2, 5)
-    assert keeping.may_keep(each_server, ranking)
-    keeping.keep(each_server, ranking)
-    after = previews.preview(each_server, ranking)
-    assert (after.keys, after.refresh_seconds, after.has_leading_rows) == (2, None, True)
-    assert after.snapshot.values == before.snapshot.values
-    keeping.drop(each_server, ranking)
-    assert not keeping.is_kept(each_server, ranking)

@@ -130,6 +130,21 @@ def test_keys_of_all_printable_types_are_read(standin: DatabaseWrapper) -> None:
     assert source().place_of("no time") is None
 
 
+@pytest.mark.parametrize("kind", ["numeric", "double precision"])
+@pytest.mark.parametrize("ascending", [False, True])
+def test_many_values_that_are_not_finite_hide_no_other(each_server: DatabaseWrapper, kind, ascending) -> None:
+    bad = [f"('{value} {n}', '{value}')" for n in range(60) for value in ("NaN", "-Infinity")]
+    good = [f"('good {n}', {n})" for n in range(5)]
+    with each_server.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE sales (product varchar, amount {kind})")
+        cursor.execute(f"INSERT INTO sales VALUES {', '.join(bad)}")
+        cursor.execute(f"INSERT INTO sales VALUES {', '.join(good)}, ('none', NULL)")
+    each_server.flush()
+    found = source(ascending=ascending).rows()
+    assert [key for key, _ in found[:5]] == sorted((f"good {n}" for n in range(5)), reverse=not ascending)
+    assert (len(found), {value for _, value in found[5:]}) == (50, {None})
+
+
 def test_rows_that_share_a_key_are_refused_with_the_key(standin: DatabaseWrapper) -> None:
     with standin.cursor() as cursor:
         cursor.execute("CREATE TABLE sales (product varchar, amount int)")
