@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     View = Callable[..., HttpResponseBase]
 
 #: Attempts to log in that a process works on at the same time. Their passwords are hashed one after the
-#: other, up to half a second each: the last one waits for about ten seconds.
-MAX_ATTEMPTS_AT_ONCE = 20
+#: other, up to half a second each: the last one waits for about five seconds.
+MAX_ATTEMPTS_AT_ONCE = 10
 #: Failed attempts at one user from one address, within AXES_COOLOFF_TIME: enough for people who try each of
 #: their few passwords.
 FAILURES_PER_USER: int = settings.AXES_FAILURE_LIMIT
