@@ -15,6 +15,7 @@ COPY demo demo
 COPY django_risingwave django_risingwave
 COPY live live
 COPY templates templates
+COPY static static
 # The settings need these variables; collecting the files connects to nothing.
 RUN SECRET_KEY=unused DATABASE_URL=postgres:///unused RISINGWAVE_URL=postgres:///unused \
     python manage.py collectstatic --no-input --verbosity 0

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 LIVE = ROOT / "live" / "static" / "live"
-SHEETS = [LIVE / f"{name}.css" for name in ("ranking", "live", "opened", "declare", "message")]
+SHEETS = [
+    *(LIVE / f"{name}.css" for name in ("ranking", "live", "opened", "declare", "message")),
+    ROOT / "static" / "site" / "login.css",
+]
 #: The rest of a page. It has elements and classes that a ranking has too.
 ELSEWHERE = """
 <h1>Title</h1><h2 class="head">Second</h2><div class="scope">Text <b class="move up">▲</b></div>
