@@ -82,6 +82,9 @@ class DaphneTransport(Transport):
 
     def start(self, on_resume: Callable[[], None], on_flood: Callable[[], None]) -> None:
         self._on_resume, self._on_flood = on_resume, on_flood
+        if not self._tcp.connected:
+            # The client has gone since the handshake, and Twisted has deleted the socket.
+            return
         self._is_compressed = self._protocol._perMessageCompress is not None
         limit_unsent_bytes(self._tcp.socket)
         self._tcp.bufferSize = READ_BYTES

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING
+from socket import socketpair
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import psutil
+from twisted.internet import tcp
+from twisted.internet.error import ConnectionLost
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from live.protocol import CloseCode
 from live.servers.base import truncated
+from live.servers.daphne_transport import DaphneTransport
 from tests import processes
 from tests.conftest import BOTH
 from tests.live.servers.conftest import port_of, stalled_reader
@@ -143,6 +152,17 @@ def test_a_message_that_is_too_large_is_refused_with_its_code(own_server):
             while True:
                 socket.recv(timeout=60)
         assert socket.close_code == 1009
+
+
+def test_a_reader_that_has_gone_before_it_is_served_is_no_error():
+    ours, theirs = socketpair()
+    connection: Any = tcp.Connection(ours, Protocol(), Mock())
+    connection.connectionLost(Failure(ConnectionLost()))
+    theirs.close()
+    transport = DaphneTransport(SimpleNamespace(transport=connection, state="closed", STATE_OPEN="open"))
+    transport.start(Mock(), Mock())
+    assert transport.write("a message for nobody")
+    transport.close("the last", CloseCode.FORBIDDEN, "for nobody")
 
 
 def test_a_close_reason_is_truncated_between_characters():
