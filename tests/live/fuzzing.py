@@ -41,16 +41,20 @@ odd = st.sampled_from(ODD) | st.binary(max_size=40)
 in_line = odd.map(lambda value: value.replace(b"\r", b"").replace(b"\n", b""))
 in_target = in_line.map(lambda value: value.replace(b" ", b"%20"))
 
-slugs = st.sampled_from([*RANKINGS, "unknown"]).map(str.encode) | in_target
+#: The last is that of a ranking that DECLARATION declares.
+slugs = st.sampled_from([*RANKINGS, "unknown", "odd"]).map(str.encode) | in_target
 names = st.sampled_from(
     [
         *(b"rankings", b"format", b"seen", b"theme", b"next", b"utm_source", b"page", b"o", b"q", b"e"),
-        *(b"window", b"span", b"top", b"language", b"at", b"key"),
+        *(b"window", b"span", b"top", b"language", b"at", b"key", b"kiosk", b"boards", b"refresh"),
+        *(b"filter", b"shortcuts", b"schema", b"relation", b"search", b"measure", b"title", b"slug"),
+        *(b"size", b"ascending", b"currency", b"preview", b"keep", b"drop"),
     ]
 )
 values = (
     st.sampled_from([b"html", b"json", b"dark", b"0123456789abcdef", *(slug.encode() for slug in RANKINGS)])
     | st.sampled_from([b"1h", b"30d", b"50", b"2026-11-26T14:00Z", b"%22Ohio%22", b"null", b"1e999", b"[[]]"])
+    | st.sampled_from([b"public", b"orders", b"state_turnover", b"state", b"on", b"push", b"15m,today"])
     | in_target
 )
 parameters = st.lists(st.tuples(names | in_target, values).map(b"=".join) | in_target, max_size=4) | st.just(
@@ -78,11 +82,15 @@ paths = st.one_of(
                 b"/static/live/live.css",
             ),
             *(b"*", b"//", b"/favicon.ico", b"http://other.example/", b"/admin/shop/order/"),
+            *(b"/sparklines/", b"/embed.js", b"/preferences/", b"/rankings/new/"),
+            *(b"/admin/live/record/", b"/admin/live/crossing/", b"/admin/live/declaredranking/"),
         ]
     ),
     slugs.map(lambda slug: b"/api/rankings/" + slug + b"/"),
     slugs.map(lambda slug: b"/embed/" + slug + b"/"),
-    st.tuples(slugs, st.sampled_from([b"", b"chart/", b"csv/", b"key/"])).map(b"/rankings/%b/%b".__mod__),
+    st.tuples(slugs, st.sampled_from([b"", b"chart/", b"csv/", b"key/", b"edit/", b"delete/"])).map(
+        b"/rankings/%b/%b".__mod__
+    ),
     in_target.map(lambda path: b"/static/" + path),
     in_target.map(lambda path: b"/admin/" + path),
     in_target.map(lambda path: b"/" + path),
@@ -109,8 +117,15 @@ framing = st.tuples(
     st.sampled_from([b"Content-Length", b"Transfer-Encoding", b"Expect", b"Connection", b"Upgrade"]),
     st.sampled_from([b"chunked", b"100-continue", b"10", b"websocket", b"upgrade", b"h2c"]) | in_line,
 ).map(b": ".join)
+#: A token that Django's check takes in the cookie and in the header. It has 32 characters.
+CSRF_TOKEN = b"a" * 32
 methods = st.sampled_from(
     [b"GET", b"GET", b"GET", b"HEAD", b"POST", b"POST", b"PUT", b"OPTIONS", b"TRACE", b"BREW"]
+)
+#: A form that declares a ranking.
+DECLARATION = (
+    b"schema=public&relation=state_turnover&key=state&measure=turnover&title=Odd&slug=odd&size=5&format=number"
+    b"&ascending=False"
 )
 TYPES = [
     b"application/x-www-form-urlencoded",
@@ -123,6 +138,8 @@ BODIES = [
     b"--x\r\nContent-Disposition: form-data; filename=\r\n\r\n",
     b"username=a&password=b",
     b"next=//other.example",
+    b"theme=dark&top=10&window=1h&refresh=30",
+    *(DECLARATION, DECLARATION + b"&preview=1", DECLARATION + b"&keep=1", b"drop=1"),
 ]
 bodies = st.just(b"") | queries | st.sampled_from(BODIES) | st.binary(max_size=100)
 
@@ -135,13 +152,19 @@ class Request(NamedTuple):
 
 
 @st.composite
-def requests(draw: st.DrawFn, host: bytes) -> Request:
-    """Draw an HTTP request, most of them well formed but for one or two values."""
+def requests(draw: st.DrawFn, host: bytes, cookie: bytes = b"") -> Request:
+    """Draw an HTTP request, most of them well formed but for one or two values.
+
+    With the cookie of a session it is one of that user, who sends forms and doesn't log out.
+    """
+    target = targets.filter(lambda target: b"logout" not in target) if cookie else targets
     body = draw(bodies)
     is_complete = draw(st.integers(0, 9)) > 0
-    lines = [b"%b %b HTTP/1.1" % (draw(methods), draw(targets))]
+    lines = [b"%b %b HTTP/1.1" % (draw(methods), draw(target))]
     lines.append(b"Host: %b" % (draw(in_line) if draw(st.integers(0, 9)) == 9 else host))
     lines += draw(headers)
+    if cookie:
+        lines += [b"Cookie: %b; csrftoken=%b" % (cookie, CSRF_TOKEN), b"X-CSRFToken: %b" % CSRF_TOKEN]
     if not is_complete:
         lines.append(draw(framing))
     if body:
