@@ -3,15 +3,18 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from live import hub
+from django_risingwave.streaming.notifications import Notifications
+from live import feed, hub, outages
 from live.feed import Feed
 from live.feeding.ranking_reads import RankingReads
 from live.logs.request_context import end_request
 from live.rankings import RANKINGS
+from live.users import notices
 from live.users.notices import NoticeListener
 from tests.django_risingwave.conftest import (  # noqa: F401 - fixtures of an empty database
     connection,
@@ -46,6 +49,9 @@ def stopped_threads() -> Iterator[None]:
         if thread.name.startswith("ranking-"):
             thread.join(60)
             assert not thread.is_alive()
+    # Those of the feed that is gone: nobody else ends them.
+    for outage in outages.current():
+        outage.give_up()
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +66,20 @@ def no_request() -> Iterator[None]:
 
 
 @pytest.fixture
-async def the_hub(orders) -> AsyncIterator[hub.Hub]:
+def patience(settings) -> None:
+    """Let requests wait until a busy machine has read what they ask for."""
+    settings.LIVE_REQUEST_WAIT_SECONDS = 30
+
+
+@pytest.fixture
+def one_session(settings, monkeypatch) -> None:
+    """Let the feed's session read all rankings, however long a busy machine takes for a read."""
+    settings.LIVE_QUERY_TIMEOUT_SECONDS = 30
+    monkeypatch.setattr(feed, "SHARED_READ_SECONDS", 30)
+
+
+@pytest.fixture
+async def the_hub(orders, patience) -> AsyncIterator[hub.Hub]:
     the_hub = hub.get_hub()
     yield the_hub
     the_hub._clock.stop()
@@ -75,7 +94,7 @@ def insert(orders):
 
 
 @pytest.fixture
-def reads(monkeypatch) -> dict[str, int]:
+def reads(monkeypatch, one_session) -> dict[str, int]:
     """Count how often each ranking is read."""
     counts: dict[str, int] = defaultdict(int, dict.fromkeys(RANKINGS, 0))
     read = RankingReads.read
@@ -86,3 +105,17 @@ def reads(monkeypatch) -> dict[str, int]:
 
     monkeypatch.setattr(RankingReads, "read", counting)
     return counts
+
+
+@pytest.fixture
+def listening(monkeypatch) -> SimpleQueue[int]:
+    """The sessions, by process ID, that have begun to listen to notices of other processes."""
+    pids: SimpleQueue[int] = SimpleQueue()
+
+    class Noting(Notifications):
+        def __init__(self, wrapper: Any, *channels: str) -> None:
+            super().__init__(wrapper, *channels)
+            pids.put(wrapper.connection.info.backend_pid)
+
+    monkeypatch.setattr(notices, "Notifications", Noting)
+    return pids

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.db import connections
 from django.test import AsyncClient
 
+from live.declared.registry import get_registry
 from live.models import DeclaredRanking
 from live.rankings import RANKINGS, RelationRanking
 from tests.live.hubs import in_thread
@@ -39,6 +40,11 @@ async def user_rankings(settings) -> AsyncIterator[None]:
     """Let users declare rankings, and forget these after the test."""
     settings.LIVE_USER_RANKINGS = True
     yield
+    registry = get_registry()
+    registry.rest()
+    # A read that is running would bring them back.
+    if registry.reloading is not None:
+        await registry.reloading
     for slug in [slug for slug, ranking in RANKINGS.items() if isinstance(ranking, RelationRanking)]:
         del RANKINGS[slug]
     await in_thread(dict)()  # Closes the connections of its thread.

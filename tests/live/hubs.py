@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from live.faults import Fault
     from live.history.sparklines import Sparklines
     from live.rankings import Ranking
+    from live.snapshots import Values
     from live.subscribers import Message
 
 Answer = TypeVar("Answer")
@@ -55,6 +56,12 @@ class Recorder:
 
     async def next(self) -> Snapshot:
         return await asyncio.wait_for(self.snapshots.get(), DEADLINE_SECONDS)
+
+    async def next_with(self, values: Values) -> Snapshot:
+        """Return the next snapshot with these values. Earlier ones may have others, or older totals."""
+        while (snapshot := await self.next()).values != values:
+            pass
+        return snapshot
 
 
 def feed_of(

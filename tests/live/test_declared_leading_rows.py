@@ -16,7 +16,7 @@ from tests.conftest import BOTH
 from tests.live.declaring import NEW, SALES, declare, text
 from tests.live.hubs import in_thread
 
-pytestmark = [BOTH, pytest.mark.usefixtures("site_environment", "user_rankings")]
+pytestmark = [BOTH, pytest.mark.usefixtures("site_environment", "user_rankings", "patience")]
 
 
 async def test_leading_rows_are_made_only_if_asked(declarer, sales):
@@ -115,7 +115,10 @@ def test_on_risingwave_a_ranking_is_read_at_intervals_until_its_leading_rows_are
         "public.sales"
     ]
     before = previews.preview(each_server, ranking)
-    assert (before.keys, before.refresh_seconds) == (2, 5)
+    assert before.keys == 2
+    # Longer where a read takes more than a quarter of a second.
+    assert before.refresh_seconds is not None
+    assert before.refresh_seconds >= 5
     assert keeping.obstacle(each_server, ranking) == ""
     keeping.keep(each_server, ranking)
     after = previews.preview(each_server, ranking)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from contextlib import closing
-from typing import TYPE_CHECKING
 
 import pytest
 from django.db import OperationalError, connections
@@ -13,27 +12,14 @@ from live.conf import MAX_LISTENER_RETRY_SECONDS
 from live.declared import registry
 from live.declared.registry import get_registry, ready
 from live.models import DeclaredRanking
-from live.rankings import RANKINGS, RelationRanking
+from live.rankings import RANKINGS
 from live.users.notices import get_notices
-from tests import processes
 from tests.conftest import BOTH
 from tests.live.hubs import in_thread, wait_until
+from tests.processes import DEADLINE_SECONDS
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-pytestmark = BOTH
+pytestmark = [BOTH, pytest.mark.usefixtures("user_rankings", "patience")]
 SALES = {"schema": "public", "relation": "sales", "key": "product", "measure": "amount"}
-
-
-@pytest.fixture(autouse=True)
-async def user_rankings(settings) -> AsyncIterator[None]:
-    """Let users declare rankings, and forget these after the test."""
-    settings.LIVE_USER_RANKINGS = True
-    yield
-    get_registry().rest()
-    for slug in [slug for slug, ranking in RANKINGS.items() if isinstance(ranking, RelationRanking)]:
-        del RANKINGS[slug]
 
 
 def declare(slug: str, title: str = "products") -> None:
@@ -52,13 +38,13 @@ async def test_the_first_use_waits_for_the_declared_rankings(transactional_db):
     assert list(RANKINGS)[-1] == "top-sales", "those of the code come first"
 
 
-async def test_a_process_hears_of_what_another_declares_changes_and_deletes(transactional_db):
+async def test_a_process_hears_of_what_another_declares_changes_and_deletes(transactional_db, listening):
     await ready()
     told: list[tuple[set[str], list[str]]] = []
     get_registry().on_change = lambda deleted, changed: told.append(
         (set(deleted), [str(ranking.title) for ranking in changed])
     )
-    await in_thread(wait_until_listening)()
+    await asyncio.to_thread(listening.get, timeout=DEADLINE_SECONDS)
     await in_thread(declare)("top-sales")
     await wait_until(lambda: told == [(set(), ["products"])])
     await in_thread(declare)("top-sales", "drinks")
@@ -70,16 +56,6 @@ async def test_a_process_hears_of_what_another_declares_changes_and_deletes(tran
 
 def delete(slug: str) -> None:
     DeclaredRanking.objects.filter(slug=slug).delete()
-
-
-def wait_until_listening() -> None:
-    with closing(connections["default"].copy()) as connection, connection.cursor() as cursor:
-
-        def is_listening() -> bool:
-            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
-            return bool(cursor.fetchone()[0])
-
-        processes.wait_until(is_listening)
 
 
 async def test_a_lost_notice_is_made_up_for_by_the_next_minute(transactional_db, monkeypatch):

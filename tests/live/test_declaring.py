@@ -27,9 +27,9 @@ from live.snapshots import Snapshot
 from live.thresholds import Threshold
 from tests.conftest import BOTH
 from tests.live.declaring import NEW, SALES, declare, execute, make_user, text
-from tests.live.hubs import in_thread
+from tests.live.hubs import in_thread, wait_until
 
-pytestmark = [BOTH, pytest.mark.usefixtures("site_environment", "user_rankings")]
+pytestmark = [BOTH, pytest.mark.usefixtures("site_environment", "user_rankings", "patience")]
 
 
 async def test_nobody_declares_a_ranking_without_the_permission(sales, settings):
@@ -64,7 +64,7 @@ async def test_the_relations_that_the_site_may_read_are_listed_and_searched(decl
 async def test_a_relation_is_previewed_at_once_with_its_keys_and_the_time_of_a_read(declarer, sales):
     page = text(await declarer.get(NEW, {"schema": "public", "relation": "sales"}))
     assert "Coffee 1,234" in page
-    assert re.search(r"Keys 3 A read takes \d+ ms Changes read every 5 s", page)
+    assert re.search(r"Keys 3 A read takes \d+ ms Changes read every \d+ s", page)
     assert not await DeclaredRanking.objects.aexists()
 
 
@@ -168,7 +168,9 @@ async def test_a_saved_ranking_is_one_like_those_in_code(declarer, sales):
     ]
     assert answer["totals"]["keys"] == 3
     # Nothing announces its changes, and no request hurries its next read.
-    assert get_hub().ping().intervals == {row.slug: 5}
+    # The feed knows them once it goes on; on a busy machine, they are longer.
+    await wait_until(lambda: get_hub().ping().intervals.keys() == {row.slug})
+    assert get_hub().ping().intervals[row.slug] >= 5
     assert (await declarer.get(f"/embed/{row.slug}/")).status_code == 200
     # A second one of the same title gets another address.
     assert (await declare(declarer)).slug == "products-by-sales-2"

@@ -136,11 +136,11 @@ def test_a_check_that_hangs_or_raises_does_not_keep_the_others_from_their_findin
         raise ZeroDivisionError
 
     checks = {"hanging": hang, "failing": fail, "well": lambda: [ok("well", "works")]}
-    findings = run_checks(checks, 0.2)
+    findings = run_checks(checks, 1.0)
     over.set()
     assert [f"{finding.subject}: {finding.text}" for finding in findings] == [
         "hanging: connected",
-        "hanging: doesn't answer within 0.2 s",
+        "hanging: doesn't answer within 1 s",
         "failing: can't be examined: ZeroDivisionError: ZeroDivisionError",
         "well: works",
     ]

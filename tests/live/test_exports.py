@@ -20,7 +20,7 @@ from tests.live.hubs import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = BOTH
+pytestmark = [BOTH, pytest.mark.usefixtures("patience")]
 RANKING = RANKINGS["states-by-turnover"]
 PATH = f"/rankings/{RANKING.slug}/csv/"
 
@@ -72,7 +72,7 @@ async def test_an_export_that_nobody_reads_any_more_ends(insert, monkeypatch):
 
 
 async def test_an_export_whose_client_takes_nothing_ends_by_itself(insert, monkeypatch, settings):
-    settings.LIVE_STALLED_SECONDS = 0.1
+    settings.LIVE_STALLED_SECONDS = 1
     monkeypatch.setattr(exports, "ROWS_PER_FETCH", 1)
     await insert(*((1, number, 1.0, f"State {number}") for number in range(1, 99)))
     await Export(RANKING, "en").first()
@@ -119,12 +119,13 @@ async def test_the_event_loop_goes_on_while_an_export_waits(insert, monkeypatch)
 async def test_a_client_that_comes_back_after_its_export_has_ended_is_told_and_never_waits(
     insert, monkeypatch, settings
 ):
-    settings.LIVE_STALLED_SECONDS = 0.1
+    settings.LIVE_STALLED_SECONDS = 1
     monkeypatch.setattr(exports, "ROWS_PER_FETCH", 1)
     await insert(*((1, number, 1.0, f"State {number}") for number in range(1, 99)))
     export = Export(RANKING, "en")
     await export.first()
-    [thread] = [one for one in threading.enumerate() if one.name == f"export-{RANKING.id}"]
-    await asyncio.to_thread(thread.join, 60)
+    for thread in threading.enumerate():
+        if thread.name == f"export-{RANKING.id}":
+            await asyncio.to_thread(thread.join, 60)
     with pytest.raises(StalledError):
         await asyncio.wait_for(asyncio.to_thread(export.take), 60)

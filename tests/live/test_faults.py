@@ -121,8 +121,8 @@ async def test_subscribers_are_told_at_once_when_a_fault_begins_and_ends(
     fault = ping.faults[STATES.slug]
     assert fault.reason == "this site may not read its view"
     monkeypatch.setattr(Source, "rows", rows)
-    ping = await asyncio.wait_for(watched.pings.get(), 60)
-    assert ping.faults == {}
+    while ping.faults:
+        ping = await asyncio.wait_for(watched.pings.get(), 60)
 
 
 def drop(cursor: Any) -> None:

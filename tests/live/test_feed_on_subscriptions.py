@@ -25,14 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django_risingwave.testing.double import Double, Session
-    from live.snapshots import Values
 
 pytestmark = BOTH
 VIEWS = {leading_name(slug) for slug in RANKINGS}
 
 
 @pytest.fixture(autouse=True)
-def double(orders, settings) -> Iterator[Double]:
+def double(orders, settings, one_session) -> Iterator[Double]:
     """A double of RisingWave with a subscription to the leading rows of each ranking."""
     settings.LIVE_SERVER_CHECK_SECONDS = 0.05
     connection = connections["risingwave"]
@@ -88,11 +87,6 @@ async def watched(the_hub) -> Recorder:
     return recorder
 
 
-async def next_with(recorder: Recorder, values: Values) -> None:
-    while (await recorder.next()).values != values:
-        pass
-
-
 async def test_no_view_is_queried_while_nothing_changes(the_hub, double):
     recorder = await watched(the_hub)
     assert recorder.snapshots.empty()
@@ -121,17 +115,17 @@ async def test_each_change_is_delivered(the_hub, insert, double):
     recorder = await watched(the_hub)
     for n in (1, 2, 3):
         await insert((1, 1, 1.0, "Ohio"))
-        await next_with(recorder, (("Ohio", float(n)),))
+        await recorder.next_with((("Ohio", float(n)),))
 
 
 async def test_no_change_is_missed_when_the_server_is_lost(the_hub, insert, double, caplog):
     recorder = await watched(the_hub)
     double.drop(lambda session: True)
     await insert((1, 1, 1.0, "Ohio"))
-    await next_with(recorder, (("Ohio", 1.0),))
+    await recorder.next_with((("Ohio", 1.0),))
     await wait_until(lambda: "can be read again" in caplog.text)
     await insert((1, 1, 1.0, "Ohio"))
-    await next_with(recorder, (("Ohio", 2.0),))
+    await recorder.next_with((("Ohio", 2.0),))
 
 
 async def test_no_change_is_missed_when_a_subscriptions_connection_is_lost(the_hub, insert, double, caplog):
@@ -139,9 +133,9 @@ async def test_no_change_is_missed_when_a_subscriptions_connection_is_lost(the_h
     await quiet(the_hub, double)
     double.drop(lambda session: session.cursors)
     await insert((1, 1, 1.0, "Ohio"))
-    await next_with(recorder, (("Ohio", 1.0),))
+    await recorder.next_with((("Ohio", 1.0),))
     await insert((1, 1, 1.0, "Ohio"))
-    await next_with(recorder, (("Ohio", 2.0),))
+    await recorder.next_with((("Ohio", 2.0),))
     assert "can't be read" not in caplog.text
 
 
@@ -152,7 +146,7 @@ async def test_no_change_is_missed_when_the_cursors_expire(the_hub, insert, doub
     double.expire_cursors()
     await wait_until(lambda: len(selects(double)) >= before + len(VIEWS))
     await insert((1, 1, 1.0, "Ohio"))
-    await next_with(recorder, (("Ohio", 1.0),))
+    await recorder.next_with((("Ohio", 1.0),))
     assert "can't be read" not in caplog.text
 
 
@@ -169,7 +163,7 @@ async def test_a_ranking_whose_subscription_is_missing_is_polled_and_the_others_
     await wait_until(lambda: reads[ITEMS.slug] > before[ITEMS.slug] + 3)
     assert reads == before | {ITEMS.slug: reads[ITEMS.slug]}
     await insert((1, 1, 1.0, "Ohio"))
-    await next_with(recorder, ((1, 1.0),))
+    await recorder.next_with(((1, 1.0),))
     await wait_until(lambda: reads[STATES.slug] > before[STATES.slug])
 
 
@@ -179,7 +173,7 @@ async def test_without_any_subscription_all_rankings_are_polled(the_hub, insert,
     recorder = Recorder()
     the_hub.subscribe(recorder, [STATES])
     await insert((1, 1, 1.0, "Ohio"))
-    await next_with(recorder, (("Ohio", 1.0),))
+    await recorder.next_with((("Ohio", 1.0),))
     assert not the_hub._feed.up_to_date
     assert not any(session.cursors for session in sessions(double))
 
@@ -192,7 +186,7 @@ async def test_a_subscription_that_is_dropped_leaves_its_ranking_polled_and_the_
     del double.subscriptions[f"{leading_name(STATES.slug)}_changes"]
     await wait_until(lambda: the_hub._feed.up_to_date == set(RANKINGS) - {STATES.slug})
     await insert((1, 1, 1.0, "Ohio"))
-    await next_with(recorder, (("Ohio", 1.0),))
+    await recorder.next_with((("Ohio", 1.0),))
 
 
 async def test_a_subscription_that_fails_leaves_its_ranking_polled_and_the_others_heard(

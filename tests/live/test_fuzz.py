@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import BOTH
 from tests.live.fuzzing import Fuzzed, conversations, handshakes, requests
+from tests.live.test_views import get_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,10 @@ SAME = settings(
 
 @pytest.fixture(scope="module", params=["server", "closed_server"])
 def fuzzed(request: pytest.FixtureRequest) -> Iterator[Fuzzed]:
-    fuzzed = Fuzzed(request.getfixturevalue(request.param))
+    server = request.getfixturevalue(request.param)
+    # Until the rankings have been read for the first time, pages and /readyz answer 503.
+    get_until(lambda answer: answer.status < 500, server, "/api/rankings/")
+    fuzzed = Fuzzed(server)
     yield fuzzed
     fuzzed.check_alive()
 

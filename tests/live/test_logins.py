@@ -20,11 +20,13 @@ from live.protocol import CloseCode
 from live.routing import websocket_application
 from live.users import access, logins, notices
 from live.users.notices import Channel, announce
-from tests import processes
 from tests.conftest import BOTH
 from tests.live.hubs import wait_until
+from tests.processes import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
+    from queue import SimpleQueue
+
     from django.http import HttpRequest
 
 pytestmark = BOTH
@@ -167,14 +169,13 @@ HELD, OTHER = (logins.session_digest(key) for key in ("a", "b"))
 
 
 @pytest.fixture
-async def held_socket(transactional_db, settings):
+async def held_socket(transactional_db, settings, listening):
     """A socket of the session "a" on this loop, while a listener runs for it."""
     settings.LIVE_SESSION_CHECK_SECONDS = 1000.0
     known, held_socket = logins.get_logins(), Socket()
     known.add_socket("a", held_socket)
     listener = notices.get_notices()._listener
     assert listener is not None
-    await until_listening()
     yield held_socket
     known.remove_socket("a", held_socket)
     await asyncio.to_thread(listener.join, 60)
@@ -182,11 +183,13 @@ async def held_socket(transactional_db, settings):
     assert not listener.is_alive()
 
 
-async def until_listening() -> None:
-    await asyncio.to_thread(wait_until_listening, set())
+async def begun(listening: SimpleQueue[int]) -> int:
+    """Wait until the listener listens; return the process ID of its session."""
+    return await asyncio.to_thread(listening.get, timeout=DEADLINE_SECONDS)
 
 
-async def test_a_logout_announced_by_another_process_closes_the_sessions_sockets(held_socket):
+async def test_a_logout_announced_by_another_process_closes_the_sessions_sockets(held_socket, listening):
+    await begun(listening)
     await asyncio.to_thread(announce_and_close, OTHER)
     await asyncio.to_thread(announce_and_close, HELD)
     await wait_until(lambda: not held_socket.open)
@@ -194,13 +197,18 @@ async def test_a_logout_announced_by_another_process_closes_the_sessions_sockets
     assert not await logins.get_logins().is_logged_in(OTHER, Question())
 
 
-async def test_the_listener_reconnects(held_socket):
-    lost = await asyncio.to_thread(listeners)
-    assert await asyncio.to_thread(listeners, "pg_terminate_backend(pid)") == {True}
-    await asyncio.to_thread(wait_until_listening, lost)
+async def test_the_listener_reconnects(held_socket, listening):
+    lost = await begun(listening)
+    await asyncio.to_thread(terminate, lost)
+    assert await begun(listening) != lost
     assert held_socket.open
     await asyncio.to_thread(announce_and_close, HELD)
     await wait_until(lambda: not held_socket.open)
+
+
+def terminate(pid: int) -> None:
+    with closing(connections["default"].copy()) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
 
 
 def announce_and_close(session: str) -> None:
@@ -208,20 +216,11 @@ def announce_and_close(session: str) -> None:
     connections["default"].close()
 
 
-def wait_until_listening(lost: set[int]) -> None:
-    processes.wait_until(lambda: bool(listeners() - lost))
-
-
-def listeners(columns: str = "pid") -> set[int]:
-    with closing(connections["default"].copy()) as connection, connection.cursor() as cursor:
-        cursor.execute(f"SELECT {columns} FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
-        return {row[0] for row in cursor.fetchall()}
-
-
 async def test_polls_and_sockets_of_a_session_query_the_database_once(
-    site_environment, settings, django_user_model, orders, monkeypatch
+    site_environment, settings, django_user_model, orders, monkeypatch, patience
 ):
     settings.LIVE_OPEN = False
+    settings.LIVE_LOGIN_CACHE_SECONDS = 60
     user = await django_user_model.objects.acreate_user("ann", password="a-good-password")
     client = AsyncClient()
     await client.aforce_login(user)

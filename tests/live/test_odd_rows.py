@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,15 +37,18 @@ def odd_orders(orders: Callable[..., None]) -> None:
     # Outside of the first five: NULL keys, nothing and less than nothing.
     rows += [(None, -5, 1.0, None), (-(2**31), 0, 0.0, "zero"), (2**31 - 1, 2**31 - 1, -1.0, "negative")]
     # Not by the model, which keeps to 255 characters: other programs write to RisingWave, too.
+    # All at once, so that nobody reads some of them.
+    values = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
     with connections["risingwave"].cursor() as cursor:
-        for row in rows:
-            cursor.execute("INSERT INTO orders (itemid, qty, price, state) VALUES (%s, %s, %s, %s)", row)
+        cursor.execute(
+            f"INSERT INTO orders (itemid, qty, price, state) VALUES {values}", list(chain.from_iterable(rows))
+        )
 
 
 @BOTH
 @pytest.mark.usefixtures("odd_orders")
 def test_json_has_the_names_as_they_are(server: Server) -> None:
-    answer = get_until(lambda answer: "negative" not in answer.body and "tfel" in answer.body, server, STATES)
+    answer = get_until(lambda answer: "tfel" in answer.body, server, STATES)
     rows = json.loads(answer.body)["rows"]
     assert [row["key"] for row in rows] == ODD_NAMES
 

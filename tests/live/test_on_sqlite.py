@@ -21,6 +21,7 @@ SETTINGS = """
 from config.settings import *
 DATABASES["default"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
 LIVE_OPEN = LIVE_HISTORY = LIVE_USER_RANKINGS = True
+LIVE_REQUEST_WAIT_SECONDS = 30  # for a busy machine
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 DEBUG = False
 """

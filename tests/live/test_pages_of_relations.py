@@ -13,7 +13,7 @@ from live.opened.origin import find_origin
 from live.rankings import RANKINGS, RelationRanking
 from tests.conftest import BOTH
 
-pytestmark = BOTH
+pytestmark = [BOTH, pytest.mark.usefixtures("patience")]
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
 import logging
-import time
+from types import SimpleNamespace
 
 import pytest
 
 from live.conf import OUTAGE_LOG_SECONDS
+from live.logs import repeated_lines
 from live.logs.repeated_lines import RepeatedLines
 
 logger = logging.getLogger("tests.repeated_lines")
@@ -11,9 +12,9 @@ logger = logging.getLogger("tests.repeated_lines")
 
 @pytest.fixture
 def now(monkeypatch):
-    """The monotonic clock, which the test turns."""
+    """The monotonic clock of the lines, which the test turns."""
     clock = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(repeated_lines, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     return clock
 
 

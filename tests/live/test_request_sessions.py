@@ -15,7 +15,7 @@ from live.hub_state import NoDataError
 from live.opened.sessions import ask
 from tests.conftest import BOTH
 
-pytestmark = BOTH
+pytestmark = [BOTH, pytest.mark.usefixtures("patience")]
 
 
 async def test_a_question_is_asked_in_a_thread_with_a_session_of_its_own(insert):

@@ -123,9 +123,9 @@ async def test_a_feed_that_hangs_is_replaced_a_bounded_number_of_times(
 ):
     recorder = await watched(the_hub)
     monkeypatch.setattr(feed, "HANG_SLACK_SECONDS", 0.0)
-    monkeypatch.setattr(feed, "ABANDON_SECONDS", 0.1)
+    monkeypatch.setattr(feed, "ABANDON_SECONDS", 0.5)
     monkeypatch.setattr(feed_keeper, "MAX_HUNG_FEEDS", 2)
-    settings.LIVE_QUERY_TIMEOUT_SECONDS = 0.2
+    settings.LIVE_QUERY_TIMEOUT_SECONDS = 0.5
     rows, over = Source.rows, threading.Event()
     hung: set[threading.Thread] = set()
 

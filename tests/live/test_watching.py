@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from live import clock, watching
 from live.conf import UNWATCHED_SECONDS
 from live.feeding.sources import Source
 from live.history.sparklines import Sparklines
+from live.hub_state import NoDataError
 from live.leading import leading_name
 from live.rankings import RANKINGS
 from live.snapshots import Comparison
@@ -29,7 +31,7 @@ pytestmark = BOTH
 
 
 @pytest.fixture
-async def watching_states(the_hub: Hub, insert, settings) -> Recorder:
+async def watching_states(the_hub: Hub, insert, settings, one_session) -> Recorder:
     """A subscriber of the states alone, who has their first rows."""
     settings.LIVE_UPDATE_SECONDS = 0.01
     await insert((1, 1, 1.0, "Ohio"))
@@ -38,11 +40,6 @@ async def watching_states(the_hub: Hub, insert, settings) -> Recorder:
     await recorder.next()
     await wait_until(lambda: the_hub._feed is not None and the_hub._feed.up_to_date == {STATES.id})
     return recorder
-
-
-async def next_with(recorder: Recorder, values: Values) -> None:
-    while (await recorder.next()).values != values:
-        pass
 
 
 async def test_only_rankings_that_somebody_watches_are_read_and_in_pings(the_hub, watching_states, reads):
@@ -59,19 +56,24 @@ async def test_a_ranking_is_taken_on_while_the_others_go_on(the_hub, watching_st
     recorder = Recorder()
     the_hub.subscribe(recorder, [ITEMS])
     await insert((1, 2, 1.0, "Ohio"))
-    await next_with(recorder, ((1, 3.0),))
-    await next_with(watching_states, (("Ohio", 3.0),))
+    await recorder.next_with(((1, 3.0),))
+    await watching_states.next_with((("Ohio", 3.0),))
 
 
-async def test_no_change_is_lost_while_rankings_come_and_go(the_hub, watching_states, insert, monkeypatch):
+async def test_no_change_is_lost_while_rankings_come_and_go(
+    the_hub, watching_states, insert, monkeypatch, settings
+):
+    settings.LIVE_REQUEST_WAIT_SECONDS = 1.0
     monkeypatch.setattr(watching, "UNWATCHED_SECONDS", 0.0)
     monkeypatch.setattr(clock, "TICK_SECONDS", 0.01)
     others = [ranking for ranking in RANKINGS.values() if ranking is not STATES]
     for number in range(2, 12):
         await insert((1, 1, 1.0, "Ohio"))
-        await the_hub.current([others[number % len(others)]])
+        # A busy machine may let it go before it is read.
+        with suppress(NoDataError):
+            await the_hub.current([others[number % len(others)]])
         await insert((1, 1, 0.0, "Utah"))
-        await next_with(watching_states, (("Ohio", float(number)), ("Utah", 0.0)))
+        await watching_states.next_with((("Ohio", float(number)), ("Utah", 0.0)))
 
 
 async def test_a_ranking_that_nobody_uses_any_more_is_not_read_until_somebody_asks(
@@ -83,7 +85,7 @@ async def test_a_ranking_that_nobody_uses_any_more_is_not_read_until_somebody_as
     await wait_until(lambda: ITEMS.id not in the_hub._feed.reads.sources)
     before = reads[ITEMS.id]
     await insert((1, 4, 1.0, "Ohio"))
-    await next_with(watching_states, (("Ohio", 5.0),))
+    await watching_states.next_with((("Ohio", 5.0),))
     assert reads[ITEMS.id] == before
     assert set(the_hub.ping().checked_at) == set(the_hub.health()["checked_at"]) == {STATES.id}
     monkeypatch.setattr(watching, "UNWATCHED_SECONDS", 60.0)
@@ -134,7 +136,7 @@ async def test_the_subscribers_of_a_deleted_ranking_are_sent_away_and_it_is_forg
     await wait_until(lambda: set(the_hub._feed.reads.sources) == {STATES.id})
     before = reads[ITEMS.id]
     await insert((1, 1, 1.0, "Ohio"))
-    await next_with(watching_states, (("Ohio", 2.0),))
+    await watching_states.next_with((("Ohio", 2.0),))
     assert reads[ITEMS.id] == before
 
 
@@ -187,6 +189,17 @@ async def test_movement_and_sparklines_reach_those_who_watch(the_hub, watching_s
     assert the_hub.snapshots[STATES.id].comparison is comparison
 
 
+async def test_subscribers_get_each_ranking_once_when_it_is_compared_with_another_minute(
+    the_hub, watching_states
+):
+    for at in (1, 1, 2):
+        the_hub.on_history({STATES.id: Comparison(datetime(2026, 1, at, tzinfo=UTC), {'"Ohio"': 4})}, {})
+    first, second = await watching_states.next(), await watching_states.next()
+    assert [one.comparison and one.comparison.at.day for one in (first, second)] == [1, 2]
+    assert second.rows()[0].movement == 3
+    assert watching_states.snapshots.empty()
+
+
 async def test_the_last_change_of_a_burst_is_shown_within_a_second_of_the_first(
     the_hub, insert, reads, settings
 ):
@@ -205,5 +218,5 @@ async def test_the_last_change_of_a_burst_is_shown_within_a_second_of_the_first(
 
     await in_thread(notify_often)()
     await insert((1, 1, 7.0, "Ohio"))
-    await next_with(recorder, (("Ohio", 7.0),))
+    await recorder.next_with((("Ohio", 7.0),))
     assert reads[STATES.id] - before <= 2 + (loop.time() - began_at)

@@ -8,7 +8,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -24,9 +24,6 @@ from tests.conftest import BOTH
 from tests.live.hubs import Recorder
 from tests.live.schemas import faults
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 SINCE = datetime(2026, 11, 27, 12, tzinfo=UTC)
 OHIO, TOTAL = Threshold(above=500, key="Ohio"), Threshold(above=900, of="total", title="a good day")
 STATES = dataclasses.replace(RANKINGS["states-by-turnover"], thresholds=(OHIO, TOTAL))
@@ -39,11 +36,11 @@ def snapshot(*alerts: Alert, **changes: Any) -> Snapshot:
 
 
 @pytest.fixture
-def thresholds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ranking with thresholds, of whose crossings this process knows nothing yet."""
     monkeypatch.setitem(RANKINGS, STATES.slug, STATES)
-    yield
-    telling._known = {}
-    telling._followers.clear()
+    monkeypatch.setattr(telling, "_known", {})
+    monkeypatch.setattr(telling, "_followers", [])
 
 
 def cross(threshold: Threshold, key: str, **values: Any) -> Crossing:

@@ -24,10 +24,9 @@ from live.history import clock, recording, records
 from live.history.reading import NoHistoryError, board_at
 from live.models import Record
 from live.rankings import RelationRanking, variants
-from live.snapshots import Comparison
 from tests.conftest import BOTH
 from tests.live.history.histories import STATES, keep
-from tests.live.hubs import Recorder, in_thread
+from tests.live.hubs import in_thread
 from tests.processes import DEADLINE_SECONDS, database_url
 
 if TYPE_CHECKING:
@@ -283,7 +282,7 @@ async def test_movement_is_there_with_the_first_snapshot_after_a_restart(insert,
 
 
 @pytest.fixture
-async def the_hub_with_history(orders):
+async def the_hub_with_history(orders, patience):
     def past():
         minute = records.floor(datetime.now(UTC))
         keep(minute - timedelta(minutes=5), [("Utah", 3.0), ("Ohio", 2.0)])
@@ -304,19 +303,6 @@ async def the_hub_with_history(orders):
     if the_hub._feed is not None:
         the_hub._feed.stop()
         await asyncio.to_thread(the_hub._feed.join, 60)
-
-
-async def test_subscribers_get_each_ranking_once_when_it_is_compared_with_another_minute(insert, the_hub):
-    await insert((1, 2, 10.0, "Ohio"))
-    recorder = Recorder()
-    the_hub.subscribe(recorder, [STATES])
-    assert (await recorder.next()).comparison is None
-    for at in (1, 1, 2):
-        the_hub.on_history({STATES.id: Comparison(datetime(2026, 1, at, tzinfo=UTC), {'"Ohio"': 4})}, {})
-    first, second = await recorder.next(), await recorder.next()
-    assert [one.comparison and one.comparison.at.day for one in (first, second)] == [1, 2]
-    assert second.rows()[0].movement == 3
-    assert recorder.snapshots.empty()
 
 
 def test_a_follower_whose_event_loop_is_closed_is_told_no_more(orders, minute):

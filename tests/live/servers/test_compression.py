@@ -127,16 +127,22 @@ def test_a_small_frame_that_inflates_beyond_the_limit_is_refused_with_1009_and_t
     """Each of three clients sends 4 KB that would inflate to 4 MB."""
     bomb = "x" * 4_000_000
     deflate = ClientPerMessageDeflateFactory(compress_settings={"level": 9})
+
+    def explode() -> None:
+        with connect(server.socket_url + QUERY, extensions=[deflate], compression=None) as socket:
+            socket.send(bomb)
+            with suppress(ConnectionClosed):
+                while True:
+                    socket.recv(timeout=60)
+            assert socket.close_code == 1009
+
     with connect(server.socket_url + QUERY, extensions=[deflate], compression=None) as other:
         other.recv(timeout=60)
+        # What any first client of its kind takes doesn't count.
+        explode()
         memory = psutil.Process(server.process.pid).memory_info().rss
         for _ in range(3):
-            with connect(server.socket_url + QUERY, extensions=[deflate], compression=None) as socket:
-                socket.send(bomb)
-                with suppress(ConnectionClosed):
-                    while True:
-                        socket.recv(timeout=60)
-                assert socket.close_code == 1009
+            explode()
         assert psutil.Process(server.process.pid).memory_info().rss - memory < 2_000_000
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import socket
 from contextlib import ExitStack, closing, contextmanager, suppress
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
@@ -226,7 +227,7 @@ def test_slow_clients_are_dropped_and_waiting_pages_are_not(site_environment, tm
             pass
         assert answer_of(silent) == ""
         assert answer_of(idle).startswith("HTTP/1.1 200 ")
-        page.ping().wait(60)
+        assert page.ping().wait(60)
 
 
 def gone(connection: socket.socket, data: bytes) -> bool:
@@ -266,7 +267,7 @@ def test_frames_are_counted_by_their_rate(monkeypatch):
     from live.servers import frame_rate
 
     now = 0.0
-    monkeypatch.setattr("live.servers.frame_rate.time.monotonic", lambda: now)
+    monkeypatch.setattr(frame_rate, "time", SimpleNamespace(monotonic=lambda: now))
     rate = frame_rate.FrameRate()
     for _ in range(100_000):
         now += 20
@@ -289,7 +290,7 @@ def test_a_viewer_gets_in_and_stays_while_others_keep_connections_half_open(site
             assert answer.status == 200
         with connect(site.socket_url + "?format=json") as other:
             assert "hello" in str(other.recv(timeout=60))
-        page.ping().wait(60)
+        assert page.ping().wait(60)
         assert files_of(site) < 150 - 20
         log = site.log.read_text()
     assert "Too many open files" not in log

@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 from live.operators import pages as operator_pages
 from tests import processes
 from tests.conftest import BOTH
-from tests.live.servers.conftest import port_of
+from tests.live.servers.conftest import PATIENCE, port_of
 from tests.live.servers.test_shutdown import ADMIN, COOKIE, locked, request_in_progress
 
 if TYPE_CHECKING:
@@ -60,13 +60,8 @@ def test_operators_get_answers_while_the_database_hangs(kind, site_environment, 
 
 
 def test_a_process_that_ends_is_alive_and_not_ready(site_environment, tmp_path):
-    # So that the request is still in progress when a busy machine asks.
-    patience = processes.changed(
-        LIVE_QUERY_TIMEOUT_SECONDS=40,
-        LIVE_DRAIN_SECONDS=50,
-        LIVE_SHUTDOWN_SECONDS=55,
-    )
-    with processes.daphne(site_environment | patience, tmp_path / "log") as site, ExitStack() as stack:
+    # With patience, the request is still in progress when a busy machine asks.
+    with processes.daphne(site_environment | PATIENCE, tmp_path / "log") as site, ExitStack() as stack:
         # Connections from before: a process that ends accepts no other.
         idle, refused = (
             stack.enter_context(closing(http.client.HTTPConnection(site.host, timeout=60))) for _ in range(2)

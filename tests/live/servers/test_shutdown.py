@@ -18,7 +18,7 @@ from websockets.typing import Origin
 
 from tests import processes
 from tests.conftest import BOTH
-from tests.live.servers.conftest import port_of, stalled_reader
+from tests.live.servers.conftest import PATIENCE, port_of, stalled_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -139,7 +139,7 @@ def request_in_progress(site: Server, path: str, url: str, table: str) -> Iterat
 def test_a_request_in_progress_is_answered_and_later_ones_refused(
     site_environment, tmp_path, path, database, table, answered
 ):
-    with processes.daphne(site_environment, tmp_path / "log") as site:
+    with processes.daphne(site_environment | PATIENCE, tmp_path / "log") as site:
         idle = http.client.HTTPConnection(site.host, timeout=60)
         idle.request("GET", "/healthz/")
         assert idle.getresponse().read()
@@ -160,9 +160,7 @@ def test_a_request_in_progress_is_answered_and_later_ones_refused(
 
 
 def test_connections_in_the_kernels_queue_are_answered(site_environment, tmp_path):
-    # A busy machine needs more than the default 4 s for so many requests.
-    patience = processes.changed(LIVE_DRAIN_SECONDS=50, LIVE_SHUTDOWN_SECONDS=55)
-    with processes.daphne(site_environment | patience, tmp_path / "log") as site, ExitStack() as stack:
+    with processes.daphne(site_environment | PATIENCE, tmp_path / "log") as site, ExitStack() as stack:
         site.process.send_signal(signal.SIGSTOP)
         queued = [
             stack.enter_context(socket.create_connection(("127.0.0.1", port_of(site)), 60))
@@ -181,8 +179,10 @@ def test_connections_in_the_kernels_queue_are_answered(site_environment, tmp_pat
 
 def test_a_request_that_hangs_does_not_delay_daphnes_shutdown(site_environment, tmp_path):
     url = site_environment["DATABASE_URL"]
+    # So that the query doesn't end before the process does.
+    hanging = processes.changed(LIVE_QUERY_TIMEOUT_SECONDS=40)
     with (
-        processes.daphne(site_environment, tmp_path / "log") as site,
+        processes.daphne(site_environment | hanging, tmp_path / "log") as site,
         request_in_progress(site, ADMIN, url, "django_session") as request,
         closing(request),
     ):
@@ -208,7 +208,7 @@ def test_a_handshake_that_hangs_does_not_delay_daphnes_shutdown(site_environment
 
 def test_a_subscriber_after_the_shutdown_began_is_told_to_reconnect(site_environment, tmp_path):
     """Its connection was accepted before."""
-    with processes.daphne(site_environment, tmp_path / "log") as site:
+    with processes.daphne(site_environment | PATIENCE, tmp_path / "log") as site:
         waiting = socket.create_connection(("127.0.0.1", port_of(site)), 60)
         with request_in_progress(site, ADMIN, site_environment["DATABASE_URL"], "django_session") as request:
             idle = http.client.HTTPConnection(site.host, timeout=60)
