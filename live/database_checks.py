@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as CheckWarning
-from django.db import connections, router
+from django.db import DatabaseError, connections, router
 from django.db.migrations.loader import MigrationLoader
 
 from live.conf import live_settings
@@ -70,14 +71,15 @@ def _differences(operation: CreateLeadingRows, ranking: Ranking) -> Iterator[str
 def check_reads(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Check that no ranking is read by a scan of its view, with `manage.py check --database`.
 
-    Views that don't exist yet are left out, and rankings whose leading rows a migration will create.
+    Views that don't exist yet are left out, and rankings whose leading rows a migration will create. Nothing
+    is said of a server that can't be asked: django_risingwave.E020 does.
     """
-    return [
-        message
-        for alias in databases or ()
-        if connections[alias].vendor == "risingwave"
-        for message in _check_alias(alias)
-    ]
+    messages: list[CheckMessage] = []
+    for alias in databases or ():
+        if connections[alias].vendor == "risingwave":
+            with suppress(DatabaseError):
+                messages += _check_alias(alias)
+    return messages
 
 
 def check_history(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
@@ -85,8 +87,17 @@ def check_history(databases: Sequence[str] | None = None, **_: Any) -> list[Chec
     alias, table = router.db_for_write(Record), Record._meta.db_table
     if not live_settings.HISTORY or alias not in (databases or ()):
         return []
-    if table in connections[alias].introspection.table_names():
-        return []
+    try:
+        if table in connections[alias].introspection.table_names():
+            return []
+    except DatabaseError as error:
+        return [
+            Error(
+                f"DATABASES[{alias!r}] can't be read ({str(error).splitlines()[0]}).",
+                hint="Check that the server runs, and the user's rights.",
+                id="live.E007",
+            )
+        ]
     return [
         CheckWarning(
             f"No history of the rankings is kept: the table {table} doesn't exist.",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from django.apps import apps
+from django.core.checks import ERROR
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import connections
@@ -15,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 
 from demo.shop.models import ItemTurnover
 from live import database_checks
-from live.database_checks import _operations, check_leading_rows, check_reads
+from live.database_checks import _operations, check_history, check_leading_rows, check_reads
 from live.feeding import sources
 from live.feeding.sources import find_sources
 from live.leading import advised_index, leading_model, leading_name, totals_model
@@ -241,3 +243,18 @@ def test_the_models_of_leading_rows_have_the_fields_of_the_ranking_and_are_in_no
         assert model not in apps.get_models(include_auto_created=True)
         assert not model._meta.managed
         assert model._meta.required_db_vendor == "risingwave"
+
+
+def test_the_check_of_databases_that_cannot_be_asked_says_so(db, settings):
+    settings.LIVE_HISTORY = True
+
+    def check() -> list[CheckMessage]:
+        for alias in ("default", "risingwave"):
+            # The connection is this thread's own.
+            connections[alias].settings_dict = {**connections[alias].settings_dict, "PORT": "1"}
+        return [*check_reads(databases=["risingwave"]), *check_history(databases=["default"])]
+
+    with ThreadPoolExecutor(1) as thread:
+        (error,) = thread.submit(check).result()
+    assert (error.level, error.id) == (ERROR, "live.E007")
+    assert error.msg.startswith("DATABASES['default'] can't be read (conn")
