@@ -80,7 +80,7 @@ class Card:
 
     @property
     def scope(self) -> str:
-        """How many of the rows are shown: "top 5 of 51 states"."""
+        """How many of the rows are shown, and the unit: "top 5 of 42 products · units"."""
         totals = self._totals
         names = {"top": self.top, "keys": str(self.ranking.keys)}
         if totals is None:
@@ -93,7 +93,7 @@ class Card:
         else:
             names["number"] = formats.quantity(totals.keys)
             text = gettext("top %(top)s of %(number)s %(keys)s") % names
-        return text.strip()
+        return " · ".join(filter(None, (text.strip(), str(self.ranking.unit))))
 
     @property
     def part(self) -> str:

@@ -60,6 +60,11 @@ def test_a_card_says_how_much_of_the_whole_it_shows(totals, scope, part, total):
     assert (card.scope, card.part, card.total) == (scope, part, total)
 
 
+def test_a_card_says_what_its_measure_counts():
+    ranking = replace(RANKING, unit="units")
+    assert Card(ranking, replace(snapshot(("Ohio", 2.0)), ranking=ranking)).scope.endswith(" · units")
+
+
 def test_a_card_names_its_window():
     hour = RANKING.within(Window.HOUR)
     assert '<span class="window">1 h</span> · top 5 states' in rendering.card(
@@ -98,10 +103,10 @@ def test_a_card_whose_record_is_missing_says_so():
 def test_a_card_draws_a_negative_value_on_the_other_side_of_zero():
     values = snapshot(("Ohio", 60.0), ("Iowa", 0.0), ("Utah", -20.0), totals=Totals(3, 80.0))
     html = rendering.card(values)
-    assert re.findall(r'<rect x="([\d.]+)" width="([\d.]+)" height="1"(.*?)/>', html) == [
-        ("20.0", "60.0", ""),
-        ("20.0", "0.0", ""),
-        ("0.0", "20.0", ' class="below"'),
+    assert re.findall(r'<rect x="([\d.]+)" width="([\d.]+)" height="1"/>', html) == [
+        ("20.0", "60.0"),
+        ("20.0", "0.0"),
+        ("0.0", "20.0"),
     ]
     assert html.count('<path d="M20.0 0v1"/>') == 3
     assert "<path" not in rendering.card(snapshot(("Ohio", 60.0)))
