@@ -96,6 +96,17 @@ def resize(page: Page, width: int, height: int) -> None:
     page.wait_for_function("size => size.join() === [innerWidth, innerHeight].join()", arg=[width, height])
 
 
+def hide(page: Page, hidden: bool) -> None:
+    """Tell the page that its tab is hidden or shown; headless Chromium does neither."""
+    page.evaluate(
+        """hidden => {
+          Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+          document.dispatchEvent(new Event('visibilitychange'));
+        }""",
+        hidden,
+    )
+
+
 def wait_until(page: Page, condition: Callable[[], object]) -> None:
     """Wait for what only this process knows, while the page's events arrive."""
     processes.wait_until(condition, sleep=lambda seconds: page.wait_for_timeout(seconds * 1000))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import STATES_CARD, badge, shows
+from tests.browser import STATES_CARD, badge, hide, shows
 from tests.conftest import BOTH
 
 if TYPE_CHECKING:
@@ -111,6 +111,12 @@ def test_a_user_finds_the_choices_of_one_browser_in_another(
 
 def test_a_filter_leaves_out_rows_and_cards_and_says_so(page, server, orders):
     open_board(page, server.url)
+    page.evaluate(
+        """() => {
+          window.glides = 0;
+          Element.prototype.animate = () => { glides += 1; };
+        }"""
+    )
     page.keyboard.press("/")
     field = page.get_by_role("searchbox", name="Filter by name")
     expect(field).to_be_focused()
@@ -123,6 +129,9 @@ def test_a_filter_leaves_out_rows_and_cards_and_says_so(page, server, orders):
     orders((1, 5, 50.0, "Iowa"), (9, 1, 1.0, "Texas"))
     shows(page, "$250")
     expect(page.locator(".live-row:visible")).to_have_count(1)
+    # No row that is shown has moved, neither by the filter nor by rows that it leaves out.
+    assert page.evaluate("glides") == 0
+    assert page.locator("[data-rose]").count() == 0
     page.goto(page.url)
     expect(page.locator(".live-row:visible")).to_have_text(re.compile("Texas"))
     expect(field).to_have_value("TEX")
@@ -157,6 +166,26 @@ def test_a_window_is_chosen_in_the_same_page_which_stays_live(page, server, orde
     # The browser remembers the last choice.
     open_board(page, server.url)
     expect(windows.locator("[aria-current]")).to_have_text("7 days")
+
+
+def test_a_window_that_the_server_does_not_send_leaves_the_board_as_it_is(page, server):
+    open_board(page, server.url)
+    page.context.set_offline(True)
+    page.get_by_role("navigation", name="Window").get_by_role("link", name="1 h").click()
+    expect(page.locator("#board-note")).to_have_text("the server can’t be reached")
+    expect(page.locator(".live-card")).to_have_count(4)
+    expect(page).to_have_url(f"{server.url}/")
+    page.context.set_offline(False)
+    badge(page, "live")
+
+
+def test_the_settings_work_without_their_script(page, server):
+    page.route(re.compile(r"/settings\b.*\.js"), lambda route: route.abort())
+    open_board(page, server.url)
+    dialog = settings(page)
+    dialog.get_by_label("Rows").select_option("10")
+    dialog.get_by_role("button", name="Apply").click()
+    expect(page).to_have_url(re.compile("top=10"))
 
 
 def test_keys_do_what_the_help_says_unless_they_are_switched_off(page, server):
@@ -284,14 +313,14 @@ def test_a_kiosk_loads_a_new_version_after_a_day_and_stays_as_it_is_without_one(
     badge(page, "live")
 
 
-def test_each_limit_that_is_passed_while_the_page_is_open_is_notified_once(page, server):
+def test_each_limit_that_is_passed_while_the_page_is_open_is_notified_once(page, server, orders):
     page.add_init_script(
         """
         localStorage.setItem('live-notify', 'true');
         window.told = [];
         window.Notification = class {
           static permission = 'granted';
-          constructor(title, { body }) { told.push(body); }
+          constructor(title, { body }) { told.push(`${title}: ${body}`); }
         };
         """
     )
@@ -307,7 +336,12 @@ def test_each_limit_that_is_passed_while_the_page_is_open_is_notified_once(page,
     page.evaluate("told.length = 0")
     for crossings in (["a"], ["a"], ["c", "b", "a"], ["b"]):
         page.evaluate(pass_limit, crossings)
-    assert page.evaluate("told") == ["limit a", "limit c", "limit b"]
+    expected = [f"Shop, live: limit {crossing}" for crossing in "acb"]
+    assert page.evaluate("told") == expected
+    # A tab in the background that notifies keeps listening.
+    hide(page, True)
+    orders((1, 9, 9.0, "Iowa"))
+    shows(page, "Iowa")
     page.evaluate("localStorage.setItem('live-notify', 'false')")
     page.evaluate(pass_limit, ["d"])
-    assert page.evaluate("told") == ["limit a", "limit c", "limit b"]
+    assert page.evaluate("told") == expected

@@ -113,6 +113,8 @@ def test_rows_glide_only_when_their_order_changes_and_a_riser_is_tinted_and_abov
     assert (above, below) == ("1", "auto")
     assert tint != card
     assert "rgba" not in tint + card, "Names below a row would shine through."
+    # A row that falls again is no riser.
+    assert riser.get_attribute("data-rose") is None
     page.wait_for_function("!document.querySelector('[data-rose]')")
 
 
@@ -137,16 +139,21 @@ def sparklines(**rows: list[int | None]) -> str:
     return json.dumps(message, separators=(",", ":"))
 
 
-def test_sparklines_are_drawn_with_their_gaps_and_stay_when_a_card_is_swapped(page):
-    show(page, snapshot("Ohio", "Utah"))
-    box = page.locator(f"#{element('Ohio')} .value").bounding_box()
+def hear(page: Page, data: str) -> None:
+    """Tell the page of a message."""
     page.evaluate(
         """(data) => {
           const detail = {message: {data}};
           document.dispatchEvent(new CustomEvent("htmx:ws:before:message:incoming", {detail}));
         }""",
-        sparklines(Ohio=[0, 50, None, 100, 100], Utah=[None, None, None, None, None]),
+        data,
     )
+
+
+def test_sparklines_are_drawn_with_their_gaps_and_stay_when_a_card_is_swapped(page):
+    show(page, snapshot("Ohio", "Utah"))
+    box = page.locator(f"#{element('Ohio')} .value").bounding_box()
+    hear(page, sparklines(Ohio=[0, 50, None, 100, 100], Utah=[None, None, None, None, None]))
     path = page.locator(f"#{element('Ohio')} .spark path")
     assert path.get_attribute("d") == "M0.0 18.0h0L17.5 10.0M52.5 2.0h0L70.0 2.0"
     assert page.locator(f"#{element('Utah')} .spark > *").count() == 0
@@ -154,6 +161,13 @@ def test_sparklines_are_drawn_with_their_gaps_and_stay_when_a_card_is_swapped(pa
     page.evaluate("window.drawn = document.querySelector('.spark path')")
     swap(page, snapshot("Utah", "Ohio", "Iowa"))
     assert page.evaluate("drawn.isConnected")
+    # A paused page stays as it is. The next swap brings what has come meanwhile.
+    page.evaluate("() => { window.livePage = {isPaused: () => true, isClosed: () => true}; }")
+    hear(page, sparklines(Ohio=[0, 100]))
+    assert page.evaluate("drawn.isConnected")
+    page.evaluate("() => { livePage.isPaused = () => false; }")
+    swap(page, snapshot("Utah", "Ohio", "Iowa"))
+    assert path.get_attribute("d") == "M0.0 18.0h0L70.0 2.0"
     # A card that is narrow has room for its names only.
     resize(page, 320, 700)
     assert not path.is_visible()
@@ -166,6 +180,8 @@ def test_a_page_without_a_socket_asks_for_its_sparklines(page, server, orders):
     page.route("**/sparklines/?rankings=*", lambda route: route.fulfill(json=[lines]))
     page.goto(server.url)
     page.locator(f"#{element('Ohio')} .spark path").wait_for()
+    with page.expect_request("**/sparklines/?*window=1h*"):
+        page.get_by_role("navigation", name="Window").get_by_role("link", name="1 h").click()
 
 
 def test_each_name_can_be_read_in_full(page):
@@ -210,8 +226,9 @@ def test_times_are_in_the_zone_and_language_of_the_viewer(browser: Browser):
     page.clock.set_fixed_time(datetime(2026, 11, 27, 14, 0, tzinfo=UTC))
     show(page, snapshot("Ohio"))
     assert page.locator("time.since").text_content() == "22:05"
+    # A wall shows the same card on other days.
     page.clock.set_fixed_time(datetime(2026, 11, 29, 14, 0, tzinfo=UTC))
-    show(page, snapshot("Ohio"))
+    swap(page, snapshot("Ohio"))
     assert page.locator("time.since").text_content() == "Fri 22:05"
     context.close()
 

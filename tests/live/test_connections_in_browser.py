@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 
 from live.protocol import CloseCode
 from tests import processes
-from tests.browser import STATES_CARD, badge, requests_of, shows, wait_until
+from tests.browser import STATES_CARD, badge, hide, requests_of, shows, wait_until
 from tests.conftest import BOTH
 
 if TYPE_CHECKING:
@@ -86,31 +87,26 @@ def stop_clock(page: Page) -> Callable[[], list[int | None]]:
     return statuses
 
 
-def hide(page: Page, hidden: bool) -> None:
-    """Tell the page that its tab is hidden or shown; headless Chromium does neither."""
-    page.evaluate(
-        """hidden => {
-          Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
-          document.dispatchEvent(new Event('visibilitychange'));
-        }""",
-        hidden,
-    )
-
-
 def test_a_hidden_tab_keeps_no_socket_and_catches_up_when_it_is_shown(page, server, orders):
     page.clock.install()
     orders((1, 2, 3.0, "Ohio"))
     page.goto(server.url)
     badge(page, "live")
+    title, icon = page.title().removeprefix("Live · "), page.locator("link[rel=icon]")
+    assert page.title() != title
     with requests_of(page) as requests:
         hide(page, True)
         badge(page, "polling")
         orders((1, 2, 3.0, "Utah"))
-        page.clock.run_for(10_000)
+        page.clock.run_for(20_000)
     assert requests == []
+    # It hears of nothing, so that it tells of no state, nor warns of any.
+    expect(page).to_have_title(title)
+    expect(icon).not_to_have_attribute("href", re.compile("e0453a"))
     hide(page, False)
     shows(page, "Utah")
     badge(page, "live")
+    expect(page).to_have_title(f"Live · {title}")
 
 
 def test_a_hidden_tab_does_not_poll_and_catches_up_when_it_is_shown(page, server, orders):

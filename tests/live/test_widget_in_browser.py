@@ -193,6 +193,25 @@ def test_the_script_gives_the_iframe_its_height_and_obeys_no_other_frame(
     assert heights == [height, ""]
 
 
+def test_a_widget_that_is_back_in_view_knows_it_whatever_a_busy_browser_has_told_before(
+    page: Page, host: str, widgets: Server
+) -> None:
+    page.add_init_script("""
+      window.IntersectionObserver = class {
+        constructor(tell) { window.tell = tell; }
+        observe() {}
+      };
+    """)
+    root = visit(page, host, src=widgets.url + WIDGET).locator("html")
+    expect(root.locator(".live-card")).to_be_visible()
+    hidden = """(root, views) => {
+      tell(views.map((isIntersecting) => ({ isIntersecting })));
+      return document.hidden;
+    }"""
+    assert root.evaluate(hidden, [True, False])
+    assert not root.evaluate(hidden, [False, True])
+
+
 def test_a_widget_has_one_socket_and_only_while_it_is_in_view(
     page: Page, host: str, widgets: Server, shown: None
 ) -> None:

@@ -1,10 +1,11 @@
-// A notification for each limit that is passed while the page is open, where its viewer has asked for them. A paused page
-// hears of none. A card and its rows have the texts of their crossings by id in data-alerts, as JSON.
+// A notification for each limit that is passed while the page is open, also in a tab in the background, where its viewer has
+// asked for them. A paused page hears of none. A card and its rows have the texts of their crossings by id in data-alerts,
+// as JSON.
 (() => {
   "use strict";
 
   const { NOTIFY, stored } = window.liveBoard;
-  const title = document.title;
+  const title = document.querySelector("h1").textContent;
   const told = new Set();
 
   function notify(body, tag) {
@@ -25,6 +26,7 @@
     }
   }
 
+  window.livePage?.listenInBackground();
   look(true);
   document.addEventListener("htmx:after:swap", () => look(false));
   // Other rankings or another window: what was passed before isn't news.

@@ -73,9 +73,7 @@
     return;
   }
 
-  // Keep a choice that needs no other rows, and put it into the address.
-  function choose(name, value) {
-    keep({ [name]: value });
+  function putIntoAddress(name, value) {
     const url = here();
     url.searchParams.set(name, value);
     history.replaceState(null, "", legible(url));
@@ -101,7 +99,8 @@
   function nextTheme() {
     const next = THEMES[(THEMES.indexOf(root.dataset.theme) + 1) % THEMES.length];
     setTheme(next);
-    choose("theme", next);
+    keep({ theme: next });
+    putIntoAddress("theme", next);
     note("theme", themeText(next), 2000);
   }
 
@@ -119,11 +118,16 @@
   // ---- other rows in the same page, so that it stays in full screen
 
   async function go(url, isBack) {
-    const address = legible(url);
+    const [before, address] = [location.href, legible(url)];
     // What other pages show besides their cards is the server's.
     if (!board.isBoard) return location.assign(address);
     if (!isBack) history.pushState(null, "", address);
-    if (!(await window.livePage?.visit(address))) location.reload();
+    const isShown = await window.livePage?.visit(address);
+    if (isShown) return;
+    // Without an answer, the rows that are shown are better than the browser's own error page.
+    if (isShown !== null) return location.reload();
+    if (location.href === address) history.replaceState(null, "", before);
+    note("unreachable", text("the server can’t be reached"), 5000);
   }
 
   function chooseWindow(link) {
@@ -171,13 +175,20 @@
   const loading = {};
 
   function load(name) {
-    loading[name] ??= new Promise((resolve) => {
+    loading[name] ??= new Promise((resolve, reject) => {
       const script = document.createElement("script");
       script.src = board.scripts[name];
       script.addEventListener("load", () => resolve(window.liveBoard));
-      script.addEventListener("error", () => root.removeAttribute("data-filtering"));
+      script.addEventListener("error", () => {
+        root.removeAttribute("data-filtering");
+        // The next one who needs it tries again.
+        delete loading[name];
+        reject(new Error(`${script.src} can’t be loaded`));
+      });
       document.head.append(script);
     });
+    // The browser's console says so.
+    loading[name].catch(() => {});
     return loading[name];
   }
 
@@ -252,7 +263,7 @@
   // ---- the page
 
   window.liveBoard = {
-    NOTIFY, byId, choose, go, load, here, keep, legible, note, store, stored, text, wholeAddress, board: () => board,
+    NOTIFY, byId, go, load, here, keep, legible, note, putIntoAddress, store, stored, text, wholeAddress, board: () => board,
   };
 
   // Until filter.js has hidden the rows that don't match.
@@ -281,7 +292,7 @@
     byId("settings").addEventListener("beforetoggle", ({ newState }) => newState === "open" && showChoices());
     byId("choices").addEventListener("submit", (event) => {
       event.preventDefault();
-      load("settings").then(({ apply }) => apply());
+      load("settings").then(({ apply }) => apply(), () => byId("choices").submit());
     });
     if (!board.isBoard) return;
     byId("find").hidden = !window.livePage;

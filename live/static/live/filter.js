@@ -2,10 +2,13 @@
 (() => {
   "use strict";
 
-  const { board, byId, choose, go, here, note, text } = window.liveBoard;
+  const { board, byId, go, here, keep, note, putIntoAddress, text } = window.liveBoard;
   const form = byId("filter");
   const field = form.querySelector("input");
   let filter = board().filter;
+  // A filter is kept when its viewer has stopped typing.
+  const KEEP_AFTER_MS = 500;
+  let keepTimer = 0;
 
   const folded = (name) => name.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 
@@ -28,12 +31,15 @@
   }
 
   function set(value) {
-    const hadRows = Boolean(filter);
+    const hadAllRows = Boolean(filter);
     filter = value.trim();
-    choose("filter", filter);
+    putIntoAddress("filter", filter);
+    clearTimeout(keepTimer);
+    keepTimer = setTimeout(() => keep({ filter }), KEEP_AFTER_MS);
     // With a filter, the server sends all leading rows.
-    if (hadRows !== Boolean(filter)) go(here(), true);
+    if (hadAllRows !== Boolean(filter)) go(here(), true);
     show();
+    document.dispatchEvent(new Event("live:filtered"));
   }
 
   window.liveBoard.openFilter = (isOpen) => {
@@ -50,8 +56,9 @@
     window.liveBoard.openFilter(false);
   });
   form.addEventListener("submit", (event) => event.preventDefault());
-  document.addEventListener("live:selected", show);
-  document.addEventListener("htmx:after:swap", () => filter && show());
+  // Before motion.js, which looks at the rows that are left.
+  document.addEventListener("live:selected", show, true);
+  document.addEventListener("htmx:after:swap", () => filter && show(), true);
 
   field.value = filter;
   form.hidden = !filter;

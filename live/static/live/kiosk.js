@@ -61,6 +61,8 @@
 
   function showKiosk() {
     root.classList.toggle("kiosk", isKiosk());
+    // For motion.js: cards have other sizes now.
+    dispatchEvent(new Event("resize"));
     for (const timer of [rotationTimer, versionTimer]) clearInterval(timer);
     showControls();
     if (!isKiosk()) {

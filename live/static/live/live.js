@@ -85,6 +85,13 @@
 
   // ---- the socket
 
+  // A hidden page has no socket, unless it notifies.
+  let listensInBackground = false;
+  page.listenInBackground = () => {
+    listensInBackground = true;
+    if (connection) connection.config.pauseOnBackground = false;
+  };
+
   // closed, opening or open: the server accepts a socket before it knows whether the viewer may subscribe.
   let socket = "closed";
   let connection = null;
@@ -101,6 +108,7 @@
   // first and reads its URL later, perhaps after seconds: the URL is computed when it is read.
   document.addEventListener("htmx:ws:before:connection", (event) => {
     connection = event.detail.connection;
+    if (listensInBackground) connection.config.pauseOnBackground = false;
     if (Object.getOwnPropertyDescriptor(connection, "url").get) return;
     const url = new URL(connection.url);
     Object.defineProperty(connection, "url", {
@@ -144,7 +152,7 @@
 
   function reconnectIfSilent() {
     const isDead = socket === "open" ? page.isSilent() : isOpeningFor(page.silentAfter);
-    if (!isDead || document.hidden) return;
+    if (!isDead || (document.hidden && !listensInBackground)) return;
     reconnect();
     htmx.trigger(polls(), "live:refresh");
   }
@@ -265,15 +273,15 @@
 
   let visits = 0;
 
-  // Show the rows of another address of this page. Returns whether it worked.
+  // Show the rows of another address of this page. Returns whether it worked, or null without an answer.
   page.visit = async (address) => {
     visits += 1;
     const visit = visits;
-    const answer = await fetch(address, { redirect: "error", cache: "no-store" }).catch(() => null);
+    const answer = await fetch(address, { redirect: "manual", cache: "no-store" }).catch(() => null);
     if (!answer?.ok) {
       // A poll tells why, such as the login.
       refresh();
-      return false;
+      return answer && false;
     }
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (visit !== visits) return true;
@@ -286,15 +294,17 @@
     page.hear();
     if (page.isPaused()) page.pause();
     document.documentElement.dataset.board = next.documentElement.dataset.board;
+    // Before htmx tells of a swap: these are other rows, and none of them has moved.
+    document.dispatchEvent(new CustomEvent("live:selected"));
     // Closes the socket, and opens the next one.
     await htmx.swap({ sourceElement: oldUpdates, target: oldUpdates, swap: "outerHTML", text: newUpdates.outerHTML });
-    document.dispatchEvent(new CustomEvent("live:selected"));
     return true;
   };
 
   document.addEventListener("htmx:after:swap", () => page.show());
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) page.comeBack();
+    const hasListened = listensInBackground && socket === "open";
+    if (!document.hidden && !hasListened) page.comeBack();
     page.show();
   });
   (function keepTrue() {

@@ -43,7 +43,9 @@
       if (Math.abs(distances[place]) > 1) {
         row.animate([{ transform: `translateY(${distances[place]}px)` }, { transform: "none" }], GLIDE);
       }
-      if ((before.get(row.id) ?? Infinity) > place) tint(row);
+      const placeBefore = before.get(row.id) ?? Infinity;
+      if (placeBefore > place) tint(row);
+      else if (placeBefore < place) delete row.dataset.rose;
     });
   }
 
@@ -102,8 +104,12 @@
     }
   }
 
+  // The rankings whose lines came while the page was paused.
+  const late = new Set();
+
   function takeSparklines({ ranking, rows }) {
     sparklines.set(ranking, rows);
+    if (window.livePage?.isPaused()) return late.add(ranking);
     const card = document.getElementById(`ranking-${ranking}`);
     if (card) drawSparks(card, ".spark");
   }
@@ -127,7 +133,8 @@
     if (answer?.ok) (await answer.json()).forEach(takeSparklines);
   }
 
-  setTimeout(fetchSparklines, SOCKET_OPENS_WITHIN_MS);
+  const fetchSparklinesSoon = () => setTimeout(fetchSparklines, SOCKET_OPENS_WITHIN_MS);
+  fetchSparklinesSoon();
   setInterval(fetchSparklines, LINES_EVERY_MS);
 
   // ---- times in the zone and language of the viewer
@@ -140,10 +147,12 @@
   const inFull = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" });
 
   function showTimes(card) {
-    for (const time of card.querySelectorAll("time.since:not([title])")) {
+    for (const time of card.querySelectorAll("time.since")) {
       const moment = new Date(time.dateTime);
       const isToday = moment.toDateString() === new Date().toDateString();
-      time.textContent = (isToday ? ofToday : ofOtherDays).format(moment);
+      const words = (isToday ? ofToday : ofOtherDays).format(moment);
+      if (time.title && time.textContent === words) continue;
+      time.textContent = words;
       time.title = inFull.format(moment);
     }
   }
@@ -195,15 +204,23 @@
   function keepUp() {
     for (const card of cards()) {
       follow(card);
-      drawSparks(card, ".spark:empty");
+      drawSparks(card, late.delete(card.dataset.ranking) ? ".spark" : ".spark:empty");
       showTimes(card);
     }
   }
 
   document.addEventListener("htmx:after:swap", keepUp);
-  document.addEventListener("live:selected", () => {
+
+  // Other rows are another order, and no movement.
+  function beginAnew() {
     orders.clear();
     keepUp();
+  }
+
+  document.addEventListener("live:filtered", beginAnew);
+  document.addEventListener("live:selected", () => {
+    beginAnew();
+    fetchSparklinesSoon();
   });
   addEventListener("resize", measureAgain);
   addEventListener("beforeprint", () => {

@@ -94,7 +94,7 @@
     const field = at.querySelector("input");
     const local = (date) => new Date(date - date.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
     at.hidden = false;
-    field.max = local(new Date());
+    byId("menu").addEventListener("toggle", () => { field.max = local(new Date()); });
     field.value = local(new Date(Date.now() - 3600 * 1000));
     at.addEventListener("submit", (event) => {
       event.preventDefault();

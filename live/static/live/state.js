@@ -198,12 +198,16 @@ window.livePage = (() => {
     live: '<circle cx="16" cy="16" r="12" fill="#27a05a"/>',
     polling: '<rect x="5" y="5" width="22" height="22" rx="4" fill="#4a86d8"/>',
     paused: '<path d="M10 5v22M22 5v22" stroke="#c98a12" stroke-width="7"/>',
+    resting: '<circle cx="16" cy="16" r="10" fill="none" stroke="#8a9693" stroke-width="5"/>',
     closed: '<rect x="6" y="6" width="20" height="20" rx="3" fill="none" stroke="#8a9693" stroke-width="5"/>',
   };
 
   function showTitle(current, name) {
-    document.title = `${MARKS[current] ?? ""}${name} · ${ownTitle}`;
-    const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">${ICONS[current] ?? WARNING}</svg>`;
+    // A hidden page without a socket asks for nothing, so that it knows of no state.
+    const isResting = document.hidden && !isSocketOpen && !["closed", "paused"].includes(current);
+    document.title = isResting ? ownTitle : `${MARKS[current] ?? ""}${name} · ${ownTitle}`;
+    const shape = ICONS[isResting ? "resting" : current] ?? WARNING;
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">${shape}</svg>`;
     const icon = document.querySelector("link[rel=icon]");
     if (icon) icon.href = `data:image/svg+xml,${encodeURIComponent(svg)}`;
   }

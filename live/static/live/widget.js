@@ -61,9 +61,11 @@
   Object.defineProperty(document, "hidden", { configurable: true, get: () => isTabHidden() || !isInView });
 
   document.addEventListener("DOMContentLoaded", () => {
-    new IntersectionObserver(([entry]) => {
-      if (entry.isIntersecting === isInView) return;
-      isInView = entry.isIntersecting;
+    // The last entry is the newest: a busy browser tells of several changes at once.
+    new IntersectionObserver((entries) => {
+      const { isIntersecting } = entries.at(-1);
+      if (isIntersecting === isInView) return;
+      isInView = isIntersecting;
       document.dispatchEvent(new Event("visibilitychange"));
     }).observe(document.querySelector("main"));
   });
