@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from math import isfinite
 
 from django.db.models import F
 from django.utils.translation import gettext as _
@@ -50,4 +51,5 @@ def _latest(field: str, value: str | int | None) -> list[Order]:
 
 
 def _price(price: float | None) -> Decimal | None:
-    return None if price is None else round(Decimal(price), 2)
+    # RisingWave has no CHECK that could keep NaN and infinity out of the table.
+    return Decimal(f"{price:.2f}") if price is not None and isfinite(price) else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from live.feeding.sources import finite
 from live.history.records import cursor, table_name
 from live.snapshots import Totals
 
@@ -91,4 +92,5 @@ def _find(
 
 def _values(rows: str) -> Values:
     flat: list[Any] = json.loads(rows)
-    return tuple(zip(flat[::2], flat[1::2], strict=True))
+    # PostgreSQL writes 1e308 as an integer of 309 digits.
+    return tuple(zip(flat[::2], map(finite, flat[1::2]), strict=True))

@@ -12,6 +12,7 @@ from django.db import router
 from django.utils import translation
 from django.utils.translation import get_language
 
+from live.feeding.sources import finite
 from live.opened.sessions import ask
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ async def find_details(ranking: Ranking, key: Any) -> Details | None:
             known = details(key)
             if known is None:
                 return None
-            rows = [[Cell(value) for value in row] for row in islice(known.rows, MAX_DETAILS)]
+            rows = [[Cell(_shown(value)) for value in row] for row in islice(known.rows, MAX_DETAILS)]
             columns = [
                 (str(column), bool(rows) and rows[0][position].is_number)
                 for position, column in enumerate(known.columns)
@@ -68,3 +69,8 @@ async def find_details(ranking: Ranking, key: Any) -> Details | None:
             return Details(str(known.title), columns, rows)
 
     return await ask(router.db_for_read(ranking.model), look_up)
+
+
+def _shown(value: Any) -> Any:
+    """Return a value; None for a number that isn't finite, which Django's templates can't write."""
+    return None if isinstance(value, float | Decimal) and finite(value) is None else value

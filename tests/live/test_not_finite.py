@@ -16,7 +16,9 @@ from django.db import connections
 from live import rendering
 from live.cards import Card
 from live.feeding.sources import Source, find_sources, finite
+from live.keys import KeyDetails
 from live.leading import LEADING_ROWS
+from live.opened.details import find_details
 from live.snapshots import Snapshot, Totals
 from tests.conftest import BOTH
 from tests.live.hubs import STATES
@@ -118,6 +120,14 @@ def test_a_share_that_no_float_can_hold_is_no_share():
     snapshot = Snapshot(STATES, values, datetime.now(UTC), source="", totals=Totals(2, 0.001))
     assert [row.share for row in snapshot.rows()] == [None, None]
     json.dumps(rendering.payload(snapshot), allow_nan=False)
+
+
+async def test_the_table_of_an_app_shows_them_as_no_value(orders):
+    rows = [(Decimal("NaN"),), (Decimal("sNaN"),), (math.inf,), (Decimal("2.50"),), ("NaN",)]
+    ranking = replace(STATES, details=lambda _: KeyDetails("Prices", ["Price"], rows))
+    details = await find_details(ranking, "Ohio")
+    assert details is not None
+    assert [row[0].value for row in details.rows] == [None, None, None, Decimal("2.50"), "NaN"]
 
 
 def test_a_key_that_is_not_finite_is_text(source, monkeypatch):

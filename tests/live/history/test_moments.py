@@ -110,6 +110,15 @@ async def test_the_page_of_a_ranking_shows_it_as_it_was(past):
     assert "live-updates" not in text
 
 
+async def test_values_at_the_end_of_what_a_float_holds_are_shown(past):
+    def keep_huge():
+        keep(YESTERDAY, [(1, 1e308), (2, 1e308)], "products-by-turnover")
+
+    await in_thread(keep_huge)()
+    for path in ("/", "/rankings/products-by-turnover/", "/api/rankings/"):
+        assert (await get(path, YESTERDAY)).status_code == 200, path
+
+
 async def test_in_a_gap_the_card_says_so(past):
     page = await get("/", YESTERDAY + timedelta(minutes=1, seconds=30))
     assert page.status_code == 200

@@ -156,8 +156,9 @@ def test_a_message_that_is_too_large_is_refused_with_its_code(own_server):
 
 def test_a_reader_that_has_gone_before_it_is_served_is_no_error():
     ours, theirs = socketpair()
-    connection: Any = tcp.Connection(ours, Protocol(), Mock())
-    connection.connectionLost(Failure(ConnectionLost()))
+    protocol: Any = Protocol()
+    connection: Any = tcp.Connection(ours, protocol, Mock())
+    connection.connectionLost(Failure(ConnectionLost()))  # type: ignore[no-untyped-call]
     theirs.close()
     transport = DaphneTransport(SimpleNamespace(transport=connection, state="closed", STATE_OPEN="open"))
     transport.start(Mock(), Mock())
