@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from django.db import Error, connections
+from django.utils.translation import get_language, override
 
 from django_risingwave.streaming.sessions import open_session
 from live.users import deadlines
@@ -45,9 +46,11 @@ class RequestThreads:
         The session is ended if the question takes longer than `total_seconds`. Without limits it may take as
         long as it needs. Raises what the question raises, and django.db.Error if the server can't be reached.
         """
+        # A thread has no language of its own.
+        language = get_language()
 
         def answer() -> Answer:
-            with request_session(alias, query_seconds) as session:
+            with override(language), request_session(alias, query_seconds) as session:
                 if total_seconds is None:
                     return question(session)
                 # A server that hangs enforces no limit.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.utils.text import slugify
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from live.declared.declarations import Format, Side
@@ -36,7 +36,8 @@ class DeclarationForm(forms.ModelForm):
     size = forms.TypedChoiceField(label=_("Rows"), coerce=int, choices=[(size, size) for size in SIZES])
     format = forms.ChoiceField(label=_("Format"), choices=Format.choices)
     ascending = forms.TypedChoiceField(
-        label=_("Order"),
+        # Apps may have another translation of "Order": that of a shop.
+        label=pgettext_lazy("of rows", "Order"),
         coerce=lambda text: text == "True",
         choices=[("False", _("Largest first")), ("True", _("Smallest first"))],
         empty_value=None,
@@ -53,7 +54,7 @@ class DeclarationForm(forms.ModelForm):
     currency = forms.CharField(
         label=_("Currency"), max_length=3, required=False, help_text=_("Of money: a code such as USD or EUR.")
     )
-    alert = forms.ChoiceField(label=_("Alert"), required=False, choices=[("", _("None")), *Side.choices])
+    alert = forms.ChoiceField(label=_("Alert"), required=False, choices=[("", _("No alert")), *Side.choices])
     limit = forms.FloatField(
         label=_("Limit"),
         required=False,

@@ -254,6 +254,19 @@ async def test_without_a_history_no_limit_is_offered(declarer, sales, settings):
     assert "Limit" not in text(await declarer.get(NEW, {"schema": "public", "relation": "sales"}))
 
 
+async def test_the_form_and_what_is_wrong_with_it_are_in_the_language_of_the_user(declarer, sales, settings):
+    settings.LIVE_HISTORY = True
+    german = {"accept-language": "de"}
+    answers = [
+        text(await declarer.post(NEW, SALES | wrong, headers=german))
+        for wrong in ({"alert": "above"}, {"key": "amount"}, {"relation": "words; --"})
+    ]
+    assert "Reihenfolge Größte zuerst" in answers[0]
+    assert "Geben Sie die Grenze an" in answers[0]
+    assert "Wählen Sie eine andere Spalte" in answers[1]
+    assert "gehört nicht zu den Materialized Views und Tabellen" in answers[2]
+
+
 def test_a_declared_ranking_is_written_in_german():
     formats = (("money", 1234.4), ("percent", 36.84), ("ratio", 0.3684), ("decimals", 1234.4))
     with translation.override("de"):
