@@ -78,6 +78,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     # The last, as django-axes asks: answers attempts to log in that aren't allowed.
     "axes.middleware.AxesMiddleware",
+    # After all that has something to do.
+    "live.middleware.OneThreadMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"

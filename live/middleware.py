@@ -1,4 +1,4 @@
-"""Django's middleware of `live`: request ids, and the answers to operators."""
+"""Django's middleware of `live`: request ids, the answers to operators, and threads."""
 
 from __future__ import annotations
 
@@ -48,3 +48,22 @@ class OperatorMiddleware:
 def _with_id(response: HttpResponseBase, request_id: str) -> HttpResponseBase:
     response.headers.setdefault(HEADER, request_id)
     return response
+
+
+class OneThreadMiddleware:
+    """Runs the middleware before it in one go, in one thread. Put it last.
+
+    Most middleware of Django and of others is synchronous inside. Before an asynchronous view, Django calls
+    each of its two halves in a thread by itself, which takes longer than the middleware; before a synchronous
+    one, which this is, it changes to a thread once. The view runs on the event loop all the same.
+    https://docs.djangoproject.com/en/5.2/topics/async/#async-views
+    """
+
+    sync_capable, async_capable = True, False
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request."""
+        return self.get_response(request)

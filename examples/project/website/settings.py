@@ -27,6 +27,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "live.middleware.OneThreadMiddleware",  # live
 ]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {"default-src": ["'none'"], "script-src": ["'self'"], "style-src": ["'self'"]}
