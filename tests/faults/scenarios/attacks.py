@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 #: Seconds that each flood lasts: some dozens of polls of the page.
 FLOOD_SECONDS = 15
-#: Milliseconds that the page may take meanwhile: the median and the 95th percentile. Before control frames
-#: were counted, one flooder took the median from 13 to 721. The flooders' own programs, and a busy machine's
-#: others, take their share of the cores: the worst measured were 184 and 610.
-MAX_MEDIAN_MS, MAX_P95_MS = 500, 1_500
+#: How many times longer than its median before the page may take meanwhile: the median and the 95th
+#: percentile. The worst measured were 15 and 76 times. Before control frames were counted, one flooder took
+#: the median from 13 to 721 ms. Milliseconds by themselves would judge the machine's other programs too.
+MEDIAN_TIMES, P95_TIMES = 25, 120
 #: Lines that a process may log in a minute of a flood: each kind has its first ones and then a count.
 MAX_LOG_LINES = 60
 #: By default a process trusts all of its machine's own addresses, those of the attackers among them.
@@ -49,20 +49,27 @@ def flood(lab: Lab, attack: Callable[[Site], Callable[[], object]]) -> None:
     site.add_user("alice")
     with Writer(rankings) as writer, Subscriber(site) as viewer, Poller(site, path="/") as poller:
         wait_until(lambda: len(poller.polls) >= 10 and viewer.rankings)
-        lab.note("the page before", "{:.0f} ms, p95 {:.0f} ms".format(*latencies(poller, 0)))
+        usual = before_all(lab, poller)
         memory = usage(site, 0).memory_mib
         began = now()
         with flooding.Flood(attack(site)) as attackers:
             time.sleep(FLOOD_SECONDS)
         median, p95, _ = latencies(poller, began)
         lab.note("attacks a second", f"{attackers.times / (now() - began):,.0f}")
-        lab.record("the page meanwhile, p50", median, "ms", bound=MAX_MEDIAN_MS)
-        lab.record("p95", p95, "ms", bound=MAX_P95_MS)
+        lab.record("the page meanwhile, p50", median, "ms", bound=round(MEDIAN_TIMES * usual))
+        lab.record("p95", p95, "ms", bound=round(P95_TIMES * usual))
         lab.record("more memory after", usage(site, 0).memory_mib - memory, "MiB", bound=60)
         nothing_is_lost(lab, site, writer)
     assert set(poller.statuses) == {200}, poller.statuses
     assert not viewer.closed, viewer.closed
     logs_are_short(lab, site, MAX_LOG_LINES)
+
+
+def before_all(lab: Lab, poller: Poller) -> float:
+    """Note how long the page takes before an attack; return the median in milliseconds."""
+    median, p95, _ = latencies(poller, 0)
+    lab.note("the page before", f"{median:.0f} ms, p95 {p95:.0f} ms")
+    return median
 
 
 @scenario("Four clients flood their sockets with pings")
@@ -97,7 +104,7 @@ def many_logins(lab: Lab) -> None:
     site.add_user("alice")
     with Writer(rankings) as writer, Poller(site, path="/") as poller:
         wait_until(lambda: len(poller.polls) >= 10)
-        began = now()
+        usual, began = before_all(lab, poller), now()
         with ThreadPoolExecutor(LOGINS) as people:
             answers = list(people.map(lambda _: log_in_or_not(site), range(LOGINS)))
         _, p95, _ = latencies(poller, began)
@@ -109,7 +116,7 @@ def many_logins(lab: Lab) -> None:
         lab.record("the slowest of them", max(logins), "s", bound=30)
         lab.note("told to try again", str(len(others)))
         lab.record("the last of them", max(others), "s", bound=30)
-        lab.record("the page meanwhile, p95", p95, "ms", bound=MAX_P95_MS)
+        lab.record("the page meanwhile, p95", p95, "ms", bound=round(P95_TIMES * usual))
         Visitor(site).log_in("alice", PASSWORD)
         nothing_is_lost(lab, site, writer)
     assert set(poller.statuses) == {200}, poller.statuses
@@ -213,7 +220,7 @@ def ten_thousand_connections(lab: Lab) -> None:
     site = Site(lab, users, rankings, count=1, LIVE_TRUSTED_PROXIES=OWN)
     with Writer(rankings) as writer, Subscriber(site) as viewer, Poller(site, path="/") as poller:
         wait_until(lambda: len(poller.polls) >= 10 and viewer.rankings)
-        before, began, failed = usage(site, 0), now(), 0
+        usual, before, began, failed = before_all(lab, poller), usage(site, 0), now(), 0
         for number in range(10_000):
             ahead = began + number * 60 / 10_000 - now()
             if ahead > 0:
@@ -224,7 +231,7 @@ def ten_thousand_connections(lab: Lab) -> None:
         lab.record("connections that failed", failed, bound=0)
         median, p95, worst = latencies(poller, began)
         lab.note("the page meanwhile, p50", f"{median:.0f} ms")
-        lab.record("p95", p95, "ms", bound=MAX_P95_MS)
+        lab.record("p95", p95, "ms", bound=round(P95_TIMES * usual))
         lab.record("slowest", worst, "ms", bound=5_000)
         back = seconds_until(lambda: usage(site, 0).files <= before.files + 5)
         lab.record(BACK, back, "s", bound=30)
