@@ -70,6 +70,7 @@ bench: $(VENV)/dev
 	$(VENV)/bin/python -m benchmarks.cost
 	$(VENV)/bin/python -m benchmarks.ranked_reads
 	$(VENV)/bin/python -m benchmarks.windows
+	$(VENV)/bin/python -m benchmarks.history
 	$(VENV)/bin/python -m benchmarks.latency
 	$(VENV)/bin/python -m benchmarks.page
 	$(VENV)/bin/python -m benchmarks.first_view

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from live.json_field import TextJSONField
+
 
 class Record(models.Model):
     """The leading rows of a ranking at one minute. live/history/ writes and reads them."""
@@ -18,7 +20,7 @@ class Record(models.Model):
     at = models.DateTimeField()
     #: A key and its value, the next key and its value …, in the ranking's order; None until they have been
     #: read. As pairs they would take a third more space.
-    rows = models.JSONField(null=True)
+    rows = TextJSONField(null=True)
     keys = models.BigIntegerField(null=True)
     total = models.FloatField(null=True)
     #: How long the read took.

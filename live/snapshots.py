@@ -29,7 +29,7 @@ NEW: Final = "new"
 
 
 def key_text(key: Any) -> str:
-    """Return a key as JSON, which is the same before and after it has been kept as jsonb."""
+    """Return a key as JSON, which is the same before and after it has been kept as JSON or jsonb."""
     if isinstance(key, float) and math.isfinite(key):
         # jsonb has no exponents and no negative zero: 1e+16 comes back as an integer.
         key = int(key) if abs(key) >= 1e16 else key + 0.0

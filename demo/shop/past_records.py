@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from itertools import chain, islice
 from operator import itemgetter
@@ -12,6 +11,7 @@ from django.utils import timezone
 
 from demo.shop.models import Order
 from live.history import records
+from live.json_field import compact
 from live.leading import LEADING_ROWS
 from live.rankings import variants
 from live.windows import Window
@@ -94,7 +94,7 @@ class Sums:
         # The order of the database: by value, and then by key, which is their order already.
         rows = sorted(values, key=itemgetter(1), reverse=True)[:LEADING_ROWS]
         total = sum(self._sums.values()) / self._divisor if self._divisor else None
-        return json.dumps([*chain.from_iterable(rows)]), len(values), total
+        return compact([*chain.from_iterable(rows)]), len(values), total
 
 
 def fill_history(now: datetime) -> int:

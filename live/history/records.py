@@ -12,6 +12,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections, router
 
 from live.conf import live_settings
+from live.json_field import compact
 from live.models import Record
 from live.users import deadlines
 
@@ -96,7 +97,7 @@ def fill(
         opened.execute(
             f"UPDATE {table_name()} SET rows = %s, keys = %s, total = %s, milliseconds = %s"  # noqa: S608
             " WHERE ranking = %s AND at = %s",
-            [json.dumps(record.rows), record.keys, record.total, milliseconds, ranking.id, minute],
+            [compact(record.rows), record.keys, record.total, milliseconds, ranking.id, minute],
         )
     return record
 
@@ -109,7 +110,7 @@ def insert(written: Sequence[tuple[str, datetime, str, int | None, float | None]
     with cursor() as opened:
         opened.execute(
             f"INSERT INTO {table_name()} (ranking, at, rows, keys, total)"  # noqa: S608
-            " SELECT ranking, at, rows::jsonb, keys, total"
+            " SELECT ranking, at, rows::json, keys, total"
             " FROM unnest(%s::text[], %s::timestamptz[], %s::text[], %s::bigint[], %s::float8[])"
             " AS written (ranking, at, rows, keys, total) ON CONFLICT DO NOTHING",
             [list(column) for column in zip(*written, strict=True)],

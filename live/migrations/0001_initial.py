@@ -4,6 +4,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+import live.json_field
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -116,7 +118,7 @@ class Migration(migrations.Migration):
                 ),
                 ("ranking", models.CharField(max_length=250)),
                 ("at", models.DateTimeField()),
-                ("rows", models.JSONField(null=True)),
+                ("rows", live.json_field.TextJSONField(null=True)),
                 ("keys", models.BigIntegerField(null=True)),
                 ("total", models.FloatField(null=True)),
                 ("milliseconds", models.FloatField(null=True)),

@@ -38,6 +38,18 @@ def test_one_of_many_processes_gets_a_minute():
 
 
 @pytest.mark.django_db
+def test_a_record_takes_no_more_space_than_its_text_and_is_read_as_it_was():
+    rows = [("Zürich", 1.5), (None, None), (3, 1e20), ("2026-11-27", 0)]
+    keep(NOW, rows)
+    keep(ago(minutes=1), None)
+    assert [record.pairs for record in Record.objects.order_by("-at")] == [rows, []]
+    assert Record.objects.filter(rows__isnull=True).count() == 1
+    with records.cursor() as cursor:
+        cursor.execute("SELECT pg_typeof(rows)::text, rows::text FROM live_record WHERE rows IS NOT NULL")
+        assert cursor.fetchone() == ("json", '["Zürich",1.5,null,null,3,1e+20,"2026-11-27",0]')
+
+
+@pytest.mark.django_db
 class TestThinning:
     def test_the_last_day_stays_whole(self):
         moments = {ago(minutes=minutes) for minutes in range(0, 24 * 60, 7)}
