@@ -30,11 +30,7 @@ def daphne(arguments: list[str]) -> None:
 
 def generate_orders(arguments: list[str]) -> None:
     """Insert orders."""
-    import django  # noqa: PLC0415
     from django.core.management import execute_from_command_line  # noqa: PLC0415
-
-    django.setup()
-    import demo.shop.management.commands.generate_orders  # noqa: F401, PLC0415 - when all apps are loaded
 
     wait_for_supervisor()
     execute_from_command_line(["manage.py", "generate_orders", *arguments])

@@ -79,15 +79,13 @@ def run(configuration: Configuration, cleanup: ExitStack) -> None:
     server.release()
     generator = None
     if configuration.generate_rate:
-        # Loads meanwhile, so that the first orders come as soon as the page is there.
-        generator = load_generator(configuration.generate_rate)
+        # Before the page is there, so that it changes from the beginning.
+        generator = start_generator(configuration.generate_rate)
         children.append(generator)
     password = preparation.create_user()
     connections.close_all()
     web_server.wait_for_page(ip, configuration.port, server)
     greet(configuration, password)
-    if generator:
-        generator.release()
     keep_running(configuration, ip, server, generator, children)
 
 
@@ -137,9 +135,11 @@ def greet(configuration: Configuration, password: str | None) -> None:
     say("Press Ctrl-C to stop.")
 
 
-def load_generator(rate: float) -> Child:
-    """Load the order generator in a process that inserts once it is released."""
-    return Child("generate_orders", "--rate", f"{rate:g}", "--verbosity", "0")
+def start_generator(rate: float) -> Child:
+    """Start to insert order lines, that many a second."""
+    generator = Child("generate_orders", "--rate", f"{rate:g}", "--verbosity", "0")
+    generator.release()
+    return generator
 
 
 def keep_running(
@@ -169,9 +169,8 @@ def keep_running(
             children.remove(generator)
             generator, generator_start = None, now + RESTART_SECONDS
         if configuration.generate_rate and not generator and now >= generator_start:
-            generator = load_generator(configuration.generate_rate)
+            generator = start_generator(configuration.generate_rate)
             children.append(generator)
-            generator.release()
         time.sleep(POLL_SECONDS)
 
 

@@ -26,7 +26,7 @@ def test_a_killed_postgresql_is_restarted_and_the_page_recovers(start):
 
 def test_a_killed_order_generator_is_restarted(start):
     demo = start().wait_until_up()
-    # It has loaded beside the web server, so that the page changes as soon as it is there.
+    # It starts before the page is there, so that the page changes from the beginning.
     killed = demo.child("generate_orders")
     assert killed
     killed.kill()
