@@ -139,13 +139,18 @@ def request_of(session_key: str) -> HttpRequest:
     return request
 
 
+def log_out() -> None:
+    user_logged_out.send(sender=None, request=request_of(KEY), user=None)
+    connections["default"].close()
+
+
 async def test_a_logout_closes_the_sessions_sockets_and_changes_the_answer_at_once():
     known, question = logins.get_logins(), Question()
     mine, others = Socket(), Socket()
     known.add_socket(KEY, mine)
     known.add_socket("other", others)
     assert await known.is_logged_in(logins.session_digest(KEY), question)
-    await asyncio.to_thread(user_logged_out.send, sender=None, request=request_of(KEY), user=None)
+    await asyncio.to_thread(log_out)
     await asyncio.sleep(0)
     assert (mine.open, others.open) == (False, True)
     assert not await known.is_logged_in(logins.session_digest(KEY), question)
