@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LIVE = ROOT / "live" / "static" / "live"
 SHEETS = [
-    *(LIVE / f"{name}.css" for name in ("ranking", "live", "opened", "declare", "message")),
+    *(LIVE / f"{name}.css" for name in ("ranking", "live", "declare", "message")),
     ROOT / "static" / "site" / "login.css",
 ]
 #: The rest of a page. It has elements and classes that a ranking has too.
