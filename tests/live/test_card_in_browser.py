@@ -224,6 +224,21 @@ def test_a_name_of_the_usual_length_is_cut_on_no_screen_and_no_paper(page):
     assert page.evaluate(cut) == 0
 
 
+def test_no_word_of_a_title_is_broken_beside_a_total(page):
+    show(page, snapshot("Ohio"))
+    resize(page, 320, 700)
+    lines = page.locator("h2 a").evaluate("""(title) => {
+      const head = title.closest(".head");
+      head.innerHTML = "<h2>Bundesstaaten nach Umsatz</h2><span class='total'>6.537.570 $</span>";
+      const range = document.createRange();
+      const [text] = head.firstChild.childNodes;
+      range.setStart(text, 0);
+      range.setEnd(text, "Bundesstaaten".length);
+      return new Set([...range.getClientRects()].map(({ top }) => top)).size;
+    }""")
+    assert lines == 1
+
+
 def test_times_are_in_the_zone_and_language_of_the_viewer(browser: Browser):
     context = browser.new_context(timezone_id="Asia/Tokyo", locale="en-GB")
     page = context.new_page()
