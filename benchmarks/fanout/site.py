@@ -60,7 +60,9 @@ class Orders:
             # check of the server.
             cursor.execute("SELECT pg_stat_force_next_flush()")
             time.sleep(live_settings.SERVER_CHECK_SECONDS + 1)
-            cursor.execute("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'state_turnover'")
+            cursor.execute(
+                "SELECT seq_scan + idx_scan FROM pg_stat_user_tables WHERE relname = 'state_turnover'"
+            )
             [row] = cursor.fetchall()
             return int(row[0])
 
